@@ -1,0 +1,67 @@
+# Everything a checkout needs: `make help` lists the targets. Two of them do it all on a fresh
+# machine with Python, Go and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export PYTHONPATH := $(CURDIR)/deploy
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Hashes are checked; the index address is whatever pip is configured with.
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: venv
+venv: $(STAMP) ## Install the project and its tools into .venv
+
+.PHONY: demo
+demo: $(STAMP) ## Stop about 120 migrations on an embedded control plane and DCS
+	$(BIN)/python -m sandbox.demo
+
+.PHONY: sandbox
+sandbox: $(STAMP) ## The same without the script: stays up, prints what to try by hand
+	$(BIN)/python -m sandbox.demo --stay
+
+.PHONY: lint
+lint: $(STAMP) ## Style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy operator/dcs_migration_operator deploy/sandbox tests
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## Let ruff fix and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: unit
+unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
+	$(BIN)/pytest tests/unit tests/sandbox
+
+.PHONY: cluster
+cluster: $(STAMP) ## Tests against a real etcd and kube-apiserver (built once)
+	$(BIN)/python -m sandbox.control_plane --build-only
+	$(BIN)/pytest tests/cluster
+
+.PHONY: test
+test: lint unit cluster ## Everything CI runs
+
+.PHONY: lock
+lock: ## Renew requirements/*.txt (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches, not the built control plane
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
