@@ -1,0 +1,243 @@
+"""The composition root: builds every part, starts and ends them in order.
+
+The only place that knows all parts. On the way up: cluster, CRDs, HTTP pages, watch, first listing,
+leadership, engine. On the way down: engine (orders are sent or given up), statuses, Lease, watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import secrets
+import signal
+import socket
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from dcs_migration_operator import __version__
+from dcs_migration_operator.core.conditions import READY
+from dcs_migration_operator.core.model import Now
+from dcs_migration_operator.core.status import to_json
+from dcs_migration_operator.engine.bridge import ThreadedDcs
+from dcs_migration_operator.engine.engine import Engine
+from dcs_migration_operator.kube.api import GROUP, PROJECTS, TASKS, ApiError, KubeApi
+from dcs_migration_operator.kube.census import arrived
+from dcs_migration_operator.kube.lease import Elector
+from dcs_migration_operator.kube.status import StatusQueue
+from dcs_migration_operator.kube.watch import NoCluster, login, watch
+from dcs_migration_operator.telemetry.health import Health
+from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from dcs_migration_operator.core.model import ObjectRef
+    from dcs_migration_operator.core.status import Status
+    from dcs_migration_operator.kube.api import Cluster
+    from dcs_migration_operator.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+DRAIN_S: Final = 3.0
+FLUSH_S: Final = 2.0
+WATCH_END_S: Final = 3.0
+"""The three steps of the way down; together less than the promised 10 s."""
+
+
+class CannotWork(Exception):
+    """The operator cannot do its work here; the text is one line that says what to do."""
+
+
+def clock() -> Now:
+    """Return this moment on the event loop's clock and in whole seconds of UTC."""
+    return Now(asyncio.get_running_loop().time(), datetime.now(UTC).replace(microsecond=0))
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        CannotWork: There is no cluster, no CRD or no permission, or a part ended by itself.
+    """
+    stop = asyncio.Event()
+    _on_signals(stop)
+    try:
+        cluster = login(settings.kubeconfig)
+    except NoCluster as error:
+        raise CannotWork(str(error)) from None
+    async with KubeApi(cluster, connections_max=settings.status_writers + 4) as api:
+        await _check(api, settings.namespaces)
+        operator = _Operator(settings, cluster, api)
+        await operator.run(stop)
+
+
+class _Operator:
+    """All parts, built; see the module for the order."""
+
+    def __init__(self, settings: Settings, cluster: Cluster, api: KubeApi) -> None:
+        self._settings, self._cluster, self._api = settings, cluster, api
+        self._listed = asyncio.Event()
+        self._elector = Elector(
+            api,
+            namespace=settings.lease_namespace or cluster.namespace,
+            name=settings.lease_name,
+            identity=f"{socket.gethostname()}_{secrets.token_hex(4)}",
+            monotonic=asyncio.get_running_loop().time,
+        )
+        self._metrics = Metrics(
+            tasks=self._count_tasks, snapshot_ages=self._snapshot_ages, leads=self._leads
+        )
+        self._queue = StatusQueue(
+            patch=self._patch,
+            encode=to_json,
+            written=self._written,
+            count=self._metrics.status_write,
+            writers_max=settings.status_writers,
+        )
+        self._engine = Engine(
+            sink=self._queue,
+            read_secret=api.read_credentials,
+            open_dcs=lambda account: ThreadedDcs(account, settings.channel),
+            probe=self._metrics,
+            clock=clock,
+            settings=settings,
+            draw=random.random,
+        )
+        self._health = Health(
+            idle_s=dict,
+            ready=self._listed.is_set,
+            metrics=lambda: (self._metrics.page(), CONTENT_TYPE),
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        settings, watch_stop, watch_ready = self._settings, asyncio.Event(), asyncio.Event()
+        try:
+            await self._health.start(settings.listen_host, settings.listen_port)
+        except OSError as error:
+            address = f"{settings.listen_host}:{settings.listen_port}"
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise CannotWork(f"cannot listen on {address} ({reason}); see --listen") from None
+        watching = asyncio.create_task(
+            watch(
+                self._cluster,
+                self._engine,
+                settings.namespaces,
+                ready=watch_ready,
+                stop=watch_stop,
+            )
+        )
+        parts = {"the watch": watching, "the start": asyncio.create_task(self._start(watch_ready))}
+        if settings.leader_elect:
+            parts["the Lease"] = asyncio.create_task(self._elector.run())
+        try:
+            await watch_ready_or_done(watch_ready, watching)
+            _on_signals(stop)  # kopf has set its own, which would end the watch first
+            _log.info("watching", extra={"version": __version__, "server": self._cluster.server})
+            await _until_stopped(stop, parts)
+        finally:
+            await self._end(parts, watch_stop)
+
+    async def _start(self, watch_ready: asyncio.Event) -> None:
+        """Wait for the first listing and for leadership, then let the engine act."""
+        await watch_ready.wait()
+        namespaces = self._settings.namespaces
+        table, projects = self._engine.reconciler.table, self._engine.projects
+        await arrived(lambda: self._api.versions(TASKS, namespaces), table.version_of)
+        await arrived(lambda: self._api.versions(PROJECTS, namespaces), projects.version_of)
+        self._listed.set()
+        _log.info("the first listing is complete", extra={"tasks": len(table)})
+        if self._settings.leader_elect:
+            await self._elector.elected.wait()
+        self._engine.activate()
+        await asyncio.Event().wait()
+
+    async def _end(
+        self, parts: Mapping[str, asyncio.Task[None]], watch_stop: asyncio.Event
+    ) -> None:
+        """End everything in order; what cannot be done in time is given up."""
+        await self._engine.close(DRAIN_S)
+        await self._queue.drain(FLUSH_S)
+        await self._queue.close()
+        if self._settings.leader_elect:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_S):
+                    await self._elector.release()
+        watch_stop.set()
+        await asyncio.wait({parts["the watch"]}, timeout=WATCH_END_S)
+        for task in parts.values():
+            task.cancel()
+        await asyncio.gather(*parts.values(), return_exceptions=True)
+        await self._health.close()
+
+    async def _patch(self, ref: ObjectRef, status: Mapping[str, Any]) -> int:
+        if not self._leads():
+            raise ApiError(0, "this replica is not the leader")
+        return await self._api.patch_status(ref, status)
+
+    def _written(self, uid: str, version: int, status: Status) -> None:
+        self._engine.written(uid, version, status)
+
+    def _leads(self) -> bool:
+        return not self._settings.leader_elect or self._elector.leads()
+
+    def _count_tasks(self) -> Mapping[tuple[str, str], int]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for entry in self._engine.reconciler.table:
+            ready = entry.shown.condition(READY)
+            counts[entry.shown.phase or "NONE", ready.status if ready else "Unknown"] += 1
+        return counts
+
+    def _snapshot_ages(self) -> Mapping[str, float]:
+        return self._engine.projects.snapshot_ages(clock().mono)
+
+
+async def watch_ready_or_done(ready: asyncio.Event, watching: asyncio.Task[None]) -> None:
+    """Wait until the watch has begun, or has ended before it began."""
+    waiter = asyncio.create_task(ready.wait())
+    await asyncio.wait({waiter, watching}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+
+
+async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None]]) -> None:
+    """Wait for the signal; a part that ends before it is a reason to leave."""
+    waiter = asyncio.create_task(stop.wait())
+    tasks = {name: asyncio.ensure_future(part) for name, part in parts.items()}
+    await asyncio.wait({waiter, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if stop.is_set():
+        return
+    for name, task in tasks.items():
+        if task.done():
+            error = task.exception() if not task.cancelled() else None
+            reason = f"{type(error).__name__}: {error}" if error else "it ended"
+            raise CannotWork(f"{name} cannot go on ({reason}); restarting resumes everything")
+
+
+async def _check(api: KubeApi, namespaces: tuple[str, ...]) -> None:
+    """Find out at the start what would otherwise go wrong silently."""
+    try:
+        served = await api.served()
+        missing = {TASKS, f"{TASKS}/status", PROJECTS, f"{PROJECTS}/status"} - served
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise CannotWork(
+                f"the API server does not serve {names} of {GROUP}: "
+                "install the CRDs with kubectl apply -f crds/"
+            )
+        for plural in (TASKS, PROJECTS):
+            for namespace in namespaces or ("",):
+                await api.probe(plural, namespace)
+    except ApiError as error:
+        if error.status in {401, 403}:
+            raise CannotWork(f"no permission: {error}; see the roles of the chart") from None
+        raise CannotWork(f"no cluster: {error} at {api.cluster.server}") from None
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)

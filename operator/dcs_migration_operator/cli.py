@@ -1,0 +1,223 @@
+"""The command line: options and environment to `Settings`, errors to one line and an exit status.
+
+0 after SIGTERM or SIGINT, 1 when the operator cannot work, 2 for wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator import __version__
+from dcs_migration_operator.core.endpoints import is_origin
+from dcs_migration_operator.settings import ChannelSettings, Settings
+from dcs_migration_operator.telemetry import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PROGRAM: Final = "dcs-migration-operator"
+PREFIX: Final = "DCS_OPERATOR_"
+BATCH_SIZE_MAX: Final = 50
+PORT_MAX: Final = 65_535
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    settings = _settings(options)
+    logs.set_up(settings.log_format, settings.log_level)
+    from dcs_migration_operator.app import CannotWork, run  # noqa: PLC0415 - --version is quick
+
+    try:
+        asyncio.run(run(settings))
+    except CannotWork as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Stops Huawei Cloud DCS migration tasks, many per API call.",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="run the operator",
+        description="Run the operator. Each option is also an environment variable: "
+        f"{PREFIX} and its name in upper case with underscores. Lists are separated by commas.",
+    )
+    _add_scope(run)
+    _add_channel(run)
+    option = _Options(run)
+    option("--listen", _address, "0.0.0.0:8080", "HOST:PORT of /healthz, /readyz and /metrics")
+    option("--status-writers", _count(1, 256), "16", "concurrent writes to Kubernetes")
+    default_format = "text" if sys.stderr.isatty() else "json"
+    option("--log-format", _one_of("text", "json"), default_format, "text or json")
+    option("--log-level", _one_of(*logs.LEVELS), "info", ", ".join(logs.LEVELS))
+    return parser
+
+
+def _add_scope(run: argparse.ArgumentParser) -> None:
+    option = _Options(run)
+    env_namespaces = [n for n in _env("namespace", "").split(",") if n]
+    scope = run.add_mutually_exclusive_group()
+    scope.add_argument(
+        "--all-namespaces", action="store_true", help="watch all namespaces (default)"
+    )
+    scope.add_argument(
+        "--namespace",
+        action="append",
+        metavar="NS",
+        help="watch this namespace; repeatable",
+    )
+    run.set_defaults(env_namespaces=env_namespaces)
+    option("--kubeconfig", str, "", "which cluster; else KUBECONFIG, in-cluster, ~/.kube/config")
+    run.add_argument(
+        "--leader-elect",
+        action=argparse.BooleanOptionalAction,
+        default=_flag("leader-elect", default=True),
+        help="let one of several replicas act, by a Lease (default: on)",
+    )
+    option("--lease-namespace", str, "", "namespace of the Lease; else the pod's")
+    option("--lease-name", str, PROGRAM, "name of the Lease")
+    run.add_argument(
+        "--allow-endpoint",
+        action="append",
+        metavar="PATTERN",
+        type=_pattern,
+        help="an endpoint that projects may name, * stands for one label; repeatable "
+        "(default: those of Huawei Cloud)",
+    )
+
+
+def _add_channel(run: argparse.ArgumentParser) -> None:
+    option = _Options(run)
+    size = _count(1, BATCH_SIZE_MAX)
+    option("--batch-size", size, "50", "ids per stop order; DCS takes at most 50")
+    option("--batch-idle-s", _seconds(0, 60), "0.2", "an order leaves when nothing new came for")
+    option("--batch-max-wait-s", _seconds(0, 60), "2", "no stop waits longer for company")
+    option("--poll-min-s", _seconds(0.1, 3600), "2", "first look after an acceptance")
+    option("--poll-max-s", _seconds(0.1, 3600), "10", "slowest look while stopping")
+    option("--poll-observe-s", _seconds(1, 86400), "60", "look at tasks that are only observed")
+    option("--request-timeout-s", _seconds(1, 600), "30", "one DCS call")
+
+
+class _Options:
+    """Adds options that are environment variables as well."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._parser = parser
+
+    def __call__(
+        self, name: str, kind: Callable[[str], object], default: str, help_text: str
+    ) -> None:
+        # argparse converts a default that is a string, so a bad variable is an error like a bad
+        # option.
+        value = _env(name.removeprefix("--"), default)
+        suffix = f" (default: {default})" if default else ""
+        self._parser.add_argument(
+            name, type=kind, default=value, metavar="VALUE", help=help_text + suffix
+        )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    parser = _parser()
+    if options.poll_max_s < options.poll_min_s:
+        parser.error("--poll-max-s is less than --poll-min-s")
+    env_scope = [] if options.all_namespaces else options.env_namespaces
+    defaults = Settings()
+    host, port = options.listen
+    return Settings(
+        channel=ChannelSettings(
+            batch_size=options.batch_size,
+            batch_idle_s=options.batch_idle_s,
+            batch_max_wait_s=options.batch_max_wait_s,
+            poll_min_s=options.poll_min_s,
+            poll_max_s=options.poll_max_s,
+            poll_observe_s=options.poll_observe_s,
+            request_timeout_s=options.request_timeout_s,
+        ),
+        namespaces=tuple(dict.fromkeys(options.namespace or env_scope)),
+        kubeconfig=options.kubeconfig,
+        listen_host=host,
+        listen_port=port,
+        leader_elect=options.leader_elect,
+        lease_namespace=options.lease_namespace,
+        lease_name=options.lease_name,
+        allow_endpoints=tuple(
+            options.allow_endpoint or _env_patterns(parser) or defaults.allow_endpoints
+        ),
+        status_writers=options.status_writers,
+        log_format=options.log_format,
+        log_level=options.log_level,
+    )
+
+
+def _env_patterns(parser: argparse.ArgumentParser) -> list[str]:
+    try:
+        return [_pattern(p) for p in _env("allow-endpoint", "").split(",") if p]
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"{PREFIX}ALLOW_ENDPOINT: {error}")
+
+
+def _env(name: str, default: str) -> str:
+    return os.environ.get(PREFIX + name.upper().replace("-", "_"), default)
+
+
+def _flag(name: str, *, default: bool) -> bool:
+    return _env(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":8080" means every address
+
+
+def _pattern(text: str) -> str:
+    if not is_origin(text.strip().rstrip("/").lower().replace("*", "x")):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an endpoint such as https://dcs.*.example.com"
+        )
+    return text.strip()
+
+
+def _count(least: int, most: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return convert
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = float("nan")
+        if not least <= seconds <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not seconds from {least} to {most}")
+        return seconds
+
+    return convert
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text.lower() not in words:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+        return text.lower()
+
+    return convert

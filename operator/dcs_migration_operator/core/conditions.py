@@ -1,0 +1,69 @@
+"""Kubernetes conditions that kstatus, `kubectl wait`, Flux and Argo CD read right.
+
+`Ready` and `Stopped` are always there. `Reconciling` and `Stalled` follow kstatus's "abnormal-true"
+rule: they are there only while they are true, and never both.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.status import MESSAGE_CHARS_MAX, Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+READY: Final = "Ready"
+STOPPED: Final = "Stopped"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
+
+
+class Standing(Enum):
+    """Who has to act next."""
+
+    DONE = auto()  # nobody
+    RECONCILING = auto()  # the operator; it goes on by itself
+    STALLED = auto()  # a person
+
+
+def clip(text: str, chars_max: int = MESSAGE_CHARS_MAX) -> str:
+    """Return the text, cut with an ellipsis if it is longer than allowed."""
+    return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
+
+
+def condition(kind: str, status: str, reason: str, message: str) -> Condition:
+    """Return a condition that has no time and no generation yet; `dated` adds them."""
+    return Condition(kind, status, reason, clip(message), since="", generation=0)
+
+
+def standing_condition(standing: Standing, reason: str, message: str) -> tuple[Condition, ...]:
+    """Return `Reconciling` or `Stalled`, or nothing when all is done."""
+    if standing is Standing.DONE:
+        return ()
+    kind = RECONCILING if standing is Standing.RECONCILING else STALLED
+    return (condition(kind, "True", reason, message),)
+
+
+def dated(
+    wanted: Iterable[Condition], before: Iterable[Condition], generation: int, moment: str
+) -> tuple[Condition, ...]:
+    """Return the wanted conditions with their transition times.
+
+    The time of a condition moves only when its `status` does, as the API conventions ask.
+    """
+    known = {c.type: c for c in before}
+    return tuple(
+        Condition(
+            type=c.type,
+            status=c.status,
+            reason=c.reason,
+            message=c.message,
+            since=known[c.type].since
+            if c.type in known and known[c.type].status == c.status and known[c.type].since
+            else moment,
+            generation=generation,
+        )
+        for c in wanted
+    )

@@ -1,0 +1,186 @@
+"""A verdict put into words: the status that the resource should have.
+
+`decide` says what is so; this says it to people and to the tools that read conditions. Equal input
+gives an equal status, so that comparing it with what is shown tells whether a write is needed.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.conditions import (
+    READY,
+    STOPPED,
+    Standing,
+    clip,
+    condition,
+    dated,
+    standing_condition,
+)
+from dcs_migration_operator.core.decide import CASES, Case
+from dcs_migration_operator.core.phases import (
+    PENDING,
+    TERMINATED,
+    TERMINATING,
+    PhaseClass,
+    class_of,
+)
+from dcs_migration_operator.core.status import (
+    ErrorRecord,
+    Status,
+    StopRecord,
+    TaskRecord,
+    rfc3339,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcs_migration_operator.core.decide import Situation, Verdict
+    from dcs_migration_operator.core.model import Fault, Now
+    from dcs_migration_operator.core.status import Condition
+
+ERROR_CHARS_MAX: Final = 512
+"""DCS's texts are cut here: the reason is in the first sentence, and an object stays small."""
+
+_MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
+    {
+        Case.UNASKED: "DCS has not answered a question about this task yet.",
+        Case.SURPRISING: "DCS says {word} after {phase}; it is being asked again.",
+        Case.OBSERVED: "DCS says {word}; the task is only observed (spec.stopped is false).",
+        Case.TO_ORDER: "DCS says {word}; the stop is about to be ordered.",
+        Case.WAITING: "DCS says {word}; the stop is being ordered.",
+        Case.UNSURE: "The outcome of the stop order is unknown; DCS is being asked again.",
+        Case.REJECTED: "DCS refused to stop the task: {fault}. It will be ordered again.",
+        Case.LAGGING: "DCS accepted the stop; waiting until it says TERMINATED.",
+        Case.INEFFECTIVE: "DCS accepted the stop {attempts} times but still says {word}; "
+        "it will be ordered again.",
+        Case.TO_REORDER: "DCS accepted the stop but still says {word}; it is being ordered again.",
+        Case.STOPPING: "DCS is stopping the task; waiting until it says TERMINATED.",
+        Case.TERMINATED: "DCS says TERMINATED: the migration is stopped.",
+        Case.ENDED: "DCS says {word}: the migration had ended before a stop took effect.",
+        Case.FAILED: "DCS says {word}: the migration failed and no longer runs. "
+        "See its log in the DCS console.",
+        Case.GONE: "DCS does not know task {task_id} in this project. "
+        "Check spec.taskId and the project; it is looked for again every 10 minutes.",
+    }
+)
+
+_STOPPED: Final[Mapping[PhaseClass, tuple[str, str]]] = MappingProxyType(
+    {
+        PhaseClass.ACTIVE: ("False", "Running"),
+        PhaseClass.TERMINATING: ("False", "Stopping"),
+        PhaseClass.TERMINATED: ("True", "Terminated"),
+        PhaseClass.ENDED: ("True", "Ended"),
+        PhaseClass.FAILED: ("True", "TaskFailed"),
+        PhaseClass.GONE: ("Unknown", "TaskNotFound"),
+    }
+)
+
+
+def describe(situation: Situation, verdict: Verdict, now: Now) -> Status:
+    """Return the status that says what the verdict means."""
+    phase = _phase(situation)
+    stopped = _stopped(situation)
+    message = _message(situation, verdict)
+    row = CASES[verdict.case]
+    ready, reason, standing = row.ready, row.reason, row.standing
+    if verdict.case is Case.ENDED and stopped.reason == "Terminated":
+        reason, message = "Terminated", _MESSAGES[Case.TERMINATED]
+    if verdict.trouble:
+        ready, reason = "False", verdict.trouble.kind.value
+        standing = Standing.RECONCILING if verdict.trouble.kind.heals_alone else Standing.STALLED
+    conditions = (
+        condition(READY, ready, reason, message),
+        stopped,
+        *standing_condition(standing, reason, message),
+    )
+    moment = rfc3339(now.wall)
+    generation = situation.task.generation
+    return Status(
+        phase=phase,
+        generation=generation,
+        conditions=dated(conditions, situation.shown.conditions, generation, moment),
+        stop=_stop_record(situation, phase, moment),
+        task=_task_record(situation),
+        error=_error_record(situation, verdict, moment),
+    )
+
+
+def _phase(situation: Situation) -> str:
+    """DCS's word; after an acceptance it does not fall back to an active one while DCS lags."""
+    seen, shown = situation.seen, situation.shown
+    if seen is None:
+        return shown.phase or PENDING
+    if class_of(seen.word) is PhaseClass.ACTIVE and situation.order.accepted:
+        return TERMINATING
+    return seen.word
+
+
+def _stopped(situation: Situation) -> Condition:
+    seen, before = situation.seen, situation.shown.condition(STOPPED)
+    if seen is None:
+        if before:
+            return condition(STOPPED, before.status, before.reason, before.message)
+        return condition(STOPPED, "Unknown", "Pending", _MESSAGES[Case.UNASKED])
+    phase_class = class_of(seen.word)
+    status, reason = _STOPPED[phase_class]
+    if phase_class is PhaseClass.ACTIVE and situation.order.accepted:
+        reason = "Stopping"
+    if phase_class is PhaseClass.ENDED and before and before.reason == "Terminated":
+        reason = before.reason
+    return condition(STOPPED, status, reason, f"DCS says {seen.word}.")
+
+
+def _message(situation: Situation, verdict: Verdict) -> str:
+    if verdict.trouble:
+        trouble = verdict.trouble
+        return (
+            f"{trouble.message} ({_in_words(trouble.fault)})" if trouble.fault else trouble.message
+        )
+    order = situation.order
+    return _MESSAGES.get(verdict.case, "").format(
+        word=situation.seen.word if situation.seen else "",
+        phase=situation.shown.phase,
+        task_id=situation.task.task_id,
+        attempts=order.attempts,
+        fault=_in_words(order.fault) if order.fault else "no reason given",
+    )
+
+
+def _in_words(fault: Fault) -> str:
+    text = clip(fault.message, ERROR_CHARS_MAX)
+    return f"{fault.code}: {text}" if text else fault.code
+
+
+def _stop_record(situation: Situation, phase: str, moment: str) -> StopRecord | None:
+    if not situation.task.stopped:
+        return None
+    order, before = situation.order, situation.shown.stop or StopRecord()
+    return StopRecord(
+        requested_at=before.requested_at or rfc3339(order.requested) or moment,
+        accepted_at=rfc3339(order.accepted),
+        terminated_at=before.terminated_at or (moment if phase == TERMINATED else ""),
+        attempts=order.attempts,
+        request_id=order.request_id,
+    )
+
+
+def _task_record(situation: Situation) -> TaskRecord | None:
+    seen = situation.seen
+    if seen is None or class_of(seen.word) is PhaseClass.GONE:
+        return situation.shown.task
+    return TaskRecord(seen.name, seen.method, seen.source, seen.target)
+
+
+def _error_record(situation: Situation, verdict: Verdict, moment: str) -> ErrorRecord | None:
+    fault = verdict.trouble.fault if verdict.trouble else None
+    if fault is None and verdict.case is Case.REJECTED:
+        fault = situation.order.fault
+    if fault is None:
+        return None
+    message, before = clip(fault.message, ERROR_CHARS_MAX), situation.shown.error
+    if before and (before.code, before.message) == (fault.code, message):
+        return before  # the same error again is not news, and must not cost a write
+    return ErrorRecord(fault.code, message, fault.request_id, moment)

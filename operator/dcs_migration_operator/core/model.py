@@ -1,0 +1,229 @@
+"""The frozen values that travel between the rooms: wishes, sightings, orders and projects.
+
+They carry facts only; what follows from them is decided in `decide.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+PROJECT_KIND = "DCSProject"
+
+
+def task_key(task_id: str) -> str:
+    """Return the form of a task id under which equal ids meet: lower case, without dashes.
+
+    DCS writes ids as dashed UUIDs and as 32 hex digits; its pages show both for the same calls.
+    """
+    return task_id.replace("-", "").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """One moment on both clocks.
+
+    Attributes:
+        mono: Seconds on the monotonic clock; every duration is measured with it.
+        wall: UTC, whole seconds; only for what people read.
+    """
+
+    mono: float
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRef:
+    """Names one project resource."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Names one object whose status is written; `uid` guards against a namesake."""
+
+    plural: str
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one `MigrationTask` resource asks for.
+
+    Attributes:
+        task_id: The id as the user wrote it.
+        key: The same id in the form of `task_key`.
+        stopped: The wish: this migration shall not run.
+    """
+
+    ref: ObjectRef
+    generation: int
+    task_id: str
+    key: str
+    stopped: bool
+    project: ProjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What one project resource says, before its Secret is read.
+
+    Attributes:
+        endpoint: Base URL of the DCS API, without a slash at the end.
+        secret: Name of the Secret in the project's namespace.
+    """
+
+    ref: ProjectRef
+    object: ObjectRef
+    generation: int
+    endpoint: str
+    project_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One access key; its printed form shows nothing."""
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a channel calls and as whom; equal accounts share one channel.
+
+    The secret is part of the identity: whoever knows only somebody else's access key gets a channel
+    of their own, which DCS refuses, and never the use of the other's.
+    """
+
+    endpoint: str
+    project_id: str
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What DCS said about one task. Equal values mean: nothing changed.
+
+    Attributes:
+        word: The status word as DCS wrote it.
+        task_id: The id as DCS writes it; orders use this spelling.
+        name: `task_name`.
+        method: `migration_method`.
+        source: Name or id of the source instance, or its address without user information.
+        target: The same of the target.
+    """
+
+    word: str
+    task_id: str
+    name: str = ""
+    method: str = ""
+    source: str = ""
+    target: str = ""
+
+
+class Outcome(Enum):
+    """What became of the last stop order for a task."""
+
+    NONE = auto()  # nothing was ordered
+    WAITING = auto()  # handed to the channel, no answer yet
+    ACCEPTED = auto()  # DCS acknowledged it
+    REJECTED = auto()  # DCS refused it for this id
+    UNKNOWN = auto()  # it may or may not have reached DCS
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error answer, fit for people: never a body, never a secret.
+
+    Attributes:
+        code: DCS's or the gateway's own code, or the HTTP status, or a word such as `timeout`.
+        message: DCS's text, cut.
+        request_id: The request id that DCS's support asks for; may be empty.
+    """
+
+    code: str
+    message: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAnswer:
+    """What one batch-stop said about one id; `outcome` is accepted, rejected or unknown."""
+
+    outcome: Outcome
+    request_id: str
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was ordered for one resource, and what became of it.
+
+    Attributes:
+        outcome: Of the last order.
+        attempts: Orders sent so far.
+        answered_at: Monotonic seconds at which the last outcome was known.
+        rejections: Consecutive rejections; they space the next attempts.
+        ineffective: Accepted orders that did not show in time; they space the next ones.
+        requested: Wall time at which the wish was first taken up.
+        accepted: Wall time of the last acceptance; kept through later rejections.
+        fault: Of the last rejection.
+        request_id: DCS's, of the last order.
+    """
+
+    outcome: Outcome = Outcome.NONE
+    attempts: int = 0
+    answered_at: float = float("-inf")
+    rejections: int = 0
+    ineffective: int = 0
+    requested: datetime | None = None
+    accepted: datetime | None = None
+    fault: Fault | None = None
+    request_id: str = ""
+
+
+class TroubleKind(Enum):
+    """Why a channel or a project cannot do its work; the value is the reason that users see."""
+
+    THROTTLED = "Throttled"
+    UNAVAILABLE = "CloudUnavailable"
+    CREDENTIALS = "CredentialsInvalid"
+    PERMISSION = "PermissionDenied"
+    PROJECT = "ProjectNotReady"
+    ENDPOINT = "EndpointNotAllowed"
+
+    @property
+    def heals_alone(self) -> bool:
+        """Whether waiting is enough; otherwise a person is needed."""
+        return self in {TroubleKind.THROTTLED, TroubleKind.UNAVAILABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One trouble, with the words that the user reads.
+
+    Attributes:
+        since: Monotonic seconds at which it began.
+        message: What is wrong and what to do, in one or two sentences.
+        fault: The answer behind it, if there was one.
+    """
+
+    kind: TroubleKind
+    since: float
+    message: str
+    fault: Fault | None = None

@@ -1,0 +1,38 @@
+"""What a project resource may say about itself: its `Ready` condition in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcs_migration_operator.core.conditions import (
+    READY,
+    Standing,
+    condition,
+    dated,
+    standing_condition,
+)
+from dcs_migration_operator.core.status import Status, rfc3339
+
+if TYPE_CHECKING:
+    from dcs_migration_operator.core.model import Now, Project, Trouble
+    from dcs_migration_operator.core.status import Condition
+
+CONFIGURED = "Configured"
+
+
+def describe_project(project: Project, shown: Status, trouble: Trouble | None, now: Now) -> Status:
+    """Return the status of a project: usable, or why it is not."""
+    wanted: tuple[Condition, ...]
+    if trouble is None:
+        wanted = (condition(READY, "True", CONFIGURED, "Endpoint, Secret and keys are in place."),)
+    else:
+        reason = trouble.kind.value
+        standing = Standing.RECONCILING if trouble.kind.heals_alone else Standing.STALLED
+        wanted = (
+            condition(READY, "False", reason, trouble.message),
+            *standing_condition(standing, reason, trouble.message),
+        )
+    return Status(
+        generation=project.generation,
+        conditions=dated(wanted, shown.conditions, project.generation, rfc3339(now.wall)),
+    )

@@ -1,0 +1,196 @@
+"""The status subresource as a value, with its JSON form in both directions.
+
+Reading is forgiving: whatever somebody else wrote into a status is taken as far as it makes sense,
+and the rest is written anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MESSAGE_CHARS_MAX: Final = 1024
+"""Longest message in a status; DCS bounds its own at 1,024 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One Kubernetes condition; `status` is `True`, `False` or `Unknown`."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecord:
+    """`status.stop`; times are RFC 3339, empty when the moment has not come."""
+
+    requested_at: str = ""
+    accepted_at: str = ""
+    terminated_at: str = ""
+    attempts: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """`status.task`: what a person needs to recognize a migration."""
+
+    name: str = ""
+    method: str = ""
+    source: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """`status.lastError`."""
+
+    code: str
+    message: str
+    request_id: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole status of a resource; an empty one is that of a resource nobody has touched."""
+
+    phase: str = ""
+    generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+    stop: StopRecord | None = None
+    task: TaskRecord | None = None
+    error: ErrorRecord | None = None
+
+    def condition(self, kind: str) -> Condition | None:
+        """Return the condition of this type, if there is one."""
+        return next((c for c in self.conditions if c.type == kind), None)
+
+
+def rfc3339(moment: datetime | None) -> str:
+    """Return a UTC time as Kubernetes writes it, or an empty string."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return the time behind an RFC 3339 text, or nothing if it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def to_json(status: Status) -> dict[str, Any]:
+    """Return the status as the API server stores it, without empty fields."""
+    body: dict[str, Any] = {
+        "observedGeneration": status.generation,
+        "conditions": [
+            {
+                "type": c.type,
+                "status": c.status,
+                "reason": c.reason,
+                "message": c.message,
+                "lastTransitionTime": c.since,
+                "observedGeneration": c.generation,
+            }
+            for c in status.conditions
+        ],
+    }
+    if status.phase:
+        body["phase"] = status.phase
+    if status.stop:
+        body["stop"] = _filled(
+            requestedAt=status.stop.requested_at,
+            acceptedAt=status.stop.accepted_at,
+            terminatedAt=status.stop.terminated_at,
+            requestId=status.stop.request_id,
+        ) | {"attempts": status.stop.attempts}
+    if status.task:
+        body["task"] = _filled(
+            name=status.task.name,
+            method=status.task.method,
+            sourceInstance=status.task.source,
+            targetInstance=status.task.target,
+        )
+    if status.error:
+        body["lastError"] = _filled(
+            code=status.error.code,
+            message=status.error.message,
+            requestId=status.error.request_id,
+            time=status.error.time,
+        )
+    return body
+
+
+def from_json(body: Mapping[str, Any]) -> Status:
+    """Return the status behind what the API server holds."""
+    stop, task, error = (_mapping(body.get(key)) for key in ("stop", "task", "lastError"))
+    return Status(
+        phase=_text(body.get("phase")),
+        generation=_number(body.get("observedGeneration")),
+        conditions=tuple(_conditions(body.get("conditions"))),
+        stop=StopRecord(
+            requested_at=_text(stop.get("requestedAt")),
+            accepted_at=_text(stop.get("acceptedAt")),
+            terminated_at=_text(stop.get("terminatedAt")),
+            attempts=_number(stop.get("attempts")),
+            request_id=_text(stop.get("requestId")),
+        )
+        if stop
+        else None,
+        task=TaskRecord(
+            name=_text(task.get("name")),
+            method=_text(task.get("method")),
+            source=_text(task.get("sourceInstance")),
+            target=_text(task.get("targetInstance")),
+        )
+        if task
+        else None,
+        error=ErrorRecord(
+            code=_text(error.get("code")),
+            message=_text(error.get("message")),
+            request_id=_text(error.get("requestId")),
+            time=_text(error.get("time")),
+        )
+        if error
+        else None,
+    )
+
+
+def _conditions(items: object) -> Iterable[Condition]:
+    for item in items if isinstance(items, list) else []:
+        fields = _mapping(item)
+        yield Condition(
+            type=_text(fields.get("type")),
+            status=_text(fields.get("status")),
+            reason=_text(fields.get("reason")),
+            message=_text(fields.get("message")),
+            since=_text(fields.get("lastTransitionTime")),
+            generation=_number(fields.get("observedGeneration")),
+        )
+
+
+def _filled(**fields: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

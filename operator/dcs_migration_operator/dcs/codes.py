@@ -1,0 +1,167 @@
+"""The error book: (operation, HTTP status, code) → what a caller can act on.
+
+Sources: the vendor's batch-stop page (`DCS.4855`), the error appendix of the sibling cloud built on
+the same service, the API gateway's error pages and the Terraform provider (`DCS.4133` = deleted).
+A code is never judged without its operation: `DCS.4855` also means "switchover not supported".
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.errors import (
+    AuthFailed,
+    DcsError,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Operation(Enum):
+    """The DCS calls that are made; the value is the label in metrics."""
+
+    BATCH_STOP = "batch_stop"
+    LIST = "list"
+    SHOW = "show"
+
+
+PERMISSIONS: Final[Mapping[Operation, str]] = MappingProxyType(
+    {
+        Operation.BATCH_STOP: "dcs:migrationTask:modify",
+        Operation.LIST: "dcs:migrationTask:list",
+        Operation.SHOW: "dcs:migrationTask:get",
+    }
+)
+"""The identity-policy action that each call needs (DCS's own API pages)."""
+
+_BY_OPERATION: Final[Mapping[tuple[Operation, str], type[DcsError]]] = MappingProxyType(
+    {
+        (Operation.BATCH_STOP, "DCS.4133"): Refused,
+        (Operation.SHOW, "DCS.4133"): NotFound,
+        (Operation.SHOW, "DCS.4070"): NotFound,  # bad format of the one id that was asked for
+        (Operation.SHOW, "DCS.4855"): NotFound,  # "invalid migration task id"
+        (Operation.SHOW, "DCS.3022"): NotFound,
+        (Operation.LIST, "DCS.4062"): Misconfigured,
+        (Operation.LIST, "DCS.4063"): Misconfigured,
+        (Operation.LIST, "DCS.4800"): Misconfigured,
+    }
+)
+
+_BY_CODE: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("DCS.1001", "DCS.1002", "DCS.1003", "DCS.1004"), AuthFailed),
+        **dict.fromkeys(("DCS.2003", "DCS.2007", "DCS.3002", "DCS.3003"), PermissionDenied),
+        **dict.fromkeys(
+            (
+                "DCS.4001",  # URL does not exist: wrong endpoint, or a region without the API
+                "DCS.4002",  # bad project id format
+                "DCS.4004",  # empty body
+                "DCS.4005",  # not JSON
+                "DCS.5001",  # method not allowed
+            ),
+            Misconfigured,
+        ),
+        **dict.fromkeys(
+            (
+                "DCS.4855",  # invalid migration task id
+                "DCS.4070",  # bad task id format
+                "DCS.4957",  # not allowed in the current task state
+                "DCS.4062",  # invalid parameter, these three
+                "DCS.4063",
+                "DCS.4800",
+                "DCS.3022",  # instance does not exist
+                "DCS.4017",  # a job on this instance is still running
+                "DCS.4026",  # not allowed in the current instance state
+                "DCS.4049",  # instance not running
+                "DCS.4104",  # instance recovering from a fault
+                "DCS.4096",  # the rest: instance busy (backup, restore, restart, resize, ...)
+                "DCS.4097",
+                "DCS.4111",
+                "DCS.4113",
+                "DCS.4114",
+                "DCS.4115",
+                "DCS.4116",
+                "DCS.4117",
+                "DCS.4118",
+                "DCS.4120",
+                "DCS.4121",
+                "DCS.4231",
+                "DCS.4975",
+            ),
+            Refused,
+        ),
+        "DCS.5006": Unavailable,  # the job could not be submitted
+        **dict.fromkeys(
+            ("DCS.5000", "DCS.5070", "DCS.4842"), OutcomeUnknown
+        ),  # internal error in the middle of the work
+        **dict.fromkeys((f"DCS.{n}" for n in range(5039, 5046)), Unavailable),  # no IAM behind DCS
+    }
+)
+
+_BY_GATEWAY_NUMBER: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
+    {
+        "0101": Misconfigured,  # API not published here; never "task not found"
+        "0103": Unavailable,
+        "0301": AuthFailed,
+        "0302": PermissionDenied,
+        "0305": AuthFailed,
+        "0306": PermissionDenied,
+        "0307": AuthFailed,
+        "0308": Throttled,
+        "0310": Misconfigured,  # project unavailable
+        "0401": Misconfigured,  # client IP unknown or not allowed, these two
+        "0402": Misconfigured,
+    }
+)
+"""`APIGW.*` and `APIG.*` carry the same numbers. `.0201` to `.0203` differ by HTTP status only."""
+
+_BY_STATUS: Final[Mapping[int, type[DcsError]]] = MappingProxyType(
+    {
+        401: AuthFailed,
+        403: PermissionDenied,
+        404: Misconfigured,
+        405: Misconfigured,
+        408: OutcomeUnknown,
+        413: Misconfigured,
+        414: Misconfigured,
+        429: Throttled,
+        500: OutcomeUnknown,
+        502: OutcomeUnknown,
+        503: Unavailable,
+        504: OutcomeUnknown,
+    }
+)
+
+_REDIRECTION, _CLIENT_ERROR, _SERVER_ERROR = 300, 400, 500
+
+
+def error_class(operation: Operation, http_status: int, code: str) -> type[DcsError]:
+    """Return the class of an answer that is not a success.
+
+    The status of a throttled or unauthenticated answer outweighs its code; after that the code is
+    more precise than the status. A 4xx that nobody has documented is taken for one id's fault.
+    """
+    if http_status == 429:  # noqa: PLR2004 - an HTTP status is its own name
+        return Throttled
+    by_code = _BY_OPERATION.get((operation, code)) or _BY_CODE.get(code)
+    if by_code is None and code.startswith(("APIGW.", "APIG.")):
+        by_code = _BY_GATEWAY_NUMBER.get(code.partition(".")[2])
+    if by_code is not None:
+        return by_code
+    if http_status in _BY_STATUS:
+        return _BY_STATUS[http_status]
+    if http_status >= _SERVER_ERROR:
+        return OutcomeUnknown
+    if http_status >= _CLIENT_ERROR:
+        return Misconfigured if operation is Operation.LIST else Refused
+    return Misconfigured if http_status >= _REDIRECTION else OutcomeUnknown

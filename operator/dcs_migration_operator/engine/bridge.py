@@ -1,0 +1,69 @@
+"""The blocking DCS client as coroutines, in a bounded pool of threads of its own.
+
+The only place where the event loop meets threads. A call that does not come back in time is left
+to its thread and counts as one with an unknown outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+from dcs_migration_operator.core.errors import OutcomeUnknown
+from dcs_migration_operator.core.model import Fault
+from dcs_migration_operator.dcs.client import DcsClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dcs_migration_operator.core.model import Account, Seen, StopAnswer
+    from dcs_migration_operator.dcs.answers import Page
+    from dcs_migration_operator.settings import ChannelSettings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PATIENCE: Final = 1.5
+"""The client keeps its own time limit; this share of it passes before a thread is given up."""
+
+
+class ThreadedDcs:
+    """Implements `engine.ports.Dcs` over `DcsClient`."""
+
+    def __init__(self, account: Account, settings: ChannelSettings) -> None:
+        # Orders and shows at once, and one for the list. A thread starts when it is first needed.
+        threads_max = settings.orders_parallel_max + settings.shows_parallel_max + 1
+        self._client = DcsClient(
+            account,
+            connect_timeout_s=settings.connect_timeout_s,
+            timeout_s=settings.request_timeout_s,
+            connections_max=threads_max,
+        )
+        self._patience_s = settings.request_timeout_s * PATIENCE
+        self._pool = ThreadPoolExecutor(threads_max, thread_name_prefix="dcs")
+
+    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+        """Order a stop for each id; answers by key."""
+        return await self._call(self._client.batch_stop, task_ids)
+
+    async def list_page(self, offset: int) -> Page:
+        """Return one page of the list."""
+        return await self._call(self._client.list_page, offset)
+
+    async def show(self, task_id: str) -> Seen:
+        """Return what DCS says about one task."""
+        return await self._call(self._client.show, task_id)
+
+    def close(self) -> None:
+        """Start no further call; those under way end by their own time limit."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def _call(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await loop.run_in_executor(self._pool, lambda: method(*args, **kwargs))
+        except TimeoutError:
+            raise OutcomeUnknown(Fault("timeout", "no answer in time")) from None

@@ -1,0 +1,248 @@
+"""One account at DCS: its orders, its looks and the pauses that both keep.
+
+Every call goes through `_call`, which waits for the governor, tells it how the call ended and
+counts it. A whole order that one id spoiled is halved until that id is found; the rest is stopped
+in the same breath, and the spoiler is ordered alone from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
+
+from dcs_migration_operator.core.errors import (
+    AuthFailed,
+    DcsError,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    Refused,
+    Throttled,
+)
+from dcs_migration_operator.core.model import Outcome, StopAnswer, task_key
+from dcs_migration_operator.dcs.codes import Operation
+from dcs_migration_operator.engine.coalescer import Coalescer
+from dcs_migration_operator.engine.governor import Governor
+from dcs_migration_operator.engine.looking import Looking
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from dcs_migration_operator.core.decide import Pace
+    from dcs_migration_operator.core.model import Account, Fault, Seen, Trouble
+    from dcs_migration_operator.engine.ports import Dcs, Probe
+    from dcs_migration_operator.settings import ChannelSettings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+StopResult = StopAnswer | DcsError
+"""What became of one id: DCS's answer, or the error of a call that had no answer for it."""
+
+SPOILERS_MAX: Final = 10_000
+"""Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
+
+
+class Listener(Protocol):
+    """Hears what one channel learns."""
+
+    def seen(
+        self, channel: Channel, key: str, seen: Seen, asked_at: float, *, confirmed: bool
+    ) -> None:
+        """DCS said this about one task."""
+
+    def unanswered(self, channel: Channel, key: str, fault: Fault) -> None:
+        """DCS refuses to say anything about this one task."""
+
+    def troubled(self, channel: Channel) -> None:
+        """A trouble of the channel began or ended."""
+
+    def wished(self, channel: Channel, key: str) -> bool:
+        """Tell whether a stop may be ordered for this task at this very moment."""
+
+
+class Channel:
+    """Calls DCS for one account; see the module.
+
+    Args:
+        account: Where to call, and as whom.
+        dcs: The calls as coroutines.
+        listener: Hears sightings and troubles.
+        probe: Takes note of every call.
+        draw: Returns a number in [0, 1), for the jitter.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        dcs: Dcs,
+        listener: Listener,
+        settings: ChannelSettings,
+        probe: Probe,
+        draw: Callable[[], float],
+    ) -> None:
+        self.account = account
+        self._dcs, self._listener, self._probe = dcs, listener, probe
+        self._governor = Governor(draw)
+        self._spoilers: OrderedDict[str, None] = OrderedDict()
+        self._reopened = asyncio.Event()
+        self.progress_at = float("-inf")
+        """Monotonic seconds of the last call that succeeded."""
+        self._orders: Coalescer[str, StopResult] = Coalescer(
+            execute=self._execute,
+            gate=lambda: self._gate(Operation.BATCH_STOP),
+            admit=lambda task_id: listener.wished(self, task_key(task_id)),
+            idle_s=settings.batch_idle_s,
+            longest_s=settings.batch_max_wait_s,
+            cap=settings.batch_size,
+            parallel_max=settings.orders_parallel_max,
+        )
+        self.looking = Looking(
+            list_page=lambda offset: self._call(Operation.LIST, dcs.list_page, offset),
+            show=lambda task_id: self._call(Operation.SHOW, dcs.show, task_id),
+            report=self,
+            settings=settings,
+            draw=draw,
+        )
+        self._runner = asyncio.get_running_loop().create_task(self.looking.run())
+
+    def stop(self, task_id: str) -> asyncio.Future[StopResult]:
+        """Order a stop together with others; see `Coalescer.submit`."""
+        return self._orders.submit(task_id)
+
+    def watch(self, key: str, task_id: str, pace: Pace) -> None:
+        """Look at this task at this pace from now on."""
+        self.looking.watch(key, task_id, pace)
+
+    def recent(self, key: str) -> tuple[Seen, float] | None:
+        """Return what a fresh list said about this task."""
+        return self.looking.recent(key)
+
+    def trouble(self, *, ordering: bool) -> Trouble | None:
+        """Return what keeps looks from working, or looks and orders."""
+        needed = (Operation.BATCH_STOP,) if ordering else ()
+        troubles = map(self._governor.trouble, (*needed, Operation.LIST, Operation.SHOW))
+        return next(filter(None, troubles), None)
+
+    async def close(self, timeout_s: float = 0.0) -> None:
+        """Stop looking; send the orders that wait, or give them up after `timeout_s`."""
+        self._runner.cancel()
+        await self._orders.close(timeout_s)
+        await asyncio.gather(self._runner, return_exceptions=True)
+        self._dcs.close()
+
+    def seen(self, key: str, seen: Seen, asked_at: float, *, confirmed: bool) -> None:
+        """Hand a sighting on (`looking.Reporter`)."""
+        self._listener.seen(self, key, seen, asked_at, confirmed=confirmed)
+
+    def unanswered(self, key: str, fault: Fault) -> None:
+        """Hand a refusal to show one task on (`looking.Reporter`)."""
+        self._listener.unanswered(self, key, fault)
+
+    async def _execute(self, task_ids: Sequence[str]) -> Mapping[str, StopResult]:
+        """Order one batch; what spoiled a batch before goes alone."""
+        together = [task_id for task_id in task_ids if task_id not in self._spoilers]
+        results = await self._stop(together) if together else {}
+        for task_id in task_ids:
+            if task_id in self._spoilers and task_id not in results:
+                results |= await self._stop([task_id])
+        if any(
+            isinstance(r, StopAnswer) and r.outcome is Outcome.ACCEPTED for r in results.values()
+        ):
+            self.looking.hurry()
+        return results
+
+    async def _stop(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
+        """Order a stop for these ids, in halves where one id spoils the whole."""
+        try:
+            _, answers = await self._call(Operation.BATCH_STOP, self._dcs.batch_stop, task_ids)
+        except Refused as error:
+            if len(task_ids) == 1:
+                return self._spoiled(task_ids[0], error)
+            self._probe.split(error.fault.code)
+            middle = len(task_ids) // 2
+            return await self._stop(task_ids[:middle]) | await self._stop(task_ids[middle:])
+        except DcsError as error:
+            if isinstance(error, OutcomeUnknown):
+                self._count_results(["unknown"] * len(task_ids))
+            return dict.fromkeys(task_ids, error)
+        self._probe.batch(len(task_ids))
+        results = {task_id: answers[task_key(task_id)] for task_id in task_ids}
+        self._count_results([answer.outcome.name.lower() for answer in results.values()])
+        return dict(results)
+
+    def _spoiled(self, task_id: str, error: Refused) -> dict[str, StopResult]:
+        self._spoilers[task_id] = None
+        if len(self._spoilers) > SPOILERS_MAX:
+            self._spoilers.popitem(last=False)
+        self._count_results(["rejected"])
+        fault = error.fault
+        return {task_id: StopAnswer(Outcome.REJECTED, fault.request_id, fault)}
+
+    def _count_results(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._probe.stop_result(name)
+
+    async def _gate(self, operation: Operation) -> None:
+        """Wait until the governor lets this call through."""
+        loop = asyncio.get_running_loop()
+        while (wait_s := self._governor.wait_s(operation, loop.time())) > 0:
+            self._reopened.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._reopened.wait()
+            except TimeoutError:
+                continue
+
+    async def _call(
+        self,
+        operation: Operation,
+        method: Callable[P, Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[float, R]:
+        """Make one call when its time has come; return when it was asked, and the answer."""
+        await self._gate(operation)
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        try:
+            answer = await method(*args, **kwargs)
+        except DcsError as error:
+            self._probe.cloud_request(operation, _outcome(error), loop.time() - asked_at)
+            if isinstance(error, (Refused, NotFound)):
+                self._opened(operation)  # about one id; DCS works
+            elif self._governor.failed(operation, error, loop.time()):
+                self._listener.troubled(self)
+            raise
+        self._probe.cloud_request(operation, "ok", loop.time() - asked_at)
+        self._opened(operation)
+        return asked_at, answer
+
+    def _opened(self, operation: Operation) -> None:
+        self.progress_at = asyncio.get_running_loop().time()
+        if self._governor.succeeded(operation):
+            self._reopened.set()
+            self._listener.troubled(self)
+
+
+def _outcome(error: DcsError) -> str:
+    """Return the metric's word for how a call ended."""
+    match error:
+        case Throttled():
+            return "throttled"
+        case AuthFailed() | PermissionDenied():
+            return "auth"
+        case OutcomeUnknown() if error.fault.code == "timeout":
+            return "timeout"
+        case OutcomeUnknown():
+            return "server_error"
+        case Refused() | NotFound():
+            return "client_error"
+        case _ if error.fault.code.endswith("timeout"):
+            return "timeout"
+        case _ if error.fault.code.startswith(("HTTP 4", "HTTP 3", "DCS.4", "APIG")):
+            return "client_error"
+        case _:
+            return "server_error"

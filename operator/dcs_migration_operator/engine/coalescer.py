@@ -1,0 +1,177 @@
+"""Many callers, one call: a window that collects keys and hands them on in batches.
+
+Generic: it knows no word of the domain. A batch leaves when it is full, when nothing new came for
+`idle_s`, or when its oldest key has waited `longest_s`. n keys that wait at the same moment leave
+in ceil(n / cap) batches. Callers with equal keys share one place and one result.
+
+Not promised: an order among batches, and that a key handed in while its batch is under way shares
+that batch (it starts a new one). The number of waiting keys is bounded by the callers alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R")
+
+
+class Withdrawn(Exception):
+    """The key was not sent: it was no longer wanted at the last moment, or the coalescer closed."""
+
+
+class Unanswered(Exception):
+    """The batch was sent, and its result does not mention the key."""
+
+
+@dataclass(slots=True)
+class _Place(Generic[R]):
+    since: float
+    waiters: list[asyncio.Future[R]] = field(default_factory=list)
+
+
+class Coalescer(Generic[K, R]):
+    """Collects keys and executes them in batches.
+
+    Args:
+        execute: Does one batch; returns a result per key. What it raises, every waiter gets.
+        gate: Awaited before each batch; may take long, and the batch keeps collecting meanwhile.
+        admit: Asked for each key right before it leaves; a refused key is `Withdrawn`.
+        idle_s: Without a new key for this long, a batch leaves.
+        longest_s: No key waits longer than this for company.
+        cap: Most keys of a batch.
+        parallel_max: Most batches under way at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        execute: Callable[[Sequence[K]], Awaitable[Mapping[K, R]]],
+        gate: Callable[[], Awaitable[None]],
+        admit: Callable[[K], bool],
+        idle_s: float,
+        longest_s: float,
+        cap: int,
+        parallel_max: int,
+    ) -> None:
+        self._execute, self._gate, self._admit = execute, gate, admit
+        self._idle_s, self._longest_s, self._cap = idle_s, longest_s, cap
+        self._places: dict[K, _Place[R]] = {}
+        self._last_added = 0.0
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(parallel_max)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._runner: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def submit(self, key: K) -> asyncio.Future[R]:
+        """Join the window; the future gets the key's result, `Withdrawn` or what `execute` raised.
+
+        Cancelling the future gives up the place.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[R] = loop.create_future()
+        if self._closing:
+            waiter.set_exception(Withdrawn())
+            return waiter
+        self._last_added = loop.time()
+        self._places.setdefault(key, _Place(self._last_added)).waiters.append(waiter)
+        self._changed.set()
+        if self._runner is None:
+            self._runner = loop.create_task(self._run())
+        return waiter
+
+    async def close(self, timeout_s: float) -> None:
+        """Send what waits at once, and give up what is not done in time."""
+        self._closing = True
+        self._changed.set()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while (tasks := self._tasks()) and loop.time() < deadline:
+            await asyncio.wait(tasks, timeout=deadline - loop.time())
+        for task in self._tasks():
+            task.cancel()
+        self._settle(list(self._places), Withdrawn())
+
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        return self._under_way | ({self._runner} if self._runner else set())
+
+    async def _run(self) -> None:
+        """Send batch after batch while anything waits; the next `submit` starts it again."""
+        try:
+            while self._places:
+                await self._window()
+                await self._slots.acquire()
+                try:
+                    await self._gate()
+                except BaseException:
+                    self._slots.release()
+                    raise
+                batch = self._take()
+                task = asyncio.create_task(self._send(batch))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+        finally:
+            self._runner = None
+
+    async def _window(self) -> None:
+        loop = asyncio.get_running_loop()
+        while len(self._places) < self._cap and not self._closing:
+            oldest = next(iter(self._places.values())).since
+            left_s = min(self._last_added + self._idle_s, oldest + self._longest_s) - loop.time()
+            if left_s <= 0:
+                return
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _take(self) -> dict[K, _Place[R]]:
+        """Take up to `cap` keys that are still wanted, oldest first."""
+        batch: dict[K, _Place[R]] = {}
+        for key in list(self._places):
+            if len(batch) == self._cap:
+                break
+            place = self._places[key]
+            if all(waiter.done() for waiter in place.waiters):
+                del self._places[key]
+            elif self._admit(key):
+                batch[key] = self._places.pop(key)
+            else:
+                self._settle([key], Withdrawn())
+        return batch
+
+    async def _send(self, batch: dict[K, _Place[R]]) -> None:
+        try:
+            results = await self._execute(tuple(batch)) if batch else {}
+        except asyncio.CancelledError:
+            _settle(batch, Unanswered())
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers
+            _settle(batch, error)
+        else:
+            for key, place in batch.items():
+                for waiter in place.waiters:
+                    if waiter.done():
+                        continue
+                    if key in results:
+                        waiter.set_result(results[key])
+                    else:
+                        waiter.set_exception(Unanswered())
+        finally:
+            self._slots.release()
+
+    def _settle(self, keys: list[K], error: Exception) -> None:
+        _settle({key: self._places.pop(key) for key in keys}, error)
+
+
+def _settle(places: Mapping[K, _Place[R]], error: Exception) -> None:
+    for place in places.values():
+        for waiter in place.waiters:
+            if not waiter.done():
+                waiter.set_exception(error)

@@ -1,0 +1,125 @@
+"""The engine as one thing: wires the reconciler and the projects to each other.
+
+What the watch says goes in here; statuses come out at the sink and calls at the channels.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from dcs_migration_operator.engine.channel import Channel
+from dcs_migration_operator.engine.projects import Projects
+from dcs_migration_operator.engine.reconciler import Reconciler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcs_migration_operator.core.model import (
+        Account,
+        Fault,
+        Project,
+        ProjectRef,
+        Seen,
+        Task,
+        Trouble,
+    )
+    from dcs_migration_operator.core.status import Status
+    from dcs_migration_operator.engine.ports import Clock, Dcs, Probe, SecretReader, StatusSink
+    from dcs_migration_operator.settings import Settings
+
+
+class Engine:
+    """Reconciler, projects and channels.
+
+    Args:
+        open_dcs: Makes the calls for an account.
+        draw: Returns a number in [0, 1), for jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: StatusSink,
+        read_secret: SecretReader,
+        open_dcs: Callable[[Account], Dcs],
+        probe: Probe,
+        clock: Clock,
+        settings: Settings,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._open_dcs, self._probe, self._draw = open_dcs, probe, draw
+        self._settings = settings
+        self.reconciler = Reconciler(resolve=self._where, sink=sink, probe=probe, clock=clock)
+        self.projects = Projects(
+            read_secret=read_secret,
+            open_channel=self._open_channel,
+            bind=self.reconciler.bind,
+            in_use=lambda ref: bool(self.reconciler.table.of_project(ref)),
+            sink=sink,
+            clock=clock,
+            settings=settings,
+        )
+
+    def activate(self) -> None:
+        """Begin to act; until then the table only fills."""
+        self.reconciler.activate()
+        self.projects.activate()
+
+    async def close(self, drain_s: float) -> None:
+        """Order nothing more: what waits is sent within `drain_s` or given up."""
+        self.reconciler.retire()
+        await self.projects.close(drain_s)
+
+    def task_changed(self, task: Task, status: Status, version: int) -> None:
+        """Take in a task resource."""
+        self.reconciler.changed(task, status, version)
+
+    def task_gone(self, uid: str) -> None:
+        """Take in the deletion of a task resource."""
+        self.reconciler.gone(uid)
+
+    def project_changed(self, project: Project, status: Status, version: int) -> None:
+        """Take in a project resource."""
+        self.projects.changed(project, status, version)
+
+    def project_gone(self, ref: ProjectRef, uid: str) -> None:
+        """Take in the deletion of a project resource."""
+        self.projects.gone(ref, uid)
+
+    def written(self, uid: str, version: int, status: Status) -> None:
+        """Take in that a status is on the server."""
+        if not self.reconciler.written(uid, version, status):
+            self.projects.written(uid, version, status)
+
+    def seen(
+        self, channel: Channel, key: str, seen: Seen, asked_at: float, *, confirmed: bool
+    ) -> None:
+        """Hand a sighting on (`channel.Listener`)."""
+        self.reconciler.seen(channel, key, seen, asked_at, confirmed=confirmed)
+
+    def unanswered(self, channel: Channel, key: str, fault: Fault) -> None:
+        """Hand a refusal to show one task on (`channel.Listener`)."""
+        self.reconciler.unanswered(channel, key, fault)
+
+    def troubled(self, channel: Channel) -> None:
+        """Tell tasks and projects of a channel's trouble (`channel.Listener`)."""
+        self.reconciler.troubled(channel)
+        self.projects.troubled(channel)
+
+    def wished(self, channel: Channel, key: str) -> bool:
+        """Tell whether a stop may leave now (`channel.Listener`)."""
+        return self.reconciler.wished(channel, key)
+
+    def _where(self, ref: ProjectRef) -> Channel | Trouble | None:
+        return self.projects.wanted(ref)
+
+    def _open_channel(self, account: Account) -> Channel:
+        return Channel(
+            account,
+            dcs=self._open_dcs(account),
+            listener=self,
+            settings=self._settings.channel,
+            probe=self._probe,
+            draw=self._draw,
+        )

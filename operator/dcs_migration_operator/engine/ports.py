@@ -1,0 +1,109 @@
+"""What the engine needs from the rooms above and below it, as protocols.
+
+`app.py` hands in the real ones; tests hand in their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dcs_migration_operator.core.model import Credentials, Now, ObjectRef, Seen, StopAnswer
+    from dcs_migration_operator.core.status import Status
+    from dcs_migration_operator.dcs.answers import Page
+    from dcs_migration_operator.dcs.codes import Operation
+
+
+class Clock(Protocol):
+    """Both clocks at once."""
+
+    def __call__(self) -> Now:
+        """Return this moment."""
+
+
+class StatusSink(Protocol):
+    """Where statuses go; the newest one of an object wins."""
+
+    def want(self, ref: ObjectRef, status: Status) -> None:
+        """Write this status as soon as possible, instead of any that still waits."""
+
+    def drop(self, ref: ObjectRef) -> None:
+        """Forget what still waits for this object."""
+
+
+class SecretReader(Protocol):
+    """Reads credentials from the cluster."""
+
+    async def __call__(self, namespace: str, name: str) -> Credentials:
+        """Return the credentials of one Secret.
+
+        Raises:
+            SecretProblem: It is not there, may not be read, or is malformed.
+        """
+
+
+class SecretProblem(Exception):
+    """Says in words why a Secret cannot be used; never holds any of it.
+
+    `passing` tells that the API server did not answer: what was read before still holds.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+class Dcs(Protocol):
+    """The DCS calls as coroutines; each raises `DcsError` like the client behind it."""
+
+    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+        """Order a stop for each id; answers by key."""
+
+    async def list_page(self, offset: int) -> Page:
+        """Return one page of the list."""
+
+    async def show(self, task_id: str) -> Seen:
+        """Return what DCS says about one task."""
+
+    def close(self) -> None:
+        """Give up what is still under way."""
+
+
+class Probe(Protocol):
+    """Takes note of what happened; the engine never reads it back."""
+
+    def cloud_request(self, operation: Operation, outcome: str, seconds: float) -> None:
+        """One DCS call ended."""
+
+    def batch(self, size: int) -> None:
+        """One order left with so many ids."""
+
+    def split(self, reason: str) -> None:
+        """One refused order was halved."""
+
+    def stop_result(self, result: str) -> None:
+        """One id was accepted, rejected or left unknown."""
+
+    def stopped(self, seconds: float) -> None:
+        """One wish was fulfilled so long after it was made."""
+
+
+class NoProbe:
+    """A probe that takes no notes."""
+
+    def cloud_request(self, operation: Operation, outcome: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def batch(self, size: int) -> None:
+        """Do nothing."""
+
+    def split(self, reason: str) -> None:
+        """Do nothing."""
+
+    def stop_result(self, result: str) -> None:
+        """Do nothing."""
+
+    def stopped(self, seconds: float) -> None:
+        """Do nothing."""

@@ -1,0 +1,287 @@
+"""The few API-server calls of our own: read a Secret, patch a status, list versions, discovery.
+
+One session, apart from the watch's: in a shared pool the watch starves behind status writes
+(measured with 16 connections). Nothing is retried here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl  # noqa: TC003 - dataclass fields are resolved at run time by some tools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import aiohttp
+
+from dcs_migration_operator.core.model import Credentials
+from dcs_migration_operator.engine.ports import SecretProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from dcs_migration_operator.core.model import ObjectRef
+
+GROUP: Final = "dcs.huaweicloud.com"
+VERSION: Final = "v1alpha1"
+TASKS: Final = "migrationtasks"
+PROJECTS: Final = "dcsprojects"
+
+LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+TIMEOUT_S: Final = 30.0
+"""For one call; kube-apiserver gives up on its own after 60 s."""
+
+CONNECT_S: Final = 10.0
+
+LIST_CHUNK: Final = 500
+"""Objects per page of a listing; the size client-go uses."""
+
+JSON_PATCH: Final = "application/json-patch+json"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How to reach and convince the API server.
+
+    Attributes:
+        headers: Sent with each request; holds the token if that does not rotate.
+        token_file: A token that rotates on disk; read again when the file changes.
+        namespace: Of the pod, or of the kubeconfig's context.
+    """
+
+    server: str
+    namespace: str
+    ssl: ssl.SSLContext | bool = field(default=True, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token_file: str = ""
+    proxy: str | None = None
+
+
+class ApiError(Exception):
+    """The API server refused a call, or did not answer (`status` 0)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def open_session(cluster: Cluster, connections_max: int) -> aiohttp.ClientSession:
+    """Return a session; `connections_max` 0 means no limit."""
+    token = _RotatingToken(cluster.token_file) if cluster.token_file else None
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections_max, ssl=cluster.ssl),
+        headers=cluster.headers,
+        proxy=cluster.proxy,
+        middlewares=(token,) if token else (),
+        timeout=aiohttp.ClientTimeout(total=None),
+        trust_env=False,
+    )
+
+
+class _RotatingToken:
+    """Sets the `Authorization` header of each request from a file that the kubelet renews."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._changed_ns = -1
+        self._header = ""
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        changed_ns = self._path.stat().st_mtime_ns
+        if changed_ns != self._changed_ns:
+            self._header = f"Bearer {self._path.read_text().strip()}"
+            self._changed_ns = changed_ns
+        request.headers["Authorization"] = self._header
+        return await handler(request)
+
+
+class KubeApi:
+    """Calls the API server; use it as an async context manager."""
+
+    def __init__(self, cluster: Cluster, connections_max: int) -> None:
+        self.cluster = cluster
+        self._connections_max = connections_max
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = open_session(self.cluster, self._connections_max)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def served(self) -> set[str]:
+        """Return the resources of our group, with their subresources; empty without the CRDs."""
+        try:
+            body = await self._call("GET", f"/apis/{GROUP}/{VERSION}")
+        except ApiError as error:
+            if error.status == 404:  # noqa: PLR2004 - an HTTP status is its own name
+                return set()
+            raise
+        return {str(item.get("name")) for item in body.get("resources", [])}
+
+    async def probe(self, plural: str, namespace: str) -> None:
+        """List at most one object, to learn whether that is allowed."""
+        await self._call(
+            "GET", _path(plural, namespace), params={"limit": "1"}, accept=METADATA_ONLY
+        )
+
+    async def versions(self, plural: str, namespaces: Iterable[str]) -> dict[str, int]:
+        """Return uid → resourceVersion of all objects, read as metadata only, page by page."""
+        found: dict[str, int] = {}
+        for namespace in namespaces or ("",):
+            params = {"limit": str(LIST_CHUNK)}
+            while True:
+                body = await self._call(
+                    "GET", _path(plural, namespace), params=params, accept=METADATA_ONLY
+                )
+                for item in body.get("items", []):
+                    metadata = item["metadata"]
+                    found[metadata["uid"]] = int(metadata["resourceVersion"])
+                following = body.get("metadata", {}).get("continue")
+                if not following:
+                    break
+                params["continue"] = following
+        return found
+
+    async def patch_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> int:
+        """Replace the status of one object and return its new `resourceVersion`.
+
+        The uid is tested first: a namesake that was created meanwhile answers 422.
+        """
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": ref.uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = f"{_path(ref.plural, ref.namespace)}/{ref.name}/status"
+        body = await self._call("PATCH", path, json=patch, content_type=JSON_PATCH)
+        return int(body["metadata"]["resourceVersion"])
+
+    async def read_credentials(self, namespace: str, name: str) -> Credentials:
+        """Return the credentials of one Secret (`engine.ports.SecretReader`)."""
+        try:
+            body = await self._call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        except ApiError as error:
+            raise _secret_problem(namespace, name, error) from None
+        data = body.get("data") or {}
+        token = _decoded(data, "securityToken", namespace, name) if "securityToken" in data else ""
+        return Credentials(
+            access_key=_decoded(data, "accessKey", namespace, name),
+            secret_key=_decoded(data, "secretKey", namespace, name),
+            security_token=token or None,
+        )
+
+    async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
+        """Read a Lease (`kube.lease.LeaseCalls`, also the two below)."""
+        return await self._call("GET", f"{LEASES.format(namespace=namespace)}/{name}")
+
+    async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
+        """Create a Lease."""
+        lease = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"namespace": namespace, "name": name},
+            "spec": spec,
+        }
+        await self._call("POST", LEASES.format(namespace=namespace), json=lease)
+
+    async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace a Lease, if nobody else has meanwhile."""
+        metadata = lease["metadata"]
+        path = f"{LEASES.format(namespace=metadata['namespace'])}/{metadata['name']}"
+        return await self._call("PUT", path, json=lease)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        if self._session is None:
+            raise RuntimeError("KubeApi is used outside of its context")
+        try:
+            async with self._session.request(
+                method,
+                self.cluster.server.rstrip("/") + path,
+                params=params,
+                json=json,
+                headers={"Accept": accept, "Content-Type": content_type},
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=CONNECT_S),
+                allow_redirects=False,
+            ) as response:
+                if response.status in {200, 201}:
+                    body = await response.json()
+                    return body if isinstance(body, dict) else {}
+                raise ApiError(response.status, await _message(response))
+        except TimeoutError:
+            raise ApiError(0, "the API server did not answer in time") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ApiError(
+                0, f"the API server cannot be reached ({type(error).__name__})"
+            ) from None
+
+
+def _path(plural: str, namespace: str) -> str:
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{scope}/{plural}"
+
+
+async def _message(response: aiohttp.ClientResponse) -> str:
+    """Return the message of a `Status` answer; any other body is not repeated."""
+    try:
+        body = await response.json()
+        return str(body["message"])[:256]
+    except (aiohttp.ClientError, ValueError, KeyError, TypeError):
+        return f"HTTP {response.status}"
+
+
+def _secret_problem(namespace: str, name: str, error: ApiError) -> SecretProblem:
+    match error.status:
+        case 404:
+            return SecretProblem(
+                f"Secret {namespace}/{name} does not exist. "
+                "Create it with the keys accessKey and secretKey."
+            )
+        case 403:
+            return SecretProblem(
+                f"The operator may not read Secret {namespace}/{name}. Grant its ServiceAccount "
+                "the verb get on it."
+            )
+        case _:
+            return SecretProblem(
+                f"Secret {namespace}/{name} cannot be read at the moment: {error}.", passing=True
+            )
+
+
+def _decoded(data: Mapping[str, Any], key: str, namespace: str, name: str) -> str:
+    """Return one value of a Secret; a newline at its end is dropped, people use `echo`."""
+    try:
+        text = base64.b64decode(data[key], validate=True).decode("ascii").strip()
+    except KeyError:
+        text = ""
+    except (binascii.Error, UnicodeDecodeError, TypeError):
+        raise SecretProblem(
+            f"Key {key} of Secret {namespace}/{name} is not plain text. "
+            "Write it as it was issued, without quotes."
+        ) from None
+    if not text or not text.isprintable() or " " in text:
+        raise SecretProblem(
+            f"Key {key} of Secret {namespace}/{name} is missing, empty or holds white space."
+        )
+    return text

@@ -1,0 +1,158 @@
+"""The status queue: the newest status of an object wins, a bounded number is under way at once.
+
+Never two writes of one object at a time. A write that fails is tried again with growing pauses,
+until the object is dropped; 404 ends it, since the watch will say that the object is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from dcs_migration_operator.kube.api import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from dcs_migration_operator.core.model import ObjectRef
+    from dcs_migration_operator.core.status import Status
+
+_log = logging.getLogger(__name__)
+
+RETRY_S_MIN: Final = 0.5
+RETRY_S_MAX: Final = 30.0
+"""Pause after a failed write, doubled each time: an API server that is upgraded is away for
+seconds to minutes."""
+
+NOT_FOUND: Final = 404
+
+
+class StatusQueue:
+    """Implements `engine.ports.StatusSink`.
+
+    Args:
+        patch: Writes one status and returns the new `resourceVersion`; raises `ApiError`.
+        encode: Makes the JSON form; at the last moment, so that what waits stays small.
+        written: Told of each write that is on the server.
+        count: Told the outcome of each write: `ok`, `gone` or `error`.
+        writers_max: Writes under way at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        patch: Callable[[ObjectRef, Mapping[str, Any]], Awaitable[int]],
+        encode: Callable[[Status], Mapping[str, Any]],
+        written: Callable[[str, int, Status], None],
+        count: Callable[[str], None],
+        writers_max: int,
+    ) -> None:
+        self._patch, self._encode = patch, encode
+        self._written, self._count, self._writers_max = written, count, writers_max
+        self._newest: dict[ObjectRef, Status] = {}
+        self._ready: deque[ObjectRef] = deque()
+        self._busy: set[ObjectRef] = set()
+        self._resting: dict[ObjectRef, asyncio.TimerHandle] = {}
+        self._failures: dict[ObjectRef, int] = {}
+        self._writers: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def want(self, ref: ObjectRef, status: Status) -> None:
+        """Write this status as soon as possible, instead of any that still waits."""
+        waits = ref in self._newest
+        self._newest[ref] = status
+        self._idle.clear()
+        if not waits and ref not in self._busy and ref not in self._resting:
+            self._enqueue(ref)
+
+    def drop(self, ref: ObjectRef) -> None:
+        """Forget what still waits for this object."""
+        self._newest.pop(ref, None)
+        self._failures.pop(ref, None)
+        timer = self._resting.pop(ref, None)
+        if timer:
+            timer.cancel()
+        self._note_idle()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until everything is written; returns whether it is."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give up what is not written."""
+        for ref in list(self._newest):
+            self.drop(ref)
+        for writer in self._writers:
+            writer.cancel()
+        await asyncio.gather(*self._writers, return_exceptions=True)
+
+    def _enqueue(self, ref: ObjectRef) -> None:
+        self._ready.append(ref)
+        if len(self._writers) < self._writers_max:
+            writer = asyncio.get_running_loop().create_task(self._write_all())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+
+    async def _write_all(self) -> None:
+        """Write one object after another while any is ready."""
+        while self._ready:
+            ref = self._ready.popleft()
+            status = self._newest.pop(ref, None)
+            if status is None:
+                continue
+            self._busy.add(ref)
+            try:
+                await self._write(ref, status)
+            finally:
+                self._busy.discard(ref)
+            if ref in self._newest and ref not in self._resting:
+                self._ready.append(ref)
+            self._note_idle()
+
+    async def _write(self, ref: ObjectRef, status: Status) -> None:
+        try:
+            version = await self._patch(ref, self._encode(status))
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                self._count("gone")
+                self._newest.pop(ref, None)
+                return
+            self._count("error")
+            self._rest(ref, status, error)
+        else:
+            self._count("ok")
+            self._failures.pop(ref, None)
+            self._written(ref.uid, version, status)
+
+    def _rest(self, ref: ObjectRef, status: Status, error: ApiError) -> None:
+        failures = self._failures[ref] = self._failures.get(ref, 0) + 1
+        pause_s = min(RETRY_S_MIN * 2.0 ** min(failures - 1, 10), RETRY_S_MAX)
+        _log.warning(
+            "a status could not be written",
+            extra={
+                "object": f"{ref.plural} {ref.namespace}/{ref.name}",
+                "http_status": error.status,
+                "reason": str(error),
+                "retry_in_s": pause_s,
+            },
+        )
+        self._newest.setdefault(ref, status)
+        loop = asyncio.get_running_loop()
+        self._resting[ref] = loop.call_later(pause_s, self._rested, ref)
+
+    def _rested(self, ref: ObjectRef) -> None:
+        del self._resting[ref]
+        if ref in self._newest:
+            self._enqueue(ref)
+
+    def _note_idle(self) -> None:
+        if not self._newest and not self._busy:
+            self._idle.set()

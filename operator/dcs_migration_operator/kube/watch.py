@@ -1,0 +1,214 @@
+"""kopf as event source and nothing else: the only door to it.
+
+One `on.event` handler per kind, which turns a body into frozen values and hands them on at once:
+no framework writes, no finalizer, no annotation, no cost at a restart. The settings below were
+measured; the figures are in the project's `docs/performance.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import kopf
+
+from dcs_migration_operator.core.endpoints import endpoint_of
+from dcs_migration_operator.core.model import (
+    PROJECT_KIND,
+    ObjectRef,
+    Project,
+    ProjectRef,
+    Task,
+    task_key,
+)
+from dcs_migration_operator.core.status import from_json
+from dcs_migration_operator.kube.api import GROUP, PROJECTS, TASKS, VERSION, Cluster, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcs_migration_operator.engine.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+TOKEN_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+
+LOGIN_PAUSE_S: Final = 2.0
+"""kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
+
+
+class NoCluster(Exception):
+    """There is nothing to log in to; the text says what to do."""
+
+
+def login(kubeconfig: str) -> Cluster:
+    """Return how to reach the API server.
+
+    In this order: the given kubeconfig or `KUBECONFIG`, the pod's ServiceAccount, `~/.kube/config`.
+    Plugins that make tokens (`exec`) are not run.
+
+    Raises:
+        NoCluster: None of them is there, or the kubeconfig cannot be used.
+    """
+    if kubeconfig:
+        os.environ["KUBECONFIG"] = kubeconfig  # where kopf reads it
+    settings = kopf.OperatorSettings()
+    in_pod = not os.environ.get("KUBECONFIG") and Path(TOKEN_FILE).exists()
+    try:
+        if in_pod:
+            info = kopf.login_with_service_account(settings=settings)
+        else:
+            info = kopf.login_with_kubeconfig(settings=settings)
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, kopf.LoginError) as error:
+        raise NoCluster(
+            f"the kubeconfig cannot be used ({type(error).__name__}: {error}); "
+            "name another with --kubeconfig"
+        ) from None
+    if info is None or not info.server:
+        raise NoCluster("no cluster: name a kubeconfig with --kubeconfig or KUBECONFIG")
+    return Cluster(
+        server=info.server,
+        namespace=info.default_namespace or "default",
+        ssl=info.as_ssl_context(),
+        headers={} if in_pod else info.as_http_headers(),
+        token_file=TOKEN_FILE if in_pod else "",
+        proxy=info.proxy_url,
+    )
+
+
+async def watch(
+    cluster: Cluster,
+    engine: Engine,
+    namespaces: tuple[str, ...],
+    *,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
+) -> None:
+    """Feed the engine until `stop` is set; sets `ready` once the watch is under way.
+
+    Raises:
+        Exception: Whatever ended kopf; a restart lists everything anew.
+    """
+    registry = kopf.OperatorRegistry()
+    logins = 0
+
+    @kopf.on.login(registry=registry)
+    async def _login(**_: Any) -> kopf.AiohttpSession:
+        nonlocal logins
+        logins += 1
+        if logins > 1:
+            await asyncio.sleep(LOGIN_PAUSE_S)
+        session = open_session(cluster, connections_max=0)
+        return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
+
+    @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
+    async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
+        task_event(engine, body, deleted=type == "DELETED")
+
+    @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
+    async def _project(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
+        project_event(engine, body, deleted=type == "DELETED")
+
+    await kopf.operator(
+        registry=registry,
+        settings=_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
+
+
+def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
+    """Hand one event of a `MigrationTask` on."""
+    metadata, spec = body["metadata"], body.get("spec", {})
+    if deleted:
+        engine.task_gone(metadata["uid"])
+        return
+    project = spec.get("projectRef", {})
+    task_id = spec.get("taskId", "")
+    if not task_id:
+        _log.warning("a MigrationTask without spec.taskId is ignored; is its CRD ours?")
+        return
+    namespace = metadata["namespace"]
+    task = Task(
+        ref=ObjectRef(TASKS, namespace, metadata["name"], metadata["uid"]),
+        generation=metadata.get("generation", 0),
+        task_id=task_id,
+        key=task_key(task_id),
+        stopped=spec.get("stopped") is True,
+        project=ProjectRef(
+            project.get("kind", PROJECT_KIND), namespace, project.get("name", "default")
+        ),
+    )
+    engine.task_changed(task, from_json(body.get("status", {})), int(metadata["resourceVersion"]))
+
+
+def project_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
+    """Hand one event of a `DCSProject` on."""
+    metadata, spec = body["metadata"], body.get("spec", {})
+    namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
+    ref = ProjectRef(PROJECT_KIND, namespace, name)
+    if deleted:
+        engine.project_gone(ref, uid)
+        return
+    project = Project(
+        ref=ref,
+        object=ObjectRef(PROJECTS, namespace, name, uid),
+        generation=metadata.get("generation", 0),
+        endpoint=endpoint_of(spec.get("region", ""), spec.get("endpoint", "")),
+        project_id=spec.get("projectId", ""),
+        secret=spec.get("credentials", {}).get("secretRef", {}).get("name", ""),
+    )
+    status = from_json(body.get("status", {}))
+    engine.project_changed(project, status, int(metadata["resourceVersion"]))
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True  # else 54 s of start-up delay without cluster-wide rights
+    settings.peering.standalone = True  # else a stranger's peering object may pause us
+    settings.posting.enabled = False
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300  # seconds
+    settings.watching.connect_timeout = 10  # seconds
+    settings.queueing.idle_timeout = 0.1  # seconds; 5 s hold twice the memory at 10,000 objects
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.persistence.progress_storage = _NoProgress()
+    return settings
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Stores nothing: change detection costs a third of an event and is not used."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Stores nothing: there are no handlers that would be retried."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence

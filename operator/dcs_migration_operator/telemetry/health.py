@@ -1,0 +1,64 @@
+"""`/healthz`, `/readyz` and `/metrics` over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+STALLED_S_MAX: Final = 45.0
+"""A loop without progress for this long is frozen: with a probe every 10 s the promised 60 s."""
+
+
+class Health:
+    """Serves the three pages.
+
+    Args:
+        idle_s: Per loop the seconds since it last made progress, or had nothing to do.
+        ready: Whether the first listing is complete.
+        metrics: Makes the metrics page, and its content type.
+    """
+
+    def __init__(
+        self,
+        *,
+        idle_s: Callable[[], Mapping[str, float]],
+        ready: Callable[[], bool],
+        metrics: Callable[[], tuple[bytes, str]],
+    ) -> None:
+        self._idle_s, self._ready, self._metrics = idle_s, ready, metrics
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Begin to serve; raises `OSError` if the address cannot be had."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics_page)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+
+    async def close(self) -> None:
+        """Stop serving."""
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        frozen = {name: s for name, s in self._idle_s().items() if s > STALLED_S_MAX}
+        if frozen:
+            text = "".join(f"{name}: no progress for {s:.0f} s\n" for name, s in frozen.items())
+            return web.Response(status=503, text=text)
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        if self._ready():
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="the first listing is not complete\n")
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        page, content_type = self._metrics()
+        return web.Response(body=page, headers={"Content-Type": content_type})

@@ -1,0 +1,55 @@
+"""Log lines: a constant message, and what varies as keys; text for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+_PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def set_up(log_format: str, level: str) -> None:
+    """Send all logs to standard error in one format."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if log_format == "json" else _Text())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # kopf writes one line per event at INFO, and repeats bodies at DEBUG.
+    for noisy in ("kopf.objects", "kopf.activities", "urllib3", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("kopf").setLevel(max(logging.INFO, logging.getLogger().level))
+
+
+def _extras(record: logging.LogRecord) -> dict[str, object]:
+    fields = {k: v for k, v in vars(record).items() if k not in _PLAIN and not k.startswith("k8s_")}
+    return {k: v for k, v in fields.items() if isinstance(v, (str, int, float, bool))}
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extras(record),
+        }
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        extras = " ".join(f"{k}={v!r}" for k, v in _extras(record).items())
+        line = f"{_time(record)} {record.levelname:7} {record.getMessage()} {extras}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

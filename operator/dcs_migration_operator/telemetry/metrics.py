@@ -1,0 +1,147 @@
+"""All metrics, and the only door to prometheus_client.
+
+Labels hold classes and phases, never an id, a name of a resource or a key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from enum import Enum
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+_CALL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_BATCH: Final = (1, 2, 5, 10, 20, 30, 40, 50)
+_STOP_S: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+
+class Metrics:
+    """Implements `engine.ports.Probe`.
+
+    Args:
+        tasks: Counts the resources by (phase, ready); asked at each scrape.
+        snapshot_ages: Seconds since the last complete list, by cloud project id.
+        leads: Whether this replica is the leader.
+    """
+
+    def __init__(
+        self,
+        *,
+        tasks: Callable[[], Mapping[tuple[str, str], int]],
+        snapshot_ages: Callable[[], Mapping[str, float]],
+        leads: Callable[[], bool],
+    ) -> None:
+        self._registry = registry = CollectorRegistry()
+        registry.register(_Gauges(tasks, snapshot_ages, leads))
+        self._requests = Counter(
+            "dcs_operator_cloud_requests",
+            "Calls of the DCS API by how they ended.",
+            ("operation", "outcome"),
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "dcs_operator_cloud_request_seconds",
+            "How long calls of the DCS API take.",
+            ("operation",),
+            buckets=_CALL_S,
+            registry=registry,
+        )
+        self._batch_size = Histogram(
+            "dcs_operator_batch_size",
+            "Ids per answered stop order.",
+            buckets=_BATCH,
+            registry=registry,
+        )
+        self._splits = Counter(
+            "dcs_operator_batch_splits",
+            "Stop orders that were halved, by the code of the refusal.",
+            ("reason",),
+            registry=registry,
+        )
+        self._stop_results = Counter(
+            "dcs_operator_stop_results",
+            "What became of each id that was ordered to stop.",
+            ("result",),
+            registry=registry,
+        )
+        self._stop_seconds = Histogram(
+            "dcs_operator_stop_seconds",
+            "From the wish until DCS said TERMINATED.",
+            buckets=_STOP_S,
+            registry=registry,
+        )
+        self._writes = Counter(
+            "dcs_operator_status_writes",
+            "Writes of statuses by how they ended.",
+            ("outcome",),
+            registry=registry,
+        )
+
+    def page(self) -> bytes:
+        """Return the page that Prometheus scrapes."""
+        return generate_latest(self._registry)
+
+    def cloud_request(self, operation: Enum, outcome: str, seconds: float) -> None:
+        """One DCS call ended."""
+        self._requests.labels(operation.value, outcome).inc()
+        self._request_seconds.labels(operation.value).observe(seconds)
+
+    def batch(self, size: int) -> None:
+        """One order left with so many ids."""
+        self._batch_size.observe(size)
+
+    def split(self, reason: str) -> None:
+        """One refused order was halved."""
+        self._splits.labels(reason).inc()
+
+    def stop_result(self, result: str) -> None:
+        """One id was accepted, rejected or left unknown."""
+        self._stop_results.labels(result).inc()
+
+    def stopped(self, seconds: float) -> None:
+        """One wish was fulfilled so long after it was made."""
+        self._stop_seconds.observe(max(seconds, 0.0))
+
+    def status_write(self, outcome: str) -> None:
+        """One write of a status ended."""
+        self._writes.labels(outcome).inc()
+
+
+class _Gauges(Collector):
+    """Gauges that are read off the engine when somebody scrapes."""
+
+    def __init__(
+        self,
+        tasks: Callable[[], Mapping[tuple[str, str], int]],
+        snapshot_ages: Callable[[], Mapping[str, float]],
+        leads: Callable[[], bool],
+    ) -> None:
+        self._tasks, self._ages, self._leads = tasks, snapshot_ages, leads
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return ()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        tasks = GaugeMetricFamily(
+            "dcs_operator_tasks", "Resources by what they say.", labels=("phase", "ready")
+        )
+        for (phase, ready), number in self._tasks().items():
+            tasks.add_metric((phase, ready), number)
+        ages = GaugeMetricFamily(
+            "dcs_operator_snapshot_age_seconds",
+            "Age of the last complete list of a cloud project.",
+            labels=("project",),
+        )
+        for project, age_s in self._ages().items():
+            ages.add_metric((project,), age_s)
+        leads = GaugeMetricFamily("dcs_operator_leader", "1 on the replica that acts.")
+        leads.add_metric((), float(self._leads()))
+        return (tasks, ages, leads)
