@@ -185,7 +185,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _pattern(text: str) -> str:
-    if not is_origin(text.strip().rstrip("/").lower().replace("*", "x")):
+    if not is_origin(text.strip().rstrip("/").lower().replace("*", "1")):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not an endpoint such as https://dcs.*.example.com"
         )

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 ERROR_CHARS_MAX: Final = 512
 """DCS's texts are cut here: the reason is in the first sentence, and an object stays small."""
 
+# One text from the acceptance until the end: DCS's step to TERMINATING is not worth a write.
+_UNDER_WAY: Final = "The stop is under way; waiting until DCS says TERMINATED."
+
 _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
     {
         Case.UNASKED: "DCS has not answered a question about this task yet.",
@@ -53,11 +56,11 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         Case.WAITING: "DCS says {word}; the stop is being ordered.",
         Case.UNSURE: "The outcome of the stop order is unknown; DCS is being asked again.",
         Case.REJECTED: "DCS refused to stop the task: {fault}. It will be ordered again.",
-        Case.LAGGING: "DCS accepted the stop; waiting until it says TERMINATED.",
+        Case.LAGGING: _UNDER_WAY,
         Case.INEFFECTIVE: "DCS accepted the stop {attempts} times but still says {word}; "
         "it will be ordered again.",
         Case.TO_REORDER: "DCS accepted the stop but still says {word}; it is being ordered again.",
-        Case.STOPPING: "DCS is stopping the task; waiting until it says TERMINATED.",
+        Case.STOPPING: _UNDER_WAY,
         Case.TERMINATED: "DCS says TERMINATED: the migration is stopped.",
         Case.ENDED: "DCS says {word}: the migration had ended before a stop took effect.",
         Case.FAILED: "DCS says {word}: the migration failed and no longer runs. "
@@ -130,7 +133,8 @@ def _stopped(situation: Situation) -> Condition:
         reason = "Stopping"
     if phase_class is PhaseClass.ENDED and before and before.reason == "Terminated":
         reason = before.reason
-    return condition(STOPPED, status, reason, f"DCS says {seen.word}.")
+    message = _UNDER_WAY if reason == "Stopping" else f"DCS says {seen.word}."
+    return condition(STOPPED, status, reason, message)
 
 
 def _message(situation: Situation, verdict: Verdict) -> str:
@@ -171,7 +175,14 @@ def _task_record(situation: Situation) -> TaskRecord | None:
     seen = situation.seen
     if seen is None or class_of(seen.word) is PhaseClass.GONE:
         return situation.shown.task
-    return TaskRecord(seen.name, seen.method, seen.source, seen.target)
+    # What is known stays: list and show may name an instance differently, which is not news.
+    known = situation.shown.task or TaskRecord()
+    return TaskRecord(
+        name=known.name or seen.name,
+        method=known.method or seen.method,
+        source=known.source or seen.source,
+        target=known.target or seen.target,
+    )
 
 
 def _error_record(situation: Situation, verdict: Verdict, moment: str) -> ErrorRecord | None:

@@ -10,22 +10,26 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.conditions import READY
+from dcs_migration_operator.core.decide import TROUBLE_PATIENCE_S
 from dcs_migration_operator.core.endpoints import is_allowed
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.core.status import Status
+from dcs_migration_operator.engine.channel import Channel
 from dcs_migration_operator.engine.ports import SecretProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcs_migration_operator.core.model import Project, ProjectRef
-    from dcs_migration_operator.engine.channel import Channel
     from dcs_migration_operator.engine.ports import Clock, SecretReader, StatusSink
     from dcs_migration_operator.settings import Settings
 
 DRAIN_S_MAX: Final = 3.0
 """How long a channel that is no longer needed may take to send what waits."""
+
+_UNTOLD: Final = Trouble(TroubleKind.UNAVAILABLE, 0.0, "")
 
 
 @dataclass(slots=True, eq=False)
@@ -212,12 +216,23 @@ class Projects:
     def _show(self, known: _Known) -> None:
         if not known.project or known.where is None:
             return
-        where = known.where
-        trouble = where if isinstance(where, Trouble) else where.trouble(ordering=True)
+        trouble = self._settled_trouble(known, known.where)
+        if trouble is _UNTOLD:
+            return
         status = describe_project(known.project, known.shown, trouble, self._clock())
         if status != known.shown:
             known.shown, known.writing = status, True
             self._sink.want(known.project.object, status)
+
+    def _settled_trouble(self, known: _Known, where: Channel | Trouble) -> Trouble | None:
+        """Return the trouble to show; `_UNTOLD` while it is too early to say."""
+        trouble = where if isinstance(where, Trouble) else where.trouble(ordering=True)
+        if trouble:
+            young = self._clock().mono < trouble.since + TROUBLE_PATIENCE_S
+            return _UNTOLD if young else trouble
+        # After a restart nothing is known of a channel until its first call: what is shown stays.
+        untried = isinstance(where, Channel) and where.progress_at == float("-inf")
+        return _UNTOLD if untried and known.shown.condition(READY) else None
 
     def _close_unused(self) -> None:
         used = {id(known.where) for known in self._known.values()}

@@ -130,7 +130,7 @@ class KubeApi:
             if error.status == 404:  # noqa: PLR2004 - an HTTP status is its own name
                 return set()
             raise
-        return {str(item.get("name")) for item in body.get("resources", [])}
+        return {str(item.get("name")) for item in body.get("resources") or ()}
 
     async def probe(self, plural: str, namespace: str) -> None:
         """List at most one object, to learn whether that is allowed."""
@@ -147,7 +147,7 @@ class KubeApi:
                 body = await self._call(
                     "GET", _path(plural, namespace), params=params, accept=METADATA_ONLY
                 )
-                for item in body.get("items", []):
+                for item in body.get("items") or ():  # null when there are none
                     metadata = item["metadata"]
                     found[metadata["uid"]] = int(metadata["resourceVersion"])
                 following = body.get("metadata", {}).get("continue")
