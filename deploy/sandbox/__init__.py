@@ -1,0 +1,5 @@
+"""A Kubernetes control plane and a DCS on this machine, for tests and for trying things out.
+
+Everything here listens on loopback only and ends with the process that started it. Nothing here is
+part of the product, and the product imports nothing from here.
+"""

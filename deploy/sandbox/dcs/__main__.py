@@ -1,0 +1,215 @@
+"""The command line: `python -m sandbox.dcs --help`.
+
+Prints one line of JSON when it listens, then nothing; ends on SIGINT or SIGTERM with status 0.
+Wrong options are one line and status 2; an address that cannot be had is one line and status 1.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+from sandbox.dcs import records
+from sandbox.dcs.calls import LOG_MAX
+from sandbox.dcs.fleet import STOP_S, Timing
+from sandbox.dcs.keys import LOCK_S
+from sandbox.dcs.migration import MigrationSpec
+from sandbox.dcs.simulator import (
+    ACCESS_KEY,
+    LOOPBACK,
+    PROJECT_ID,
+    REDIS_PASSWORD,
+    SECRET_KEY,
+    ProjectOptions,
+    Simulator,
+    SimulatorOptions,
+)
+from sandbox.dcs.switches import Switches
+
+PORT_MAX: Final = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class _Migrations:
+    """What a fleet file holds."""
+
+    migrations: tuple[MigrationSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Projects:
+    """What a projects file holds."""
+
+    projects: tuple[ProjectOptions, ...]
+
+
+_File = TypeVar("_File", _Migrations, _Projects)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage text around it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs until a signal; returns the exit status."""
+    parser = _parser()
+    try:
+        options = _options(parser.parse_args(arguments))
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    try:
+        simulator = Simulator(options)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        asyncio.run(_serve(simulator))
+    except OSError as error:
+        sys.stderr.write(f"{parser.prog}: cannot listen: {error.strerror or error}\n")
+        return 1
+    return 0
+
+
+async def _serve(simulator: Simulator) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    async with simulator:
+        line = {
+            "endpoint": simulator.endpoint,
+            "admin": simulator.admin_endpoint,
+            "project_id": simulator.project.project_id,
+            "projects": sorted(simulator.projects),
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+        await ended.wait()
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="sandbox.dcs", description="A simulated DCS (migration calls only).")
+    add = parser.add_argument
+    add("--listen", default=f"{LOOPBACK}:0", metavar="HOST:PORT", help="port 0: a free one")
+    add("--admin", metavar="HOST:PORT", help="the admin API; off unless given")
+    add("--project-id", default=PROJECT_ID, help="of the first project (%(default)s)")
+    add("--access-key", default=ACCESS_KEY, help="%(default)s")
+    add("--secret-key", default=SECRET_KEY, help="simulated, so it has a default")
+    add("--security-token", help="makes the key a temporary one")
+    add("--running", type=int, default=0, metavar="N", help="so many INCRMIGEATING migrations")
+    add("--words", default="", metavar="WORD=N,...", help="so many migrations of each word")
+    add("--mixed", type=int, default=0, metavar="N", help="so many migrations of mixed words")
+    add("--fleet", type=Path, metavar="FILE", help='JSON: {"migrations": [{"task_id": ...}]}')
+    add("--projects", type=Path, metavar="FILE", help="JSON: further projects, see ProjectOptions")
+    add("--lag-seconds", type=float, default=0.0, help="accepted stop to TERMINATING")
+    add("--stop-seconds", type=float, default=STOP_S, help="TERMINATING to TERMINATED")
+    add("--release-seconds", type=float, help="ended to RELEASED; never unless given")
+    add("--answer-seconds", type=float, default=0.0, help="how long every answer takes")
+    add("--lock-seconds", type=float, default=LOCK_S, help="after too many 401s; 0: no lock")
+    add("--max-log", type=int, default=LOG_MAX, help="calls remembered (%(default)s)")
+    add("--seed", type=int, default=0, help="other seed, other ids")
+    add("--redis-password", default=REDIS_PASSWORD, help="planted in show and stop answers")
+    add(
+        "--switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an open question answered otherwise: "
+        + "; ".join(f"{name}={'|'.join(values)}" for name, values in _switch_values().items()),
+    )
+    return parser
+
+
+def _options(given: argparse.Namespace) -> SimulatorOptions:
+    """The options of the simulator; raises `ValueError` or `OSError` with one clear line."""
+    _check_figures(given)
+    host, port = _address(given.listen)
+    admin_host, admin_port = _address(given.admin) if given.admin else (LOOPBACK, None)
+    first = ProjectOptions(
+        project_id=given.project_id,
+        access_key=given.access_key,
+        secret_key=given.secret_key,
+        security_token=given.security_token,
+        running=given.running,
+        words=_words(given.words),
+        mixed=given.mixed,
+        migrations=_file(_Migrations, given.fleet).migrations if given.fleet else (),
+    )
+    others = _file(_Projects, given.projects).projects if given.projects else ()
+    return SimulatorOptions(
+        host=host,
+        port=port,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        projects=(first, *others),
+        timing=Timing(
+            lag_s=given.lag_seconds,
+            stop_s=given.stop_seconds,
+            release_after_s=given.release_seconds,
+        ),
+        answer_s=given.answer_seconds,
+        lock_s=given.lock_seconds,
+        log_max=given.max_log,
+        seed=given.seed,
+        redis_password=given.redis_password,
+        switches=_switches(given.switch),
+    )
+
+
+def _check_figures(given: argparse.Namespace) -> None:
+    for name, value in vars(given).items():
+        if name != "seed" and isinstance(value, int | float) and value < 0:
+            raise ValueError(f"argument --{name.replace('_', '-')}: must not be negative")
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > PORT_MAX:
+        raise ValueError(f"not an address HOST:PORT: {text}")
+    return host.strip("[]"), int(port)
+
+
+def _words(text: str) -> dict[str, int]:
+    words: dict[str, int] = {}
+    for part in filter(None, text.split(",")):
+        word, _, count = part.partition("=")
+        if not word or not count.isdecimal():
+            raise ValueError(f"argument --words: not WORD=N: {part}")
+        words[word] = words.get(word, 0) + int(count)
+    return words
+
+
+def _switch_values() -> dict[str, list[str]]:
+    return {
+        field.name: [str(value).lower() for value in records.choices(field.type)]
+        for field in fields(Switches)
+    }
+
+
+def _switches(pairs: Sequence[str]) -> Switches:
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        changes[name] = {"true": True, "false": False}.get(text, text)
+    return Switches().changed(changes)
+
+
+def _file(kind: type[_File], path: Path) -> _File:
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError:
+        raise ValueError(f"not JSON: {path}") from None
+    return records.build(kind, data)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        sys.exit(main())

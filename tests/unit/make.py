@@ -1,0 +1,113 @@
+"""Makes core values for unit tests: each with defaults that suit most of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dcs_migration_operator.core.decide import Situation, Verdict, decide
+from dcs_migration_operator.core.describe import describe
+from dcs_migration_operator.core.model import (
+    Fault,
+    Now,
+    ObjectRef,
+    Order,
+    Outcome,
+    Project,
+    ProjectRef,
+    Seen,
+    Task,
+    Trouble,
+    TroubleKind,
+    task_key,
+)
+from dcs_migration_operator.core.status import Status
+
+TASK_ID = "b21989ec-2889-4b8e-99db-19c073425ec2"
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+FAULT = Fault("DCS.4957", "not allowed in the current task state", "req-1")
+PROJECT = ProjectRef("DCSProject", "team-a", "default")
+
+
+def now(seconds: float = 1000.0) -> Now:
+    """Return a moment; the wall clock runs along from second 1,000 on."""
+    return Now(seconds, START + timedelta(seconds=int(seconds - 1000.0)))
+
+
+def task(*, stopped: bool = True, generation: int = 1, **changes: Any) -> Task:
+    """Return a task resource."""
+    task_id = changes.pop("task_id", TASK_ID)
+    base = Task(
+        ref=ObjectRef("migrationtasks", "team-a", "cache", "uid-1"),
+        generation=generation,
+        task_id=task_id,
+        key=task_key(task_id),
+        stopped=stopped,
+        project=PROJECT,
+    )
+    return replace(base, **changes)
+
+
+def seen(word: str, **changes: Any) -> Seen:
+    """Return a sighting."""
+    return Seen(word=word, task_id=TASK_ID, **changes)
+
+
+def accepted(at: float, **changes: Any) -> Order:
+    """Return an order that was accepted at this monotonic second."""
+    base = Order(
+        outcome=Outcome.ACCEPTED,
+        attempts=1,
+        answered_at=at,
+        requested=START,
+        accepted=now(at).wall,
+        request_id="req-0",
+    )
+    return replace(base, **changes)
+
+
+def trouble(kind: TroubleKind, since: float = 900.0, fault: Fault | None = None) -> Trouble:
+    """Return a trouble that is old enough to be told."""
+    return Trouble(kind, since, "Something is wrong.", fault)
+
+
+def situation(
+    word: str | None = None, *, stopped: bool = True, seen_at: float = 999.0, **changes: Any
+) -> Situation:
+    """Return a situation: a task that was just seen in this state, or never."""
+    base = Situation(
+        task=task(stopped=stopped),
+        shown=Status(),
+        seen=seen(word) if word else None,
+        seen_at=seen_at if word else float("-inf"),
+        confirmed=False,
+        order=Order(requested=START),
+        trouble=None,
+        quiet_until=900.0,
+    )
+    return replace(base, **changes)
+
+
+def shown_after(before: Situation, at: float = 1000.0) -> Status:
+    """Return the status that this situation leads to."""
+    return describe(before, decide(before, now(at)), now(at))
+
+
+def outcome(before: Situation, at: float = 1000.0) -> tuple[Verdict, Status]:
+    """Return the verdict and the status in words."""
+    verdict = decide(before, now(at))
+    return verdict, describe(before, verdict, now(at))
+
+
+def project(**changes: Any) -> Project:
+    """Return a project resource."""
+    base = Project(
+        ref=PROJECT,
+        object=ObjectRef("dcsprojects", "team-a", "default", "uid-p"),
+        generation=1,
+        endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
+        project_id="0123456789abcdef0123456789abcdef",
+        secret="dcs",
+    )
+    return replace(base, **changes)
