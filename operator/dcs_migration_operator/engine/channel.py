@@ -40,6 +40,9 @@ R = TypeVar("R")
 StopResult = StopAnswer | DcsError
 """What became of one id: DCS's answer, or the error of a call that had no answer for it."""
 
+CLOCK_S: Final = 0.001
+"""Pauses shorter than what a timer can tell are over."""
+
 SPOILERS_MAX: Final = 10_000
 """Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
 
@@ -188,7 +191,7 @@ class Channel:
     async def _gate(self, operation: Operation) -> None:
         """Wait until the governor lets this call through."""
         loop = asyncio.get_running_loop()
-        while (wait_s := self._governor.wait_s(operation, loop.time())) > 0:
+        while (wait_s := self._governor.wait_s(operation, loop.time())) > CLOCK_S:
             self._reopened.clear()
             try:
                 async with asyncio.timeout(wait_s):

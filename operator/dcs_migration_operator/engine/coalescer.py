@@ -118,18 +118,16 @@ class Coalescer(Generic[K, R]):
             self._runner = None
 
     async def _window(self) -> None:
-        loop = asyncio.get_running_loop()
+        """Wait until the batch is full or its window is over."""
         while len(self._places) < self._cap and not self._closing:
             oldest = next(iter(self._places.values())).since
-            left_s = min(self._last_added + self._idle_s, oldest + self._longest_s) - loop.time()
-            if left_s <= 0:
-                return
             self._changed.clear()
             try:
-                async with asyncio.timeout(left_s):
+                over_at = min(self._last_added + self._idle_s, oldest + self._longest_s)
+                async with asyncio.timeout_at(over_at):
                     await self._changed.wait()
             except TimeoutError:
-                continue
+                return
 
     def _take(self) -> dict[K, _Place[R]]:
         """Take up to `cap` keys that are still wanted, oldest first."""

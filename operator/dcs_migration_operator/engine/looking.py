@@ -29,6 +29,9 @@ PAGES_MAX: Final = 200
 CONFIRM_MAX: Final = 20
 """Single questions per round, so that a thousand unknown ids do not keep the others waiting."""
 
+SLACK_S: Final = 0.01
+"""What is due this soon is due now: timers may fire early by the clock's resolution."""
+
 GROWTH: Final = 1.5
 """Each look at a task being stopped waits this much longer than the one before."""
 
@@ -128,16 +131,17 @@ class Looking:
                 (self._due_at[pace] for pace, group in self._groups.items() if group),
                 default=None,
             )
-            if self._missing or (due_at is not None and due_at <= self._now()):
+            if self._missing:
                 return
             try:
                 async with asyncio.timeout_at(due_at):
                     await self._changed.wait()
             except TimeoutError:
-                continue
+                return
 
     async def _look(self) -> None:
-        paces = {p for p, group in self._groups.items() if group and self._due_at[p] <= self._now()}
+        now = self._now() + SLACK_S
+        paces = {p for p, group in self._groups.items() if group and self._due_at[p] <= now}
         confirm = self._groups[Pace.CONFIRM] if Pace.CONFIRM in paces else {}
         due = {
             key: task_id
@@ -223,9 +227,8 @@ class Looking:
     def _rearm(self, paces: set[Pace], *, listed: bool) -> None:
         """Set the next due times of the paces that were just served."""
         if Pace.STOPPING in paces:
-            longer_s = self._interval_s * GROWTH
+            self._interval_s = min(self._interval_s * GROWTH, self._settings.poll_max_s)
             self._due_at[Pace.STOPPING] = self._now() + self._interval_s
-            self._interval_s = min(longer_s, self._settings.poll_max_s)
         if not self._groups[Pace.STOPPING]:
             self._interval_s = self._settings.poll_min_s
         for pace in paces - {Pace.STOPPING} | ({Pace.OBSERVING} if listed else set()):

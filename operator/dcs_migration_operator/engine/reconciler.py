@@ -35,6 +35,9 @@ two writes, and still shows a first status within the promised 5 s."""
 BACKLOG_S_MAX: Final = 30.0
 """While DCS answers, a task that waits behind many others stays quiet for so long."""
 
+CLOCK_S: Final = 0.001
+"""Timers may fire early by the clock's resolution; this makes sure that the moment has come."""
+
 _PACES: Final = tuple(Pace)
 
 
@@ -185,7 +188,7 @@ class Reconciler:
             self._order(entry, entry.channel, entry.seen.task_id)
         if verdict.wake_at is not None:
             loop = asyncio.get_running_loop()
-            entry.timer = loop.call_at(verdict.wake_at, self._reconcile, entry)
+            entry.timer = loop.call_at(verdict.wake_at + CLOCK_S, self._reconcile, entry)
 
     def _gather(self, entry: Entry, now: float) -> Situation:
         order = replace(entry.order, outcome=Outcome.WAITING) if entry.waiter else entry.order

@@ -1,0 +1,166 @@
+"""Finds the binaries of the control plane and has missing ones built.
+
+Owns where binaries come from: first `KUBEBUILDER_ASSETS` (what Go projects set for their tests),
+then this project's cache, then a build from the `go.mod` beside this file. Building itself is
+`gobuild.py`; starting anything is `plane.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.control_plane import gobuild
+from sandbox.control_plane.gobuild import Build, ToolchainError, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MODULE_DIR = Path(__file__).resolve().parents[1]
+CACHE_DIR = MODULE_DIR.parents[1] / ".cache" / "bin"
+
+ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
+
+KUBERNETES = "k8s.io/kubernetes"
+ETCD = "go.etcd.io/etcd/server/v3"
+HELM = "helm.sh/helm/v4"
+
+PACKAGES = {
+    "etcd": ETCD,
+    "kubectl": f"{KUBERNETES}/cmd/kubectl",
+    "kube-apiserver": f"{KUBERNETES}/cmd/kube-apiserver",
+    "kube-controller-manager": f"{KUBERNETES}/cmd/kube-controller-manager",
+    "helm": f"{HELM}/cmd/helm",
+}
+"""What can be asked for, with the Go package it is built from."""
+
+CORE = ("etcd", "kubectl", "kube-apiserver")
+"""What every start needs. The other two are built when something first asks for them."""
+
+KUBERNETES_MINOR_MIN = 31
+"""The CRDs use `selectableFields`, which Kubernetes 1.31 was the first to serve by default."""
+
+VERSION_TIMEOUT_S = 30
+"""For a binary to tell its version: it takes 0.1 s, on a busy machine some seconds."""
+
+
+def ensure(*names: str, announce: Callable[[str], None] = say) -> dict[str, Path]:
+    """Return the path of each named binary, building those that exist nowhere.
+
+    The first build takes minutes; `announce` is told what is being built and for how long.
+
+    Raises:
+        ToolchainError: A name is unknown, Go is missing, or the build failed.
+    """
+    unknown = [name for name in names if name not in PACKAGES]
+    if unknown:
+        raise ToolchainError(
+            f"Unknown tool {', '.join(unknown)}: choose from {', '.join(PACKAGES)}."
+        )
+    found = {name: path for name in names if (path := find(name, announce))}
+    missing = [name for name in names if name not in found]
+    if missing:
+        go = _find_go(missing)
+        with _build_lock(announce):
+            # Whoever held the lock before may have built them.
+            still = [name for name in missing if not cached(name).exists()]
+            builds = [Build(name, PACKAGES[name], cached(name), link_flags()) for name in still]
+            gobuild.build_all(go, MODULE_DIR, builds, announce)
+        found |= {name: cached(name) for name in missing}
+    return {name: found[name] for name in names}
+
+
+def find(name: str, announce: Callable[[str], None] = say) -> Path | None:
+    """Return where a binary already is, or None if it has to be built."""
+    assets = os.environ.get(ASSETS_VARIABLE)
+    if assets:
+        path = Path(assets) / name
+        if os.access(path, os.X_OK):
+            if _is_fit(name, path):
+                return path
+            announce(f"{path} is older than Kubernetes 1.{KUBERNETES_MINOR_MIN}: not used.")
+    path = cached(name)
+    return path if path.exists() else None
+
+
+def cached(name: str) -> Path:
+    """Return where this project keeps the binary; it need not exist.
+
+    The folder's name changes with everything that goes into a build, so that a binary of other
+    versions is never mistaken for this one.
+    """
+    pins = (MODULE_DIR / "go.mod").read_bytes() + (MODULE_DIR / "go.sum").read_bytes()
+    settings = f"{link_flags()} {platform.system()} {platform.machine()}"
+    key = hashlib.sha256(pins + settings.encode()).hexdigest()[:12]
+    return CACHE_DIR / f"{version_of(KUBERNETES)}-{key}" / name
+
+
+def version_of(module: str) -> str:
+    """Return the version that `go.mod` pins, such as `v1.37.2`; for `go`, the language version."""
+    text = (MODULE_DIR / "go.mod").read_text(encoding="utf-8")
+    match = re.search(rf"^\s*{re.escape(module)} (v?[\d.]+)", text, re.MULTILINE)
+    if match is None:
+        raise ToolchainError(f"go.mod does not name {module}.")
+    return match[1]
+
+
+def link_flags() -> str:
+    """Return the linker flags: no debug information, and the versions linked in.
+
+    Without them the API server calls itself v0.0.0, and a chart that states a `kubeVersion`
+    refuses it.
+    """
+    kubernetes = version_of(KUBERNETES)
+    major, minor, _ = kubernetes.removeprefix("v").split(".", 2)
+    values = {
+        "k8s.io/component-base/version.gitVersion": kubernetes,
+        "k8s.io/component-base/version.gitMajor": major,
+        "k8s.io/component-base/version.gitMinor": minor,
+        f"{HELM}/internal/version.version": version_of(HELM),
+    }
+    return " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in values.items())])
+
+
+def _is_fit(name: str, path: Path) -> bool:
+    """Tell whether a binary from elsewhere can serve this project's CRDs."""
+    if name not in {"kube-apiserver", "kubectl"}:
+        return True
+    arguments = ["version", "--client"] if name == "kubectl" else ["--version"]
+    command = [str(path), *arguments]
+    answer = subprocess.run(  # noqa: S603 - the developer's own binary, named by them
+        command, capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False
+    )
+    match = re.search(r"v1\.(\d+)\.", answer.stdout)
+    return match is not None and int(match[1]) >= KUBERNETES_MINOR_MIN
+
+
+def _find_go(missing: list[str]) -> str:
+    """Return the Go command, or say what to install."""
+    go = shutil.which("go")
+    if go is None:
+        raise ToolchainError(
+            f"Install Go {version_of('go')} or newer and put it on PATH, to build"
+            f" {', '.join(missing)}; or set {ASSETS_VARIABLE} to a folder that has them."
+        )
+    return go
+
+
+@contextlib.contextmanager
+def _build_lock(announce: Callable[[str], None]) -> Iterator[None]:
+    """Let one process build at a time; the system drops the lock if its holder dies."""
+    CACHE_DIR.mkdir(parents=True, exist_ok=True)
+    with (CACHE_DIR / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            announce("Another process is building the control plane; waiting for it ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

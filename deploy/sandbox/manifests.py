@@ -1,0 +1,55 @@
+"""Manifests of the project's resources as plain data, and where they live in the API.
+
+Owns the shapes that tests and the demo create by the hundred. What people write by hand is in
+`docs/examples`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+GROUP_VERSION = "dcs.huaweicloud.com/v1alpha1"
+
+TASKS = "migrationtasks"
+PROJECTS = "dcsprojects"
+
+
+def path(namespace: str, plural: str, name: str = "", subresource: str = "") -> str:
+    """Return the API path of a collection, of one object, or of its subresource."""
+    parts = ["/apis", GROUP_VERSION, "namespaces", namespace, plural, name, subresource]
+    return "/".join(part for part in parts if part)
+
+
+def core_path(namespace: str, plural: str, name: str = "") -> str:
+    """Return the API path of a core resource, such as `secrets`."""
+    return "/".join(part for part in ["/api/v1/namespaces", namespace, plural, name] if part)
+
+
+def migration_task(name: str, task_id: str = "", **spec: Any) -> dict[str, Any]:
+    """Return a MigrationTask, with a random task id if none is given."""
+    return {
+        "apiVersion": GROUP_VERSION,
+        "kind": "MigrationTask",
+        "metadata": {"name": name},
+        "spec": {"taskId": task_id or str(uuid.uuid4()), **spec},
+    }
+
+
+def dcs_project(name: str = "default", **spec: Any) -> dict[str, Any]:
+    """Return a DCSProject that names the Secret `credentials`.
+
+    `spec` has to say `region` or `endpoint`, and may replace everything else.
+    """
+    credentials = {"secretRef": {"name": "credentials"}}
+    return {
+        "apiVersion": GROUP_VERSION,
+        "kind": "DCSProject",
+        "metadata": {"name": name},
+        "spec": {"projectId": "0" * 32, "credentials": credentials, **spec},
+    }
+
+
+def secret(name: str = "credentials", **data: str) -> dict[str, Any]:
+    """Return a Secret with the given keys."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}

@@ -1,0 +1,135 @@
+"""A model of DCS on the event loop's own time: no sockets, no threads, every call counted.
+
+It answers the engine's `Dcs` protocol. A migration is a word and what a stop does to it; faults are
+drawn by a function that sees each call and may raise, before or after the call had its effect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.errors import NotFound
+from dcs_migration_operator.core.model import Fault, Outcome, Seen, StopAnswer, task_key
+from dcs_migration_operator.core.phases import PhaseClass, class_of
+from dcs_migration_operator.dcs.answers import Page
+from dcs_migration_operator.dcs.client import BATCH_IDS_MAX, LIST_ROWS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+REQUEST_ID: Final = "model-request"
+
+
+@dataclass(slots=True)
+class Migration:
+    """One migration in the cloud.
+
+    Attributes:
+        lag_s: An accepted stop shows after this long.
+        stop_s: TERMINATED follows TERMINATING after this long.
+        ends_as: The word it ends with.
+        refuses: Code with which a stop is refused; empty means it is accepted.
+        ignores: How many accepted stops have no effect.
+        listed: Whether the list mentions it.
+    """
+
+    word: str = "MIGRATING"
+    lag_s: float = 0.0
+    stop_s: float = 3.0
+    ends_as: str = "TERMINATED"
+    refuses: str = ""
+    ignores: int = 0
+    listed: bool = True
+    orders: list[float] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
+    stopped_at: float | None = None
+
+    def at(self, now: float) -> str:
+        """Return the word at this moment, and remember that it was true."""
+        if self.stopped_at is not None and now >= self.stopped_at + self.lag_s:
+            done = now >= self.stopped_at + self.lag_s + self.stop_s
+            self.word = self.ends_as if done else "TERMINATING"
+            if done:
+                self.stopped_at = None
+        self.said.add(self.word)
+        return self.word
+
+
+class ModelDcs:
+    """One account's view of a fleet.
+
+    Args:
+        fleet: Task id → migration; shared by all accounts that see it.
+        answer_s: How long a call takes.
+        interfere: Sees (operation, moment, ids) twice per call, `before` and `after` its effect.
+    """
+
+    def __init__(
+        self,
+        fleet: dict[str, Migration],
+        *,
+        answer_s: float = 0.05,
+        interfere: Callable[[str, str, Sequence[str]], None] = lambda *_: None,
+    ) -> None:
+        self.fleet, self.answer_s, self.interfere = fleet, answer_s, interfere
+        self.counts: Counter[str] = Counter()
+        self.batches: list[tuple[str, ...]] = []
+        self.times: list[tuple[float, str]] = []
+        self.closed = False
+
+    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+        """Order a stop for each id."""
+        assert 1 <= len(task_ids) <= BATCH_IDS_MAX
+        self.batches.append(tuple(task_ids))
+        await self._begin("batch_stop", task_ids)
+        answers = {task_key(task_id): self._stop(task_id) for task_id in task_ids}
+        self.interfere("batch_stop", "after", task_ids)
+        return answers
+
+    async def list_page(self, offset: int) -> Page:
+        """Return one page."""
+        await self._begin("list", ())
+        rows = [item for item in self.fleet.items() if item[1].listed]
+        page = rows[offset : offset + LIST_ROWS_MAX]
+        now = asyncio.get_running_loop().time()
+        self.interfere("list", "after", ())
+        return Page(len(page), tuple(Seen(one.at(now), task_id) for task_id, one in page))
+
+    async def show(self, task_id: str) -> Seen:
+        """Return one migration."""
+        await self._begin("show", (task_id,))
+        one = self.fleet.get(task_id)
+        self.interfere("show", "after", (task_id,))
+        if one is None:
+            raise NotFound(Fault("DCS.4133", "instance job not found"))
+        return Seen(one.at(asyncio.get_running_loop().time()), task_id)
+
+    def close(self) -> None:
+        """Take note."""
+        self.closed = True
+
+    async def _begin(self, operation: str, task_ids: Sequence[str]) -> None:
+        loop = asyncio.get_running_loop()
+        self.counts[operation] += 1
+        self.times.append((loop.time(), operation))
+        await asyncio.sleep(self.answer_s)
+        self.interfere(operation, "before", task_ids)
+
+    def _stop(self, task_id: str) -> StopAnswer:
+        one, now = self.fleet.get(task_id), asyncio.get_running_loop().time()
+        if one is None:
+            fault = Fault("DCS.4133", "instance job not found")
+            return StopAnswer(Outcome.REJECTED, REQUEST_ID, fault)
+        one.orders.append(now)
+        ended = class_of(one.at(now)) not in {PhaseClass.ACTIVE, PhaseClass.TERMINATING}
+        if one.refuses or ended:
+            fault = Fault(one.refuses or "DCS.4957", "not in this state", REQUEST_ID)
+            return StopAnswer(Outcome.REJECTED, REQUEST_ID, fault)
+        if one.ignores:
+            one.ignores -= 1
+        elif one.stopped_at is None and class_of(one.word) is PhaseClass.ACTIVE:
+            one.stopped_at = now
+        return StopAnswer(Outcome.ACCEPTED, REQUEST_ID)

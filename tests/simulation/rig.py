@@ -1,0 +1,232 @@
+"""The real engine on virtual time, between a model of DCS and a model of the API server."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from dcs_migration_operator.core.model import (
+    Account,
+    Credentials,
+    Now,
+    ObjectRef,
+    Project,
+    ProjectRef,
+    Task,
+    task_key,
+)
+from dcs_migration_operator.core.status import Status
+from dcs_migration_operator.engine.engine import Engine
+from dcs_migration_operator.engine.ports import NoProbe, SecretProblem
+from dcs_migration_operator.settings import Settings
+from simulation.cloud import Migration, ModelDcs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EPOCH = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+NAMESPACE = "team-a"
+KEYS = Credentials("AK", "SK")
+
+
+def clock() -> Now:
+    """Return the virtual moment on both clocks."""
+    mono = asyncio.get_running_loop().time()
+    return Now(mono, EPOCH + timedelta(seconds=int(mono)))
+
+
+def task_id(number: int) -> str:
+    """Return the id of the n-th migration."""
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+@dataclass(slots=True)
+class Stored:
+    """One object in the model of the API server."""
+
+    task: Task
+    version: int
+    status: Status = field(default_factory=Status)
+    history: list[Status] = field(default_factory=list)
+
+
+class ModelApi:
+    """Keeps objects with versions, takes statuses and echoes every write to the watch.
+
+    Implements the engine's `StatusSink`; a write takes `write_s` and the echo comes after it.
+    """
+
+    def __init__(self, write_s: float = 0.005) -> None:
+        self.objects: dict[str, Stored] = {}
+        self.write_s = write_s
+        self.version = 100
+        self.engine: Engine | None = None
+        self._newest: dict[str, Status] = {}
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self.project_statuses: list[Status] = []
+
+    def want(self, ref: ObjectRef, status: Status) -> None:
+        """Write a status soon; the newest wins."""
+        if ref.plural != "migrationtasks":
+            self.project_statuses.append(status)
+            return
+        self._newest[ref.uid] = status
+        if ref.uid not in self._writing:
+            self._writing[ref.uid] = asyncio.create_task(self._write(ref.uid))
+
+    def drop(self, ref: ObjectRef) -> None:
+        """Forget what waits."""
+        self._newest.pop(ref.uid, None)
+
+    async def settle(self) -> None:
+        """Wait for the writes under way."""
+        while self._writing:
+            await asyncio.gather(*self._writing.values())
+
+    def tell(self, uid: str) -> None:
+        """Let the watch deliver one object."""
+        stored = self.objects[uid]
+        if self.engine:
+            self.engine.task_changed(stored.task, stored.status, stored.version)
+
+    async def _write(self, uid: str) -> None:
+        while uid in self._newest:
+            status = self._newest.pop(uid)
+            await asyncio.sleep(self.write_s)
+            stored = self.objects.get(uid)
+            if stored is None:
+                continue
+            self.version += 1
+            stored.version, stored.status = self.version, status
+            stored.history.append(status)
+            if self.engine:
+                self.engine.written(uid, stored.version, status)
+                self.tell(uid)
+        del self._writing[uid]
+
+
+class Rig:
+    """One engine between the models; use it as an async context manager."""
+
+    def __init__(
+        self,
+        fleet: dict[str, Migration],
+        *,
+        api: ModelApi | None = None,
+        settings: Settings | None = None,
+        answer_s: float = 0.05,
+    ) -> None:
+        self.api = api or ModelApi()
+        self.fleet = fleet
+        self.dcs: list[ModelDcs] = []
+        self.secret: Credentials | SecretProblem = KEYS
+        self.interfere: Callable[..., None] = lambda *_: None
+        self._answer_s = answer_s
+        self.engine = Engine(
+            sink=self.api,
+            read_secret=self._read_secret,
+            open_dcs=self._open,
+            probe=NoProbe(),
+            clock=clock,
+            settings=settings or Settings(),
+            draw=lambda: 0.5,
+        )
+
+    async def __aenter__(self) -> Self:
+        self.api.engine = self.engine
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.engine.close(0.0)
+        await self.api.settle()
+        self.api.engine = None
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Calls of all accounts so far, by operation."""
+        total: dict[str, int] = {}
+        for dcs in self.dcs:
+            for operation, count in dcs.counts.items():
+                total[operation] = total.get(operation, 0) + count
+        return total
+
+    @property
+    def batches(self) -> list[tuple[str, ...]]:
+        """The orders of all accounts."""
+        return [batch for dcs in self.dcs for batch in dcs.batches]
+
+    def add_project(self, name: str = "default") -> None:
+        """Apply a project."""
+        ref = ProjectRef("DCSProject", NAMESPACE, name)
+        project = Project(
+            ref=ref,
+            object=ObjectRef("dcsprojects", NAMESPACE, name, f"project-{name}"),
+            generation=1,
+            endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
+            project_id="0123456789abcdef",
+            secret="dcs",
+        )
+        self.api.version += 1
+        self.engine.project_changed(project, Status(), self.api.version)
+
+    def add_task(self, number: int, *, stopped: bool = True, uid: str = "", **ids: str) -> str:
+        """Apply a task for the n-th migration and let the watch tell; returns its uid."""
+        uid = uid or f"uid-{number}"
+        text = ids.get("task_id", task_id(number))
+        task = Task(
+            ref=ObjectRef("migrationtasks", NAMESPACE, uid, uid),
+            generation=1,
+            task_id=text,
+            key=task_key(text),
+            stopped=stopped,
+            project=ProjectRef("DCSProject", NAMESPACE, "default"),
+        )
+        self.api.version += 1
+        self.api.objects[uid] = Stored(task, self.api.version)
+        self.api.tell(uid)
+        return uid
+
+    def wish(self, uid: str) -> None:
+        """Set `stopped: true` on a task that was only observed."""
+        stored = self.api.objects[uid]
+        self.api.version += 1
+        stored.version = self.api.version
+        stored.task = replace(stored.task, stopped=True, generation=stored.task.generation + 1)
+        self.api.tell(uid)
+
+    def delete(self, uid: str) -> None:
+        """Delete a task."""
+        del self.api.objects[uid]
+        self.engine.task_gone(uid)
+
+    def tell_all(self) -> None:
+        """Let the watch list everything, as after a restart."""
+        for uid in self.api.objects:
+            self.api.tell(uid)
+
+    def phases(self, uid: str) -> list[str]:
+        """Return the phases that were written, in order."""
+        return [status.phase for status in self.api.objects[uid].history]
+
+    def reason(self, uid: str) -> str:
+        """Return the reason of Ready that a resource shows."""
+        ready = self.api.objects[uid].status.condition("Ready")
+        return ready.reason if ready else ""
+
+    def _open(self, account: Account) -> ModelDcs:
+        dcs = ModelDcs(
+            self.fleet,
+            answer_s=self._answer_s,
+            interfere=lambda *call: self.interfere(account, *call),
+        )
+        self.dcs.append(dcs)
+        return dcs
+
+    async def _read_secret(self, namespace: str, name: str) -> Credentials:
+        assert (namespace, name) == (NAMESPACE, "dcs")
+        await asyncio.sleep(0.001)
+        if isinstance(self.secret, SecretProblem):
+            raise self.secret
+        return self.secret

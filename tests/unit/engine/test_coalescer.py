@@ -1,0 +1,231 @@
+"""The window: who shares a batch, when it leaves, and who gets which result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcs_migration_operator.engine.coalescer import Coalescer, Unanswered, Withdrawn
+
+pytestmark = pytest.mark.looptime
+
+Execute = Callable[[Sequence[int]], Awaitable[Mapping[int, str]]]
+
+
+class Calls:
+    """Records batches with their times and echoes each key."""
+
+    def __init__(self, answer_s: float = 0.0) -> None:
+        self.batches: list[tuple[float, tuple[int, ...]]] = []
+        self._answer_s = answer_s
+
+    async def __call__(self, keys: Sequence[int]) -> Mapping[int, str]:
+        """Do one batch."""
+        self.batches.append((asyncio.get_running_loop().time(), tuple(keys)))
+        await asyncio.sleep(self._answer_s)
+        return {key: f"done {key}" for key in keys}
+
+
+async def no_gate() -> None:
+    """Let everything through."""
+
+
+def coalescer(
+    execute: Execute,
+    *,
+    gate: Callable[[], Awaitable[None]] = no_gate,
+    admit: Callable[[int], bool] = lambda _: True,
+    parallel_max: int = 4,
+) -> Coalescer[int, str]:
+    """Return a coalescer with the product's window."""
+    return Coalescer(
+        execute=execute,
+        gate=gate,
+        admit=admit,
+        idle_s=0.2,
+        longest_s=2.0,
+        cap=50,
+        parallel_max=parallel_max,
+    )
+
+
+async def test_a_lone_key_leaves_after_the_idle_window() -> None:
+    """0.2 s without company."""
+    calls = Calls()
+    assert await coalescer(calls).submit(7) == "done 7"
+    assert calls.batches == [(0.2, (7,))]
+
+
+async def test_a_full_batch_leaves_at_once() -> None:
+    """The cap is hard, and reaching it ends the wait."""
+    calls = Calls()
+    window = coalescer(calls)
+    await asyncio.gather(*(window.submit(n) for n in range(50)))
+    assert calls.batches == [(0.0, tuple(range(50)))]
+
+
+async def test_a_steady_trickle_leaves_after_the_longest_window() -> None:
+    """Nobody waits longer than 2 s, however steadily others come."""
+    calls = Calls()
+    window = coalescer(calls)
+    futures = []
+    for n in range(15):
+        futures.append(window.submit(n))
+        await asyncio.sleep(0.15)
+    await asyncio.gather(*futures)
+    assert calls.batches[0][0] == pytest.approx(2.0)
+    assert calls.batches[0][1] == tuple(range(14))
+
+
+async def test_each_new_key_starts_the_idle_window_again() -> None:
+    """Keys 0.15 s apart share one batch."""
+    calls = Calls()
+    window = coalescer(calls)
+    first = window.submit(1)
+    await asyncio.sleep(0.15)
+    await asyncio.gather(first, window.submit(2))
+    assert calls.batches[0][0] == pytest.approx(0.35)
+    assert [keys for _, keys in calls.batches] == [(1, 2)]
+
+
+async def test_equal_keys_share_one_place_and_every_caller_hears() -> None:
+    """Three callers, one key, one result each."""
+    calls = Calls()
+    window = coalescer(calls)
+    assert await asyncio.gather(*(window.submit(7) for _ in range(3))) == ["done 7"] * 3
+    assert [keys for _, keys in calls.batches] == [(7,)]
+
+
+@given(st.integers(0, 400))
+@settings(max_examples=25, deadline=None)
+def test_n_keys_at_the_same_moment_cost_ceil_n_by_50_batches(count: int) -> None:
+    """For all n, exactly; and no batch is above the cap."""
+
+    async def run() -> list[int]:
+        calls = Calls()
+        window = Coalescer(
+            execute=calls,
+            gate=no_gate,
+            admit=lambda _: True,
+            idle_s=0.001,
+            longest_s=0.01,
+            cap=50,
+            parallel_max=4,
+        )
+        await asyncio.gather(*(window.submit(n) for n in range(count)))
+        return [len(keys) for _, keys in calls.batches]
+
+    sizes = asyncio.run(run())
+    assert len(sizes) == -(-count // 50)
+    assert sum(sizes) == count
+    assert max(sizes, default=0) <= 50
+
+
+async def test_batches_under_way_are_bounded() -> None:
+    """Two at once; the third waits for a slot and no key is lost."""
+    calls = Calls(answer_s=1.0)
+    window = coalescer(calls, parallel_max=2)
+    await asyncio.gather(*(window.submit(n) for n in range(150)))
+    assert [at for at, _ in calls.batches] == [0.0, 0.0, 1.0]
+
+
+async def test_a_closed_gate_keeps_the_batch_collecting() -> None:
+    """What comes while the gate is closed leaves with the same batch."""
+    opened, calls = asyncio.Event(), Calls()
+
+    async def gate() -> None:
+        await opened.wait()
+
+    window = coalescer(calls, gate=gate)
+    first = window.submit(1)
+    await asyncio.sleep(30.0)
+    second = window.submit(2)
+    opened.set()
+    await asyncio.gather(first, second)
+    assert [keys for _, keys in calls.batches] == [(1, 2)]
+
+
+async def test_a_key_that_is_no_longer_wanted_does_not_leave() -> None:
+    """It is asked about at the last moment, and its caller hears that it was not sent."""
+    calls = Calls()
+    window = coalescer(calls, admit=lambda key: key != 2)
+    kept, refused = window.submit(1), window.submit(2)
+    assert await kept == "done 1"
+    with pytest.raises(Withdrawn):
+        await refused
+    assert [keys for _, keys in calls.batches] == [(1,)]
+
+
+async def test_a_cancelled_caller_gives_up_its_place() -> None:
+    """Nobody waits for the key any more, so it is not sent."""
+    calls = Calls()
+    window = coalescer(calls)
+    window.submit(1).cancel()
+    assert await window.submit(2) == "done 2"
+    assert [keys for _, keys in calls.batches] == [(2,)]
+
+
+async def test_an_empty_batch_is_not_sent() -> None:
+    """When everything was withdrawn no call is made."""
+    calls = Calls()
+    window = coalescer(calls, admit=lambda _: False)
+    with pytest.raises(Withdrawn):
+        await window.submit(1)
+    assert calls.batches == []
+
+
+async def test_a_key_without_a_result_is_unanswered() -> None:
+    """The others keep theirs."""
+
+    async def forgetful(keys: Sequence[int]) -> Mapping[int, str]:
+        return {key: "done" for key in keys if key != 2}
+
+    window = coalescer(forgetful)
+    kept, lost = window.submit(1), window.submit(2)
+    assert await kept == "done"
+    with pytest.raises(Unanswered):
+        await lost
+
+
+async def test_an_error_reaches_every_caller_of_its_batch_alone() -> None:
+    """The next batch is not touched by it."""
+    failures = [OSError("broken")]
+
+    async def flaky(keys: Sequence[int]) -> Mapping[int, str]:
+        if failures:
+            raise failures.pop()
+        return dict.fromkeys(keys, "done")
+
+    window = coalescer(flaky)
+    results = await asyncio.gather(window.submit(1), window.submit(2), return_exceptions=True)
+    assert [type(result) for result in results] == [OSError, OSError]
+    assert await window.submit(3) == "done"
+
+
+async def test_closing_sends_what_waits_at_once() -> None:
+    """Without waiting for the window."""
+    calls = Calls()
+    window = coalescer(calls)
+    waiter = window.submit(1)
+    await window.close(5.0)
+    assert await waiter == "done 1"
+    assert asyncio.get_running_loop().time() == 0.0
+    with pytest.raises(Withdrawn):
+        await window.submit(2)
+
+
+async def test_closing_gives_up_what_takes_too_long() -> None:
+    """Waiting keys are withdrawn; keys under way are unanswered, for they may have arrived."""
+    calls = Calls(answer_s=60.0)
+    window = coalescer(calls, parallel_max=1)
+    under_way = window.submit(1)
+    await asyncio.sleep(1.0)
+    waiting = window.submit(2)
+    await window.close(3.0)
+    results = await asyncio.gather(under_way, waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [Unanswered, Withdrawn]
+    assert asyncio.get_running_loop().time() == 4.0
