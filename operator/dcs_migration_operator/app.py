@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import secrets
 import signal
 import socket
@@ -25,7 +24,7 @@ from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.engine.bridge import ThreadedDcs
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.kube.api import GROUP, PROJECTS, TASKS, ApiError, KubeApi
-from dcs_migration_operator.kube.census import arrived
+from dcs_migration_operator.kube.census import arrived, keep_counting
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.kube.watch import NoCluster, login, watch
@@ -81,6 +80,7 @@ class _Operator:
     def __init__(self, settings: Settings, cluster: Cluster, api: KubeApi) -> None:
         self._settings, self._cluster, self._api = settings, cluster, api
         self._listed = asyncio.Event()
+        self._heard_at = clock().mono
         self._elector = Elector(
             api,
             namespace=settings.lease_namespace or cluster.namespace,
@@ -105,10 +105,10 @@ class _Operator:
             probe=self._metrics,
             clock=clock,
             settings=settings,
-            draw=random.random,
+            allowed=self._leads,
         )
         self._health = Health(
-            idle_s=dict,
+            stuck_s=self._stuck_s,
             ready=self._listed.is_set,
             metrics=lambda: (self._metrics.page(), CONTENT_TYPE),
         )
@@ -126,6 +126,7 @@ class _Operator:
                 self._cluster,
                 self._engine,
                 settings.namespaces,
+                heard=self._heard,
                 ready=watch_ready,
                 stop=watch_stop,
             )
@@ -153,7 +154,11 @@ class _Operator:
         if self._settings.leader_elect:
             await self._elector.elected.wait()
         self._engine.activate()
-        await asyncio.Event().wait()
+        await keep_counting(
+            lambda: self._api.versions(TASKS, namespaces),
+            self._engine.versions,
+            self._engine.task_gone,
+        )
 
     async def _end(
         self, parts: Mapping[str, asyncio.Task[None]], watch_stop: asyncio.Event
@@ -180,6 +185,17 @@ class _Operator:
 
     def _written(self, uid: str, version: int, status: Status) -> None:
         self._engine.written(uid, version, status)
+
+    def _heard(self) -> None:
+        self._heard_at = clock().mono
+
+    def _stuck_s(self) -> Mapping[str, float]:
+        return {
+            "the watch": clock().mono - self._heard_at,
+            "the looking": self._engine.projects.stuck_s(),
+            "the writing": self._queue.stuck_s(),
+            "the Lease": self._elector.stuck_s() if self._settings.leader_elect else 0.0,
+        }
 
     def _leads(self) -> bool:
         return not self._settings.leader_elect or self._elector.leads()

@@ -44,6 +44,17 @@ def is_allowed(endpoint: str, patterns: Iterable[str]) -> bool:
     return is_origin(endpoint) and any(_regex(p).fullmatch(endpoint) for p in patterns)
 
 
+def is_named(endpoint: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a pattern that allows this endpoint names its host without any `*`."""
+    return any("*" not in _host(p) and is_allowed(endpoint, [p]) for p in patterns)
+
+
+def _host(pattern: str) -> str:
+    """Return the host of a pattern; its port may be a `*`, which `urlsplit` does not read."""
+    authority = normal(pattern).partition("://")[2]
+    return authority.rpartition("]")[0] or authority.partition(":")[0]
+
+
 def _regex(pattern: str) -> re.Pattern[str]:
     parts = (re.escape(part) for part in normal(pattern).split("*"))
     return re.compile("[a-z0-9-]+".join(parts))

@@ -4,6 +4,7 @@
     ├── NotFound          DCS does not know the id
     ├── Refused           a 4xx that one id of the call may be guilty of
     ├── Misconfigured     wrong endpoint, project or request: a person has to mend it
+    ├── EndpointRefused   the endpoint's name leads into this machine or its local network
     ├── AuthFailed        401: key, signature, clock or token
     ├── PermissionDenied  403: the key may not do this
     ├── Throttled         429, with the pause that was asked for
@@ -40,6 +41,10 @@ class Refused(DcsError):
 
 class Misconfigured(DcsError):
     """Endpoint, project id or request are wrong; trying again changes nothing."""
+
+
+class EndpointRefused(DcsError):
+    """The endpoint's name leads to a loopback or link-local address that nobody named."""
 
 
 class AuthFailed(DcsError):

@@ -108,11 +108,16 @@ class Account:
 
     The secret is part of the identity: whoever knows only somebody else's access key gets a channel
     of their own, which DCS refuses, and never the use of the other's.
+
+    Attributes:
+        named: An administrator named this very host, so that it may be a loopback or link-local
+            address.
     """
 
     endpoint: str
     project_id: str
     credentials: Credentials
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

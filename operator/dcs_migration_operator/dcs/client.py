@@ -6,8 +6,10 @@ goes, or replace its signature. Nothing is retried here; what a failure means is
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
+import socket
 import time
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -18,7 +20,13 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Throttled, Unavailable
+from dcs_migration_operator.core.errors import (
+    DcsError,
+    EndpointRefused,
+    OutcomeUnknown,
+    Throttled,
+    Unavailable,
+)
 from dcs_migration_operator.core.model import Fault, Seen
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.auth import sign
@@ -39,6 +47,8 @@ BODY_BYTES_MAX: Final = 16 * 2**20
 """A full page of the list is about 1 MB; a larger body is not DCS speaking."""
 
 CHUNK_BYTES: Final = 64 * 2**10
+
+NO_NAME: Final = "the endpoint's name cannot be resolved"
 
 _WINDOW = re.compile(r"(\d+)\s*(second|minute|hour)s?\b", re.IGNORECASE)
 _WINDOW_S: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
@@ -63,6 +73,8 @@ class DcsClient:
         self._timeout_s = timeout_s
         parts = urlsplit(account.endpoint)
         self._host = parts.netloc
+        self._name = parts.hostname or ""
+        self._port = parts.port or (80 if parts.scheme == "http" else 443)
         self._base = f"{parts.scheme}://{parts.netloc}"
         self._session = requests.Session()
         self._session.trust_env = False
@@ -118,6 +130,8 @@ class DcsClient:
         )
         headers["Accept-Encoding"] = "identity"  # so that the bound on the body is a bound
         deadline = time.monotonic() + self._timeout_s
+        if not self._account.named:
+            self._check_address()
         try:
             with self._session.request(
                 method,
@@ -141,6 +155,21 @@ class DcsClient:
             raise OutcomeUnknown(_fault("timeout", "no answer in time")) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
             raise OutcomeUnknown(_fault("connection-lost", "the answer broke off")) from None
+
+    def _check_address(self) -> None:
+        """Refuse an endpoint whose name leads into this machine or to a metadata service.
+
+        The name may lead elsewhere a moment later; TLS, which such an endpoint must use, then ends
+        the attempt.
+        """
+        try:
+            found = socket.getaddrinfo(self._name, self._port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise Unavailable(_fault("name-resolution", NO_NAME)) from None
+        for *_, address in found:
+            ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
+            if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast:
+                raise EndpointRefused(_fault("endpoint", "its name leads to a local address"))
 
     def _read(
         self, operation: Operation, response: requests.Response, deadline: float
@@ -171,7 +200,7 @@ def _connection_error(error: requests.exceptions.ConnectionError) -> DcsError:
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
-        return Unavailable(_fault("name-resolution", "the endpoint's name cannot be resolved"))
+        return Unavailable(_fault("name-resolution", NO_NAME))
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return Unavailable(_fault("no-connection", "the endpoint cannot be reached"))
     return OutcomeUnknown(_fault("connection-lost", "the connection broke"))

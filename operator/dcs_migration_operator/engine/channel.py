@@ -8,6 +8,7 @@ in the same breath, and the spoiler is ordered alone from then on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
@@ -23,14 +24,14 @@ from dcs_migration_operator.core.errors import (
 from dcs_migration_operator.core.model import Outcome, StopAnswer, task_key
 from dcs_migration_operator.dcs.codes import Operation
 from dcs_migration_operator.engine.coalescer import Coalescer
-from dcs_migration_operator.engine.governor import Governor
+from dcs_migration_operator.engine.governor import Governor, Key
 from dcs_migration_operator.engine.looking import Looking
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from dcs_migration_operator.core.decide import Pace
-    from dcs_migration_operator.core.model import Account, Fault, Seen, Trouble
+    from dcs_migration_operator.core.model import Account, Fault, Seen, Trouble, TroubleKind
     from dcs_migration_operator.engine.ports import Dcs, Probe
     from dcs_migration_operator.settings import ChannelSettings
 
@@ -42,6 +43,12 @@ StopResult = StopAnswer | DcsError
 
 CLOCK_S: Final = 0.001
 """Pauses shorter than what a timer can tell are over."""
+
+FENCE_S: Final = 1.0
+"""How often a process that may not act asks whether it may again; normally it ends by then."""
+
+RECHECK_S: Final = 30.0
+"""A pause that another channel of the same key ended is noticed after this long at most."""
 
 SPOILERS_MAX: Final = 10_000
 """Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
@@ -74,6 +81,8 @@ class Channel:
         listener: Hears sightings and troubles.
         probe: Takes note of every call.
         draw: Returns a number in [0, 1), for the jitter.
+        key: What all channels of the same access key share.
+        allowed: Tells whether this process may act; asked right before each call.
     """
 
     def __init__(
@@ -85,12 +94,16 @@ class Channel:
         settings: ChannelSettings,
         probe: Probe,
         draw: Callable[[], float],
+        key: Key,
+        allowed: Callable[[], bool],
     ) -> None:
         self.account = account
         self._dcs, self._listener, self._probe = dcs, listener, probe
-        self._governor = Governor(draw)
+        self._governor = Governor(draw, key)
+        self._allowed = allowed
         self._spoilers: OrderedDict[str, None] = OrderedDict()
         self._reopened = asyncio.Event()
+        self._told = self._troubles()
         self.progress_at = float("-inf")
         """Monotonic seconds of the last call that succeeded."""
         self._orders: Coalescer[str, StopResult] = Coalescer(
@@ -189,15 +202,28 @@ class Channel:
             self._probe.stop_result(name)
 
     async def _gate(self, operation: Operation) -> None:
-        """Wait until the governor lets this call through."""
+        """Wait until this process may act, the pauses are over and the rate has a place."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._pauses(operation)
+            booked_s = self._governor.book_s(loop.time())
+            if booked_s > CLOCK_S:
+                await asyncio.sleep(booked_s)
+                if self._governor.wait_s(operation, loop.time()) > CLOCK_S:
+                    continue  # closed meanwhile; the place is lost, which only slows us down
+            if self._allowed():
+                return
+            await asyncio.sleep(FENCE_S)
+
+    async def _pauses(self, operation: Operation) -> None:
         loop = asyncio.get_running_loop()
         while (wait_s := self._governor.wait_s(operation, loop.time())) > CLOCK_S:
             self._reopened.clear()
-            try:
-                async with asyncio.timeout(wait_s):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(wait_s, RECHECK_S)):
                     await self._reopened.wait()
-            except TimeoutError:
-                continue
+            self._tell_trouble()
+            self.looking.beat()
 
     async def _call(
         self,
@@ -208,6 +234,7 @@ class Channel:
     ) -> tuple[float, R]:
         """Make one call when its time has come; return when it was asked, and the answer."""
         await self._gate(operation)
+        self.looking.beat()
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         try:
@@ -215,19 +242,31 @@ class Channel:
         except DcsError as error:
             self._probe.cloud_request(operation, _outcome(error), loop.time() - asked_at)
             if isinstance(error, (Refused, NotFound)):
-                self._opened(operation)  # about one id; DCS works
-            elif self._governor.failed(operation, error, loop.time()):
-                self._listener.troubled(self)
+                self._succeeded(operation)  # about one id; DCS works
+            else:
+                self._governor.failed(operation, error, loop.time())
+                self._tell_trouble()
             raise
         self._probe.cloud_request(operation, "ok", loop.time() - asked_at)
-        self._opened(operation)
+        self._succeeded(operation)
         return asked_at, answer
 
-    def _opened(self, operation: Operation) -> None:
+    def _succeeded(self, operation: Operation) -> None:
         self.progress_at = asyncio.get_running_loop().time()
-        if self._governor.succeeded(operation):
-            self._reopened.set()
+        self._governor.succeeded(operation)
+        self._reopened.set()
+        self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        """Tell the listener when a trouble began or ended, whichever channel of the key saw it."""
+        troubles = self._troubles()
+        if troubles != self._told:
+            self._told = troubles
             self._listener.troubled(self)
+
+    def _troubles(self) -> tuple[TroubleKind | None, ...]:
+        troubles = map(self._governor.trouble, Operation)
+        return tuple(trouble.kind if trouble else None for trouble in troubles)
 
 
 def _outcome(error: DcsError) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from dcs_migration_operator.engine.channel import Channel
+from dcs_migration_operator.engine.governor import Key
 from dcs_migration_operator.engine.projects import Projects
 from dcs_migration_operator.engine.reconciler import Reconciler
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.core.model import (
         Account,
+        Credentials,
         Fault,
         Project,
         ProjectRef,
@@ -35,6 +38,7 @@ class Engine:
     Args:
         open_dcs: Makes the calls for an account.
         draw: Returns a number in [0, 1), for jitter.
+        allowed: Tells whether this process may act; asked right before each call.
     """
 
     def __init__(
@@ -47,9 +51,11 @@ class Engine:
         clock: Clock,
         settings: Settings,
         draw: Callable[[], float] = random.random,
+        allowed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._open_dcs, self._probe, self._draw = open_dcs, probe, draw
-        self._settings = settings
+        self._settings, self._allowed = settings, allowed
+        self._keys: WeakValueDictionary[tuple[str, Credentials], Key] = WeakValueDictionary()
         self.reconciler = Reconciler(resolve=self._where, sink=sink, probe=probe, clock=clock)
         self.projects = Projects(
             read_secret=read_secret,
@@ -74,6 +80,10 @@ class Engine:
     def task_changed(self, task: Task, status: Status, version: int) -> None:
         """Take in a task resource."""
         self.reconciler.changed(task, status, version)
+
+    def versions(self) -> dict[str, int]:
+        """Return the uid and newest `resourceVersion` of every task resource that is known."""
+        return {entry.task.ref.uid: entry.version for entry in self.reconciler.table}
 
     def task_gone(self, uid: str) -> None:
         """Take in the deletion of a task resource."""
@@ -115,6 +125,7 @@ class Engine:
         return self.projects.wanted(ref)
 
     def _open_channel(self, account: Account) -> Channel:
+        key = self._keys.setdefault((account.endpoint, account.credentials), Key())
         return Channel(
             account,
             dcs=self._open_dcs(account),
@@ -122,4 +133,6 @@ class Engine:
             settings=self._settings.channel,
             probe=self._probe,
             draw=self._draw,
+            key=key,
+            allowed=self._allowed,
         )

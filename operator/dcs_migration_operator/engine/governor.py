@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.errors import (
     AuthFailed,
     DcsError,
+    EndpointRefused,
     Misconfigured,
     PermissionDenied,
     Throttled,
@@ -47,6 +48,7 @@ _PAUSES: Final = {
     TroubleKind.UNAVAILABLE: _Pause(1.0, 60.0),
     # A wrong endpoint or project is mended by a person; looking in on it costs nobody anything.
     TroubleKind.PROJECT: _Pause(30.0, 600.0),
+    TroubleKind.ENDPOINT: _Pause(30.0, 600.0),
     TroubleKind.PERMISSION: _Pause(30.0, 600.0),
     # One 401 may be a key that was made a moment ago; the second rests for longer than the lock.
     TroubleKind.CREDENTIALS: _Pause(10.0, 330.0),
@@ -62,6 +64,17 @@ JITTER: Final = 0.1
 """Pauses are lengthened by up to this share, so that channels do not come back together."""
 
 
+RATE_PER_S_MAX: Final = 20.0
+RATE_PER_S_MIN: Final = 0.2
+"""Calls per second of one key. DCS documents no limit; neighbours document 200 calls in 5 minutes
+(0.67/s) and more. So it begins above what a large fleet needs, is halved by each 429 and recovers
+by `RECOVERY_PER_S` for each second without one."""
+
+RECOVERY_PER_S: Final = 0.05
+BURST_CALLS: Final = 20
+"""Calls that may leave at once: the orders for 1,000 tasks. After a 429 there is no burst."""
+
+
 @dataclass(slots=True)
 class _State:
     failures: int = 0
@@ -69,15 +82,57 @@ class _State:
     trouble: Trouble | None = None
 
 
+class Pacer:
+    """The rate of one access key at one endpoint, over all its channels (GCRA with AIMD)."""
+
+    def __init__(self) -> None:
+        self._rate_per_s = RATE_PER_S_MAX
+        self._burst = BURST_CALLS
+        self._changed_at = float("-inf")
+        self._free_at = float("-inf")
+
+    def book_s(self, now: float) -> float:
+        """Book the next call and return the seconds until it may leave."""
+        if self._rate_per_s < RATE_PER_S_MAX:
+            gained = RECOVERY_PER_S * (now - self._changed_at)
+            self._rate_per_s = min(self._rate_per_s + gained, RATE_PER_S_MAX)
+            self._changed_at = now
+        elif now >= self._free_at:
+            self._burst = BURST_CALLS
+        interval_s = 1.0 / self._rate_per_s
+        earliest = now - (self._burst - 1) * interval_s
+        slot = max(self._free_at, earliest)
+        self._free_at = slot + interval_s
+        return slot - now
+
+    def throttled(self, now: float) -> None:
+        """Take note of a 429: half the rate, and no burst until it has recovered."""
+        self._rate_per_s = max(self._rate_per_s / 2.0, RATE_PER_S_MIN)
+        self._burst = 1
+        self._changed_at = now
+
+
+class Key:
+    """What all channels of one access key at one endpoint share: its rate and its pauses.
+
+    Throttling and a refused key concern the key, not the project that met them first.
+    """
+
+    def __init__(self) -> None:
+        self.pacer = Pacer()
+        self.state = _State()
+
+
 class Governor:
     """Keeps the pauses of one channel.
 
     Args:
         draw: Returns a number in [0, 1), for the jitter.
+        key: Shared with the other channels of the same access key.
     """
 
-    def __init__(self, draw: Callable[[], float]) -> None:
-        self._draw = draw
+    def __init__(self, draw: Callable[[], float], key: Key) -> None:
+        self._draw, self._key = draw, key
         self._all = _State()
         self._one: dict[Operation, _State] = {}
 
@@ -85,39 +140,49 @@ class Governor:
         """Return the seconds until this call may be made; 0 or less means at once."""
         return max(state.open_at for state in self._states(operation)) - now
 
+    def book_s(self, now: float) -> float:
+        """Book a call in the key's rate; returns the seconds until it may leave."""
+        return self._key.pacer.book_s(now)
+
     def trouble(self, operation: Operation) -> Trouble | None:
         """Return what keeps this call from working."""
         return next((s.trouble for s in self._states(operation) if s.trouble), None)
 
-    def succeeded(self, operation: Operation) -> bool:
-        """Take note of a success; returns whether that ended a trouble."""
-        states = self._states(operation)
-        ended = any(state.trouble for state in states)
-        self._all = _State()
+    def succeeded(self, operation: Operation) -> None:
+        """Take note of a success: the pauses of this call are over."""
+        for state in self._states(operation):
+            state.failures, state.open_at, state.trouble = 0, float("-inf"), None
         self._one.pop(operation, None)
-        return ended
 
-    def failed(self, operation: Operation, error: DcsError, now: float) -> bool:
-        """Take note of a failure; returns whether the trouble is a new one."""
+    def failed(self, operation: Operation, error: DcsError, now: float) -> None:
+        """Take note of a failure: the next pause begins."""
         kind = _kind_of(error)
-        single = kind is TroubleKind.PERMISSION
-        state = self._one.setdefault(operation, _State()) if single else self._all
+        state = self._state_of(kind, operation)
         same = state.trouble is not None and state.trouble.kind is kind
         state.failures = state.failures + 1 if same else 1
         pause_s = _PAUSES[kind].seconds(state.failures)
         if kind is TroubleKind.CREDENTIALS and state.failures >= AUTH_FAILURES_MAX:
             pause_s = _PAUSES[kind].most_s
-        if isinstance(error, Throttled) and error.after_s is not None:
-            pause_s = min(max(error.after_s, 1.0), RETRY_AFTER_S_MAX)
+        if isinstance(error, Throttled):
+            self._key.pacer.throttled(now)
+            if error.after_s is not None:
+                pause_s = min(max(error.after_s, 1.0), RETRY_AFTER_S_MAX)
         # A late answer of a call made before must not shorten a pause that is under way.
         state.open_at = max(state.open_at, now + pause_s * (1.0 + JITTER * self._draw()))
         since = state.trouble.since if same and state.trouble else now
         state.trouble = Trouble(kind, since, _message(kind, operation), error.fault)
-        return not same
+
+    def _state_of(self, kind: TroubleKind, operation: Operation) -> _State:
+        if kind in {TroubleKind.THROTTLED, TroubleKind.CREDENTIALS}:
+            return self._key.state
+        if kind is TroubleKind.PERMISSION:
+            return self._one.setdefault(operation, _State())
+        return self._all
 
     def _states(self, operation: Operation) -> tuple[_State, ...]:
         single = self._one.get(operation)
-        return (self._all, single) if single else (self._all,)
+        shared = (self._key.state, self._all)
+        return (*shared, single) if single else shared
 
 
 def _kind_of(error: DcsError) -> TroubleKind:
@@ -130,6 +195,8 @@ def _kind_of(error: DcsError) -> TroubleKind:
             return TroubleKind.THROTTLED
         case Misconfigured():
             return TroubleKind.PROJECT
+        case EndpointRefused():
+            return TroubleKind.ENDPOINT
         case _:
             return TroubleKind.UNAVAILABLE
 
@@ -147,6 +214,11 @@ def _message(kind: TroubleKind, operation: Operation) -> str:
             return (
                 f"The access key may not do this. Grant it the action {PERMISSIONS[operation]} "
                 "in IAM."
+            )
+        case TroubleKind.ENDPOINT:
+            return (
+                "The endpoint's name leads to a loopback or link-local address. "
+                "The operator's administrator allows that by naming its host in --allow-endpoint."
             )
         case TroubleKind.PROJECT:
             return (

@@ -78,6 +78,7 @@ class Looking:
         self._missing: dict[str, None] = {}
         self._interval_s = settings.poll_min_s
         self._changed = asyncio.Event()
+        self._waiting, self._beat_at = True, 0.0
         self._pages = 1
         self._snapshot: dict[str, Seen] = {}
         self._forgetting: asyncio.TimerHandle | None = None
@@ -115,10 +116,21 @@ class Looking:
         seen = self._snapshot.get(key)
         return (seen, self.snapshot_at) if seen else None
 
+    def beat(self) -> None:
+        """Take note that the looking goes on; also called while a call waits for its turn."""
+        self._beat_at = self._now()
+
+    def stuck_s(self) -> float:
+        """Return the seconds without progress, 0 while nothing is due."""
+        return 0.0 if self._waiting else self._now() - self._beat_at
+
     async def run(self) -> None:
         """Look whenever something is due, until cancelled."""
         while True:
+            self._waiting = True
             await self._until_due()
+            self._waiting = False
+            self.beat()
             try:
                 await self._look()
             except DcsError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.decide import TROUBLE_PATIENCE_S
-from dcs_migration_operator.core.endpoints import is_allowed
+from dcs_migration_operator.core.endpoints import is_allowed, is_named
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.core.status import Status
@@ -125,6 +125,10 @@ class Projects:
         )
         return next(versions, None)
 
+    def stuck_s(self) -> float:
+        """Return the seconds without progress of the worst channel."""
+        return max((c.looking.stuck_s() for c in self._channels.values()), default=0.0)
+
     def snapshot_ages(self, now: float) -> dict[str, float]:
         """Return the age of the last complete list in seconds, by cloud project id."""
         ages: dict[str, float] = {}
@@ -192,7 +196,12 @@ class Projects:
             if problem.passing and not isinstance(known.where, Trouble | None):
                 return known.where
             return self._trouble(known, TroubleKind.PROJECT, str(problem))
-        account = Account(project.endpoint, project.project_id, credentials)
+        account = Account(
+            project.endpoint,
+            project.project_id,
+            credentials,
+            named=is_named(project.endpoint, self._settings.allow_endpoints),
+        )
         channel = self._channels.get(account)
         if channel is None:
             channel = self._channels[account] = self._open_channel(account)

@@ -19,7 +19,7 @@ from dcs_migration_operator.core.model import Credentials
 from dcs_migration_operator.engine.ports import SecretProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from dcs_migration_operator.core.model import ObjectRef
@@ -69,17 +69,36 @@ class ApiError(Exception):
         self.status = status
 
 
-def open_session(cluster: Cluster, connections_max: int) -> aiohttp.ClientSession:
-    """Return a session; `connections_max` 0 means no limit."""
+def open_session(
+    cluster: Cluster, connections_max: int, heard: Callable[[], None] | None = None
+) -> aiohttp.ClientSession:
+    """Return a session.
+
+    Args:
+        cluster: Where to connect.
+        connections_max: 0 means no limit.
+        heard: Called whenever a request begins or a piece of an answer arrives.
+    """
     token = _RotatingToken(cluster.token_file) if cluster.token_file else None
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections_max, ssl=cluster.ssl),
         headers=cluster.headers,
         proxy=cluster.proxy,
         middlewares=(token,) if token else (),
+        trace_configs=[_tracer(heard)] if heard else None,
         timeout=aiohttp.ClientTimeout(total=None),
         trust_env=False,
     )
+
+
+def _tracer(heard: Callable[[], None]) -> aiohttp.TraceConfig:
+    async def note(*_: object) -> None:
+        heard()
+
+    tracer = aiohttp.TraceConfig()
+    tracer.on_request_start.append(note)
+    tracer.on_response_chunk_received.append(note)
+    return tracer
 
 
 class _RotatingToken:

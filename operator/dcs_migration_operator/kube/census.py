@@ -1,13 +1,17 @@
 """Counts the objects behind the watch's back, by their metadata alone.
 
 kopf does not say when its first listing is complete, so that is told from here: everything that a
-listing of our own found has arrived, in that version or a newer one, or is gone again.
+listing of our own found has arrived, in that version or a newer one, or is gone again. Nor does it
+tell of objects that vanished while a watch was broken; a count from time to time finds those, and
+a watch that has gone deaf.
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,6 +21,57 @@ CHECK_S: Final = 0.05
 
 RECOUNT_S: Final = 2.0
 """After this long without completion the objects are counted again: some may be gone."""
+
+COUNT_S: Final = 600.0
+"""Pause between two counts: 10,000 objects are 20 pages of metadata, 0.3 s of work."""
+
+LATE_S: Final = 60.0
+"""An object that was counted has to arrive within this time, or the watch is deaf."""
+
+
+class DeafWatch(Exception):
+    """Objects exist that the watch does not tell of; only a new start helps."""
+
+
+async def keep_counting(
+    count: Callable[[], Awaitable[dict[str, int]]],
+    known: Callable[[], dict[str, int]],
+    forget: Callable[[str], None],
+) -> None:
+    """Count again and again: forget what is gone, and end when the watch is deaf.
+
+    Args:
+        count: Lists uid → resourceVersion; may raise `ApiError`, which is left for the next time.
+        known: What the watch has told, in the same form.
+        forget: Told the uid of each object that is gone.
+
+    Raises:
+        DeafWatch: What was counted did not arrive in time.
+    """
+    while True:
+        await asyncio.sleep(COUNT_S)
+        before = known()
+        try:
+            counted = await count()
+        except ApiError:
+            continue
+        for uid in before.keys() - counted.keys():
+            forget(uid)
+        late = {uid for uid, version in counted.items() if before.get(uid, 0) < version}
+        if late:
+            await asyncio.sleep(LATE_S)
+            now = known()
+            deaf = [uid for uid in late if now.get(uid, 0) < counted[uid]]
+            if deaf and not await _gone_again(count, deaf):
+                raise DeafWatch(f"the watch does not tell of {len(deaf)} objects that exist")
+
+
+async def _gone_again(count: Callable[[], Awaitable[dict[str, int]]], deaf: list[str]) -> bool:
+    try:
+        counted = await count()
+    except ApiError:
+        return True
+    return not any(uid in counted for uid in deaf)
 
 
 async def arrived(

@@ -66,15 +66,21 @@ class Elector:
         self._observed: tuple[str, str] | None = None
         self._observed_at = float("-inf")
         self._stopping = False
+        self._beat_at = monotonic()
         self.elected = asyncio.Event()
 
     def leads(self) -> bool:
         """Tell whether this process may act at this very moment."""
         return self._monotonic() < self._until and not self._stopping
 
+    def stuck_s(self) -> float:
+        """Return the seconds since the last attempt."""
+        return self._monotonic() - self._beat_at
+
     async def run(self) -> None:
         """Try until elected, then renew; returns when leadership is lost."""
         while True:
+            self._beat_at = self._monotonic()
             try:
                 await self._try()
             except ApiError as error:

@@ -57,6 +57,7 @@ class StatusQueue:
         self._resting: dict[ObjectRef, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectRef, int] = {}
         self._writers: set[asyncio.Task[None]] = set()
+        self._beat_at = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -77,6 +78,12 @@ class StatusQueue:
             timer.cancel()
         self._note_idle()
 
+    def stuck_s(self) -> float:
+        """Return the seconds without an attempt that ended, 0 while nothing is ready."""
+        if not self._ready and not self._busy:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._beat_at
+
     async def drain(self, timeout_s: float) -> bool:
         """Wait until everything is written; returns whether it is."""
         try:
@@ -95,6 +102,8 @@ class StatusQueue:
         await asyncio.gather(*self._writers, return_exceptions=True)
 
     def _enqueue(self, ref: ObjectRef) -> None:
+        if not self._ready and not self._busy:
+            self._beat_at = asyncio.get_running_loop().time()
         self._ready.append(ref)
         if len(self._writers) < self._writers_max:
             writer = asyncio.get_running_loop().create_task(self._write_all())
@@ -113,6 +122,7 @@ class StatusQueue:
                 await self._write(ref, status)
             finally:
                 self._busy.discard(ref)
+                self._beat_at = asyncio.get_running_loop().time()
             if ref in self._newest and ref not in self._resting:
                 self._ready.append(ref)
             self._note_idle()

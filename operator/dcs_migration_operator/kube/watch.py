@@ -28,13 +28,17 @@ from dcs_migration_operator.core.status import from_json
 from dcs_migration_operator.kube.api import GROUP, PROJECTS, TASKS, VERSION, Cluster, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from dcs_migration_operator.engine.engine import Engine
 
 _log = logging.getLogger(__name__)
 
 TOKEN_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+
+SILENCE_S: Final = 25.0
+"""A watch that is silent for so long is connected anew, from the last version, without a listing:
+so a frozen one is told apart from an idle one within a minute."""
 
 LOGIN_PAUSE_S: Final = 2.0
 """kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
@@ -84,10 +88,19 @@ async def watch(
     engine: Engine,
     namespaces: tuple[str, ...],
     *,
+    heard: Callable[[], None],
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    """Feed the engine until `stop` is set; sets `ready` once the watch is under way.
+    """Feed the engine until `stop` is set.
+
+    Args:
+        cluster: Where to watch.
+        engine: Is told every event.
+        namespaces: Empty means all.
+        heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
+        ready: Set once the watch is under way.
+        stop: Ends it.
 
     Raises:
         Exception: Whatever ended kopf; a restart lists everything anew.
@@ -101,7 +114,7 @@ async def watch(
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        session = open_session(cluster, connections_max=0)
+        session = open_session(cluster, connections_max=0, heard=heard)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
@@ -176,6 +189,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.watching.server_timeout = 300  # seconds
     settings.watching.connect_timeout = 10  # seconds
+    settings.watching.inactivity_timeout = SILENCE_S
     settings.queueing.idle_timeout = 0.1  # seconds; 5 s hold twice the memory at 10,000 objects
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.progress_storage = _NoProgress()

@@ -9,15 +9,16 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-STALLED_S_MAX: Final = 45.0
-"""A loop without progress for this long is frozen: with a probe every 10 s the promised 60 s."""
+STALLED_S_MAX: Final = 50.0
+"""A loop without progress for this long is frozen. A DCS call may take 45 s, a watch may be silent
+for 25 s; with a probe every 10 s this keeps the promised 60 s."""
 
 
 class Health:
     """Serves the three pages.
 
     Args:
-        idle_s: Per loop the seconds since it last made progress, or had nothing to do.
+        stuck_s: Per loop the seconds since it last made progress, 0 if it has nothing to do.
         ready: Whether the first listing is complete.
         metrics: Makes the metrics page, and its content type.
     """
@@ -25,11 +26,11 @@ class Health:
     def __init__(
         self,
         *,
-        idle_s: Callable[[], Mapping[str, float]],
+        stuck_s: Callable[[], Mapping[str, float]],
         ready: Callable[[], bool],
         metrics: Callable[[], tuple[bytes, str]],
     ) -> None:
-        self._idle_s, self._ready, self._metrics = idle_s, ready, metrics
+        self._stuck_s, self._ready, self._metrics = stuck_s, ready, metrics
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -48,7 +49,7 @@ class Health:
             await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        frozen = {name: s for name, s in self._idle_s().items() if s > STALLED_S_MAX}
+        frozen = {name: s for name, s in self._stuck_s().items() if s > STALLED_S_MAX}
         if frozen:
             text = "".join(f"{name}: no progress for {s:.0f} s\n" for name, s in frozen.items())
             return web.Response(status=503, text=text)

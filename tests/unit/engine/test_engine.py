@@ -252,7 +252,7 @@ class TestWhatDcsSays:
             for n in range(100, 300):
                 rig.add_task(n)
             rig.engine.activate()
-            await settle(6.0)
+            await settle(10.0)
             assert rig.phases("uid-0") == ["TERMINATING", "TERMINATED"]
             await settle(20.0)
             assert rig.calls["show"] == 200
