@@ -14,6 +14,7 @@ import secrets
 import signal
 import socket
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,9 +22,18 @@ from dcs_migration_operator import __version__
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import Now
 from dcs_migration_operator.core.status import to_json
-from dcs_migration_operator.engine.bridge import ThreadedDcs
+from dcs_migration_operator.dcs.ambient import obtain
+from dcs_migration_operator.engine.bridge import ThreadedDcs, in_thread
 from dcs_migration_operator.engine.engine import Engine
-from dcs_migration_operator.kube.api import GROUP, PROJECTS, TASKS, ApiError, KubeApi
+from dcs_migration_operator.engine.ports import ClusterReads
+from dcs_migration_operator.kube.api import (
+    CLUSTER_PROJECTS,
+    GROUP,
+    PROJECTS,
+    TASKS,
+    ApiError,
+    KubeApi,
+)
 from dcs_migration_operator.kube.census import arrived, keep_counting
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
@@ -34,7 +44,7 @@ from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from dcs_migration_operator.core.model import ObjectRef
+    from dcs_migration_operator.core.model import Ambient, Lent, ObjectRef
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.kube.api import Cluster
     from dcs_migration_operator.settings import Settings
@@ -69,7 +79,12 @@ async def run(settings: Settings) -> None:
     except NoCluster as error:
         raise CannotWork(str(error)) from None
     async with KubeApi(cluster, connections_max=settings.status_writers + 4) as api:
-        await _check(api, settings.namespaces)
+        settings = replace(
+            settings,
+            lease_namespace=settings.lease_namespace or cluster.namespace,
+            operator_namespace=settings.operator_namespace or cluster.namespace,
+        )
+        await _check(api, settings)
         operator = _Operator(settings, cluster, api)
         await operator.run(stop)
 
@@ -83,7 +98,7 @@ class _Operator:
         self._heard_at = clock().mono
         self._elector = Elector(
             api,
-            namespace=settings.lease_namespace or cluster.namespace,
+            namespace=settings.lease_namespace,
             name=settings.lease_name,
             identity=f"{socket.gethostname()}_{secrets.token_hex(4)}",
             monotonic=asyncio.get_running_loop().time,
@@ -106,6 +121,7 @@ class _Operator:
             clock=clock,
             settings=settings,
             allowed=self._leads,
+            cluster_reads=ClusterReads(labels=api.read_labels, lend=_lend),
         )
         self._health = Health(
             stuck_s=self._stuck_s,
@@ -126,6 +142,7 @@ class _Operator:
                 self._cluster,
                 self._engine,
                 settings.namespaces,
+                cluster_projects=settings.cluster_projects,
                 heard=self._heard,
                 ready=watch_ready,
                 stop=watch_stop,
@@ -145,20 +162,27 @@ class _Operator:
     async def _start(self, watch_ready: asyncio.Event) -> None:
         """Wait for the first listing and for leadership, then let the engine act."""
         await watch_ready.wait()
-        namespaces = self._settings.namespaces
         table, projects = self._engine.reconciler.table, self._engine.projects
-        await arrived(lambda: self._api.versions(TASKS, namespaces), table.version_of)
-        await arrived(lambda: self._api.versions(PROJECTS, namespaces), projects.version_of)
+        await arrived(self._count_task_versions, table.version_of)
+        await arrived(self._count_project_versions, projects.version_of)
         self._listed.set()
         _log.info("the first listing is complete", extra={"tasks": len(table)})
         if self._settings.leader_elect:
             await self._elector.elected.wait()
         self._engine.activate()
-        await keep_counting(
-            lambda: self._api.versions(TASKS, namespaces),
-            self._engine.versions,
-            self._engine.task_gone,
-        )
+        await keep_counting(self._count_all_versions, self._engine.all_versions, self._engine.gone)
+
+    async def _count_task_versions(self) -> dict[str, int]:
+        return await self._api.versions(TASKS, self._settings.namespaces)
+
+    async def _count_project_versions(self) -> dict[str, int]:
+        found = await self._api.versions(PROJECTS, self._settings.namespaces)
+        if self._settings.cluster_projects:
+            found |= await self._api.versions(CLUSTER_PROJECTS, ())
+        return found
+
+    async def _count_all_versions(self) -> dict[str, int]:
+        return await self._count_task_versions() | await self._count_project_versions()
 
     async def _end(
         self, parts: Mapping[str, asyncio.Task[None]], watch_stop: asyncio.Event
@@ -233,19 +257,28 @@ async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None
             raise CannotWork(f"{name} cannot go on ({reason}); restarting resumes everything")
 
 
-async def _check(api: KubeApi, namespaces: tuple[str, ...]) -> None:
+async def _lend(ambient: Ambient) -> Lent:
+    return await in_thread(obtain, ambient)
+
+
+async def _check(api: KubeApi, settings: Settings) -> None:
     """Find out at the start what would otherwise go wrong silently."""
+    scopes: dict[str, tuple[str, ...]] = dict.fromkeys(
+        (TASKS, PROJECTS), settings.namespaces or ("",)
+    )
+    if settings.cluster_projects:
+        scopes[CLUSTER_PROJECTS] = ("",)
     try:
         served = await api.served()
-        missing = {TASKS, f"{TASKS}/status", PROJECTS, f"{PROJECTS}/status"} - served
+        missing = {name for plural in scopes for name in (plural, f"{plural}/status")} - served
         if missing:
             names = ", ".join(sorted(missing))
             raise CannotWork(
                 f"the API server does not serve {names} of {GROUP}: "
                 "install the CRDs with kubectl apply -f crds/"
             )
-        for plural in (TASKS, PROJECTS):
-            for namespace in namespaces or ("",):
+        for plural, namespaces in scopes.items():
+            for namespace in namespaces:
                 await api.probe(plural, namespace)
     except ApiError as error:
         if error.status in {401, 403}:

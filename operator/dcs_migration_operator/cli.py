@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_scope(run: argparse.ArgumentParser) -> None:
     option = _Options(run)
-    env_namespaces = [n for n in _env("namespace", "").split(",") if n]
+    env_namespaces = [n.strip() for n in _env("namespace", "").split(",") if n.strip()]
     scope = run.add_mutually_exclusive_group()
     scope.add_argument(
         "--all-namespaces", action="store_true", help="watch all namespaces (default)"
@@ -77,9 +77,18 @@ def _add_scope(run: argparse.ArgumentParser) -> None:
         "--namespace",
         action="append",
         metavar="NS",
+        type=_name,
         help="watch this namespace; repeatable",
     )
     run.set_defaults(env_namespaces=env_namespaces)
+    run.add_argument(
+        "--cluster-projects",
+        action=argparse.BooleanOptionalAction,
+        default=_flag("cluster-projects", default=True) if _is_set("cluster-projects") else None,
+        help="watch ClusterDCSProjects too, which needs rights in the whole cluster "
+        "(default: on with all namespaces, off with --namespace)",
+    )
+    option("--operator-namespace", str, "", "namespace of their Secrets; else the pod's")
     option("--kubeconfig", str, "", "which cluster; else KUBECONFIG, in-cluster, ~/.kube/config")
     run.add_argument(
         "--leader-elect",
@@ -88,7 +97,7 @@ def _add_scope(run: argparse.ArgumentParser) -> None:
         help="let one of several replicas act, by a Lease (default: on)",
     )
     option("--lease-namespace", str, "", "namespace of the Lease; else the pod's")
-    option("--lease-name", str, PROGRAM, "name of the Lease")
+    option("--lease-name", _name, PROGRAM, "name of the Lease")
     run.add_argument(
         "--allow-endpoint",
         action="append",
@@ -134,7 +143,12 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.poll_max_s < options.poll_min_s:
         parser.error("--poll-max-s is less than --poll-min-s")
     env_scope = [] if options.all_namespaces else options.env_namespaces
+    namespaces = tuple(dict.fromkeys(options.namespace or env_scope))
     defaults = Settings()
+    for name in ("leader-elect", "cluster-projects"):
+        if _flag(name, default=True) is None:
+            variable = PREFIX + name.upper().replace("-", "_")
+            parser.error(f"{variable} is neither true nor false")
     host, port = options.listen
     return Settings(
         channel=ChannelSettings(
@@ -146,7 +160,11 @@ def _settings(options: argparse.Namespace) -> Settings:
             poll_observe_s=options.poll_observe_s,
             request_timeout_s=options.request_timeout_s,
         ),
-        namespaces=tuple(dict.fromkeys(options.namespace or env_scope)),
+        namespaces=namespaces,
+        cluster_projects=not namespaces
+        if options.cluster_projects is None
+        else options.cluster_projects,
+        operator_namespace=options.operator_namespace,
         kubeconfig=options.kubeconfig,
         listen_host=host,
         listen_port=port,
@@ -173,8 +191,22 @@ def _env(name: str, default: str) -> str:
     return os.environ.get(PREFIX + name.upper().replace("-", "_"), default)
 
 
-def _flag(name: str, *, default: bool) -> bool:
-    return _env(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
+def _is_set(name: str) -> bool:
+    return bool(_env(name, "").strip())
+
+
+def _flag(name: str, *, default: bool) -> bool | None:
+    """Return what a variable says; nothing if it is no word for true or false."""
+    word = _env(name, str(default)).strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    return False if word in {"0", "false", "no", "off"} else None
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a name is needed")
+    return text
 
 
 def _address(text: str) -> tuple[str, int]:

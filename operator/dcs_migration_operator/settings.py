@@ -73,6 +73,12 @@ class Settings:
     allow_endpoints: tuple[str, ...] = DEFAULT_ENDPOINTS
     """Endpoints that a project may name; see `core.endpoints`."""
 
+    cluster_projects: bool = True
+    """Whether to watch cluster-scoped projects, which needs rights in the whole cluster."""
+
+    operator_namespace: str = ""
+    """Where the Secrets of cluster-scoped projects are; empty means as for the Lease."""
+
     status_writers: int = 16
     """Concurrent writes to the API server; 16 keep one core of it busy and starve nobody."""
 

@@ -121,9 +121,9 @@ def test_project_ref_is_filled_in_at_every_level(tasks: Tasks, given: Any, store
 
 
 def test_other_project_kinds_are_refused(tasks: Tasks) -> None:
-    """Only DCSProject is known for now, and the sentence says so."""
-    with pytest.raises(ApiError, match=r"projectRef\.kind must be DCSProject"):
-        tasks.create(projectRef={"kind": "ClusterDCSProject", "name": "x"})
+    """Only the two kinds of this product are known, and the sentence says so."""
+    with pytest.raises(ApiError, match=r"projectRef\.kind must be DCSProject or Cluster"):
+        tasks.create(projectRef={"kind": "Project", "name": "x"})
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "../secrets/x", "a_b", "-a", "a."])

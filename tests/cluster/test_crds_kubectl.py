@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from sandbox import manifests
+from sandbox.api import ApiError
 from sandbox.control_plane import KubectlError
 from sandbox.waiting import eventually
 
@@ -43,6 +45,14 @@ STATUS = {
         }
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def no_cluster_project_stays(api: Api) -> Iterator[None]:
+    """Delete the example that no namespace holds, so that the next test may apply it anew."""
+    yield
+    with contextlib.suppress(ApiError):
+        api.delete(f"/apis/{manifests.GROUP_VERSION}/clusterdcsprojects/shared")
 
 
 @pytest.fixture
@@ -176,8 +186,9 @@ def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
     yield path or ".", schema
     for name, child in schema.get("properties", {}).items():
         yield from fields(child, f"{path}.{name}")
-    if "items" in schema:
-        yield from fields(schema["items"], f"{path}[]")
+    for keyword, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        if keyword in schema:
+            yield from fields(schema[keyword], path + mark)
 
 
 @pytest.mark.parametrize("crd", CRDS, ids=CRD_NAMES)

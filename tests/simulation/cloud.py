@@ -47,6 +47,11 @@ class Migration:
     said: set[str] = field(default_factory=set)
     stopped_at: float | None = None
 
+    def __post_init__(self) -> None:
+        """Let a migration that is born TERMINATING come to its end as well."""
+        if self.word == "TERMINATING":
+            self.stopped_at = 0.0
+
     def at(self, now: float) -> str:
         """Return the word at this moment, and remember that it was true."""
         if self.stopped_at is not None and now >= self.stopped_at + self.lag_s:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 from dcs_migration_operator.core.model import (
     Account,
+    Ambient,
     Credentials,
+    Lent,
     Now,
     ObjectRef,
     Project,
@@ -19,15 +21,19 @@ from dcs_migration_operator.core.model import (
 )
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.engine import Engine
-from dcs_migration_operator.engine.ports import NoProbe, SecretProblem
+from dcs_migration_operator.engine.ports import ClusterReads, NoProbe, SecretProblem
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import Migration, ModelDcs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from dcs_migration_operator.core.admission import AllowedNamespaces
+    from dcs_migration_operator.core.errors import Problem
 
 EPOCH = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "team-a"
+OPERATOR_NAMESPACE = "dcs-system"
 KEYS = Credentials("AK", "SK")
 
 
@@ -123,6 +129,10 @@ class Rig:
         self.dcs: list[ModelDcs] = []
         self.secret: Credentials | SecretProblem = KEYS
         self.interfere: Callable[..., None] = lambda *_: None
+        self.labels: dict[str, Mapping[str, str] | Problem] = {}
+        self.lent: Lent | Problem = Lent(KEYS, None)
+        self.reads: list[str] = []
+        self.loans: list[Ambient] = []
         self._answer_s = answer_s
         self.engine = Engine(
             sink=self.api,
@@ -130,8 +140,9 @@ class Rig:
             open_dcs=self._open,
             probe=NoProbe(),
             clock=clock,
-            settings=settings or Settings(),
+            settings=replace(settings or Settings(), operator_namespace=OPERATOR_NAMESPACE),
             draw=lambda: 0.5,
+            cluster_reads=ClusterReads(labels=self._read_labels, lend=self._lend),
         )
 
     async def __aenter__(self) -> Self:
@@ -171,17 +182,38 @@ class Rig:
         self.api.version += 1
         self.engine.project_changed(project, Status(), self.api.version)
 
+    def put_cluster_project(
+        self, allowed: AllowedNamespaces, *, ambient: Ambient | None = None, generation: int = 1
+    ) -> ProjectRef:
+        """Apply the cluster-scoped project `shared`, or change it."""
+        ref = ProjectRef("ClusterDCSProject", "", "shared")
+        project = Project(
+            ref=ref,
+            object=ObjectRef("clusterdcsprojects", "", "shared", "project-shared"),
+            generation=generation,
+            endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
+            project_id="0123456789abcdef",
+            secret="" if ambient else "dcs",
+            ambient=ambient,
+            allowed=allowed,
+        )
+        self.api.version += 1
+        self.engine.project_changed(project, Status(), self.api.version)
+        return ref
+
     def add_task(self, number: int, *, stopped: bool = True, uid: str = "", **ids: str) -> str:
         """Apply a task for the n-th migration and let the watch tell; returns its uid."""
         uid = uid or f"uid-{number}"
         text = ids.get("task_id", task_id(number))
         task = Task(
-            ref=ObjectRef("migrationtasks", NAMESPACE, uid, uid),
+            ref=ObjectRef("migrationtasks", ids.get("namespace", NAMESPACE), uid, uid),
             generation=1,
             task_id=text,
             key=task_key(text),
             stopped=stopped,
-            project=ProjectRef("DCSProject", NAMESPACE, "default"),
+            project=ProjectRef("ClusterDCSProject", "", ids["shared"])
+            if "shared" in ids
+            else ProjectRef("DCSProject", NAMESPACE, "default"),
         )
         self.api.version += 1
         self.api.objects[uid] = Stored(task, self.api.version)
@@ -225,8 +257,25 @@ class Rig:
         return dcs
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
-        assert (namespace, name) == (NAMESPACE, "dcs")
+        assert namespace in {NAMESPACE, OPERATOR_NAMESPACE}
+        assert name == "dcs"
+        self.reads.append(namespace)
         await asyncio.sleep(0.001)
         if isinstance(self.secret, SecretProblem):
             raise self.secret
         return self.secret
+
+    async def _read_labels(self, namespace: str) -> Mapping[str, str]:
+        self.reads.append(f"labels of {namespace}")
+        await asyncio.sleep(0.001)
+        found = self.labels[namespace]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def _lend(self, ambient: Ambient) -> Lent:
+        self.loans.append(ambient)
+        await asyncio.sleep(0.5)
+        if isinstance(self.lent, Exception):
+            raise self.lent
+        return self.lent

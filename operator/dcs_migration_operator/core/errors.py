@@ -12,7 +12,8 @@
     └── OutcomeUnknown    the call may have had an effect: look before trying again
 
 Every error carries a `Fault` that is fit for people; the library's exception is never chained into
-a text, and no body, header or signature is kept.
+a text, and no body, header or signature is kept. `Problem` is the other kind: what keeps DCS from
+being called at all, in words.
 """
 
 from __future__ import annotations
@@ -69,3 +70,14 @@ class Unavailable(DcsError):
 
 class OutcomeUnknown(DcsError):
     """The call may have had an effect."""
+
+
+class Problem(Exception):
+    """Says in words why something that a project needs cannot be had; never holds a secret.
+
+    `passing` tells that nobody answered: what was known before still holds.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing

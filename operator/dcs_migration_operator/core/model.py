@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from dcs_migration_operator.core.admission import NOBODY
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dcs_migration_operator.core.admission import AllowedNamespaces
+
 PROJECT_KIND = "DCSProject"
+CLUSTER_PROJECT_KIND = "ClusterDCSProject"
 
 
 def task_key(task_id: str) -> str:
@@ -21,6 +26,10 @@ def task_key(task_id: str) -> str:
     DCS writes ids as dashed UUIDs and as 32 hex digits; its pages show both for the same calls.
     """
     return task_id.replace("-", "").lower()
+
+
+def _in_scope(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +47,30 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRef:
-    """Names one project resource."""
+    """Names one project resource; the namespace of a cluster-scoped one is empty."""
 
     kind: str
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return f"{self.kind} {_in_scope(self.namespace, self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object whose status is written; `uid` guards against a namesake."""
+    """Names one object whose status is written; `uid` guards against a namesake.
+
+    The namespace of a cluster-scoped one is empty.
+    """
 
     plural: str
     namespace: str
     name: str
     uid: str
+
+    def __str__(self) -> str:
+        return f"{self.plural} {_in_scope(self.namespace, self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +91,25 @@ class Task:
     project: ProjectRef
 
 
+class Ambient(Enum):
+    """Where the operator's own identity comes from; the value is the word in the resource."""
+
+    POD_IDENTITY = "PodIdentity"  # the Pod Identity agent of a CCE node
+    OIDC = "OIDC"  # a ServiceAccount token, exchanged at STS
+    ECS_AGENCY = "ECSAgency"  # the metadata service of the node
+    ENVIRONMENT = "Environment"  # an access key in the operator's environment
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What one project resource says, before its Secret is read.
+    """What one project resource says, before its credentials are read.
 
     Attributes:
         endpoint: Base URL of the DCS API, without a slash at the end.
-        secret: Name of the Secret in the project's namespace.
+        secret: Name of the Secret, in the project's namespace; for a cluster-scoped project in the
+            operator's. Empty if the credentials are ambient.
+        ambient: The operator's own identity is used, from here; cluster-scoped projects only.
+        allowed: Who may use it; means nothing for a namespaced project.
     """
 
     ref: ProjectRef
@@ -91,6 +118,8 @@ class Project:
     endpoint: str
     project_id: str
     secret: str
+    ambient: Ambient | None = None
+    allowed: AllowedNamespaces = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +129,14 @@ class Credentials:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """Credentials for a while; `lasts_s` is in seconds, nothing if their end is not known."""
+
+    credentials: Credentials
+    lasts_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

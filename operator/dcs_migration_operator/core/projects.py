@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 CONFIGURED = "Configured"
 
+_COMPLETE = "Endpoint, Secret and keys are in place."
+_COMPLETE_AMBIENT = "The endpoint and the operator's own identity are in place."
+
 
 def describe_project(project: Project, shown: Status, trouble: Trouble | None, now: Now) -> Status:
     """Return the status of a project: usable, or why it is not."""
     wanted: tuple[Condition, ...]
     if trouble is None:
-        wanted = (condition(READY, "True", CONFIGURED, "Endpoint, Secret and keys are in place."),)
+        message = _COMPLETE_AMBIENT if project.ambient else _COMPLETE
+        wanted = (condition(READY, "True", CONFIGURED, message),)
     else:
         reason = trouble.kind.value
         standing = Standing.RECONCILING if trouble.kind.heals_alone else Standing.STALLED

@@ -1,4 +1,4 @@
-"""Credentials to signed headers: the only door to huaweicloudsdkcore.
+"""Credentials to signed headers: the only door to the signer of huaweicloudsdkcore.
 
 The scheme is SDK-HMAC-SHA256 with the time in `X-Sdk-Date`; temporary keys also send their token in
 `X-Security-Token`, signed. The gateway refuses a clock that is more than 15 minutes off.

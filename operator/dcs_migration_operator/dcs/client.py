@@ -18,7 +18,6 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from dcs_migration_operator.core.errors import (
     DcsError,
@@ -27,10 +26,11 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.core.model import Fault, Seen
+from dcs_migration_operator.core.model import Fault, Seen, task_key
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.auth import sign
 from dcs_migration_operator.dcs.codes import Operation, error_class
+from dcs_migration_operator.dcs.transport import Adapter, NoTls, Session, set_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,10 +76,10 @@ class DcsClient:
         self._name = parts.hostname or ""
         self._port = parts.port or (80 if parts.scheme == "http" else 443)
         self._base = f"{parts.scheme}://{parts.netloc}"
-        self._session = requests.Session()
+        self._session = Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections_max, max_retries=0)
+        adapter = Adapter(pool_connections=1, pool_maxsize=connections_max, max_retries=0)
         self._session.mount(self._base, adapter)
 
     def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
@@ -102,7 +102,10 @@ class DcsClient:
         """Return what DCS says about one task."""
         path = f"/migration-task/{quote(task_id, safe='')}"
         data, request_id = self._call(Operation.SHOW, "GET", path)
-        return answers.shown_task(data, request_id)
+        seen = answers.shown_task(data, request_id)
+        if task_key(seen.task_id) != task_key(task_id):
+            raise answers.bad_answer("about another task", request_id)
+        return seen
 
     def close(self) -> None:
         """Close idle connections; a call under way ends by its own timeout."""
@@ -129,7 +132,7 @@ class DcsClient:
             moment=datetime.now(UTC),
         )
         headers["Accept-Encoding"] = "identity"  # so that the bound on the body is a bound
-        deadline = time.monotonic() + self._timeout_s
+        set_deadline(time.monotonic() + self._timeout_s)
         if not self._account.named:
             self._check_address()
         try:
@@ -142,13 +145,13 @@ class DcsClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return self._read(operation, response, deadline)
+                return self._read(operation, response)
         except DcsError:
             raise
         except requests.exceptions.ConnectTimeout:
             raise Unavailable(_fault("connect-timeout", "no connection in time")) from None
         except requests.exceptions.SSLError:
-            raise Unavailable(_fault("tls", "the TLS handshake failed")) from None
+            raise OutcomeUnknown(_fault("tls", "TLS failed after the handshake")) from None
         except requests.exceptions.ConnectionError as error:
             raise _connection_error(error) from None
         except (requests.exceptions.Timeout, TimeoutError, urllib3.exceptions.TimeoutError):
@@ -164,31 +167,44 @@ class DcsClient:
         """
         try:
             found = socket.getaddrinfo(self._name, self._port, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):  # a label of more than 63 characters
             raise Unavailable(_fault("name-resolution", NO_NAME)) from None
         for *_, address in found:
             ip = ipaddress.ip_address(str(address[0]).partition("%")[0])
+            ip = getattr(ip, "ipv4_mapped", None) or ip
             if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast:
                 raise EndpointRefused(_fault("endpoint", "its name leads to a local address"))
 
-    def _read(
-        self, operation: Operation, response: requests.Response, deadline: float
-    ) -> tuple[bytes, str]:
+    def _read(self, operation: Operation, response: requests.Response) -> tuple[bytes, str]:
         request_id = response.headers.get("X-Request-Id", "")[:128]
-        body = bytearray()
-        while chunk := response.raw.read1(CHUNK_BYTES):
-            body += chunk
-            if len(body) > BODY_BYTES_MAX:
-                raise answers.bad_answer("with far more than it should", request_id)
-            if time.monotonic() > deadline:
-                raise OutcomeUnknown(_fault("timeout", "the answer came too slowly"))
+        try:
+            body = _body(response, request_id)
+        except OutcomeUnknown:
+            if response.status_code == requests.codes.ok:
+                raise
+            body = b""  # the status alone says enough
         if response.status_code == requests.codes.ok:
-            return bytes(body), request_id
-        fault = answers.fault_of(response.status_code, bytes(body), request_id)
+            return body, request_id
+        fault = answers.fault_of(response.status_code, body, request_id)
         kind = error_class(operation, response.status_code, fault.code)
         if kind is Throttled:
             raise Throttled(fault, _retry_after_s(response.headers.get("Retry-After"), fault))
         raise kind(fault)
+
+
+def _body(response: requests.Response, request_id: str) -> bytes:
+    """Return the body, within its bounds of time and size."""
+    body = bytearray()
+    try:
+        while chunk := response.raw.read1(CHUNK_BYTES):
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                raise answers.bad_answer("with far more than it should", request_id)
+    except (TimeoutError, urllib3.exceptions.TimeoutError):
+        raise OutcomeUnknown(Fault("timeout", "the answer came too slowly", request_id)) from None
+    except (urllib3.exceptions.HTTPError, OSError):
+        raise OutcomeUnknown(Fault("connection-lost", "the answer broke off", request_id)) from None
+    return bytes(body)
 
 
 def _fault(code: str, message: str) -> Fault:
@@ -199,6 +215,8 @@ def _connection_error(error: requests.exceptions.ConnectionError) -> DcsError:
     """Tell a connection that never was from one that broke with the request on its way."""
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
+    if isinstance(reason, NoTls):
+        return Unavailable(_fault("tls", "the TLS handshake failed"))
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
         return Unavailable(_fault("name-resolution", NO_NAME))
     if isinstance(reason, urllib3.exceptions.NewConnectionError):
@@ -211,7 +229,7 @@ def _retry_after_s(header: str | None, fault: Fault) -> float | None:
 
     Texts name windows such as "200 times in 5 minutes" (VPC, 2021).
     """
-    if header and header.strip().isdigit():
+    if header and header.strip().isdecimal():
         return float(header.strip())
     window = _WINDOW.search(fault.message)
     return float(window[1]) * _WINDOW_S[window[2].lower()] if window else None

@@ -142,6 +142,9 @@ _BY_STATUS: Final[Mapping[int, type[DcsError]]] = MappingProxyType(
     }
 )
 
+_OUTWEIGHING: Final = frozenset({401, 429})
+"""What the gateway counts, whatever the code says."""
+
 _REDIRECTION, _CLIENT_ERROR, _SERVER_ERROR = 300, 400, 500
 
 
@@ -151,11 +154,19 @@ def error_class(operation: Operation, http_status: int, code: str) -> type[DcsEr
     The status of a throttled or unauthenticated answer outweighs its code; after that the code is
     more precise than the status. A 4xx that nobody has documented is taken for one id's fault.
     """
-    if http_status == 429:  # noqa: PLR2004 - an HTTP status is its own name
-        return Throttled
+    if http_status in _OUTWEIGHING:
+        return _BY_STATUS[http_status]
+    kind = _class_of(operation, http_status, code)
+    return Misconfigured if kind is Refused and operation is Operation.LIST else kind
+
+
+def _class_of(operation: Operation, http_status: int, code: str) -> type[DcsError]:
     by_code = _BY_OPERATION.get((operation, code)) or _BY_CODE.get(code)
     if by_code is None and code.startswith(("APIGW.", "APIG.")):
-        by_code = _BY_GATEWAY_NUMBER.get(code.partition(".")[2])
+        number = code.partition(".")[2]
+        by_code = _BY_GATEWAY_NUMBER.get(number)
+        if (http_status, number) == (400, "0201"):  # malformed; no single id is guilty
+            by_code = Misconfigured
     if by_code is not None:
         return by_code
     if http_status in _BY_STATUS:

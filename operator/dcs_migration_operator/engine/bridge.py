@@ -1,4 +1,4 @@
-"""The blocking DCS client as coroutines, in a bounded pool of threads of its own.
+"""What blocks as coroutines: the DCS client in a bounded pool of its own, and single calls.
 
 The only place where the event loop meets threads. A call that does not come back in time is left
 to its thread and counts as one with an unknown outcome.
@@ -7,6 +7,9 @@ to its thread and counts as one with an unknown outcome.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -67,3 +70,29 @@ class ThreadedDcs:
                 return await loop.run_in_executor(self._pool, lambda: method(*args, **kwargs))
         except TimeoutError:
             raise OutcomeUnknown(Fault("timeout", "no answer in time")) from None
+
+
+async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what a blocking function returns, or raise what it raises.
+
+    Its thread is a daemon: unlike one of a pool, it does not keep a process from ending.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[R] = loop.create_future()
+
+    def settle(outcome: Callable[[], None]) -> None:
+        if not future.done():
+            outcome()
+
+    def work() -> None:
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller
+            outcome = functools.partial(future.set_exception, error)
+        else:
+            outcome = functools.partial(future.set_result, result)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=work, name="blocking", daemon=True).start()
+    return await future

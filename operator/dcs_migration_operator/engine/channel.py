@@ -1,15 +1,14 @@
 """One account at DCS: its orders, its looks and the pauses that both keep.
 
 Every call goes through `_call`, which waits for the governor, tells it how the call ended and
-counts it. A whole order that one id spoiled is halved until that id is found; the rest is stopped
-in the same breath, and the spoiler is ordered alone from then on.
+counts it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
+import logging
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 from dcs_migration_operator.core.errors import (
@@ -23,6 +22,7 @@ from dcs_migration_operator.core.errors import (
 )
 from dcs_migration_operator.core.model import Outcome, StopAnswer, task_key
 from dcs_migration_operator.dcs.codes import Operation
+from dcs_migration_operator.engine.batches import Batches, StopResult
 from dcs_migration_operator.engine.coalescer import Coalescer
 from dcs_migration_operator.engine.governor import Governor, Key
 from dcs_migration_operator.engine.looking import Looking
@@ -35,11 +35,10 @@ if TYPE_CHECKING:
     from dcs_migration_operator.engine.ports import Dcs, Probe
     from dcs_migration_operator.settings import ChannelSettings
 
+_log = logging.getLogger(__name__)
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-StopResult = StopAnswer | DcsError
-"""What became of one id: DCS's answer, or the error of a call that had no answer for it."""
 
 CLOCK_S: Final = 0.001
 """Pauses shorter than what a timer can tell are over."""
@@ -49,9 +48,6 @@ FENCE_S: Final = 1.0
 
 RECHECK_S: Final = 30.0
 """A pause that another channel of the same key ended is noticed after this long at most."""
-
-SPOILERS_MAX: Final = 10_000
-"""Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
 
 
 class Listener(Protocol):
@@ -101,7 +97,7 @@ class Channel:
         self._dcs, self._listener, self._probe = dcs, listener, probe
         self._governor = Governor(draw, key)
         self._allowed = allowed
-        self._spoilers: OrderedDict[str, None] = OrderedDict()
+        self._batches = Batches(self._stop, probe)
         self._reopened = asyncio.Event()
         self._told = self._troubles()
         self.progress_at = float("-inf")
@@ -123,6 +119,7 @@ class Channel:
             draw=draw,
         )
         self._runner = asyncio.get_running_loop().create_task(self.looking.run())
+        self._runner.add_done_callback(_log_failure)
 
     def stop(self, task_id: str) -> asyncio.Future[StopResult]:
         """Order a stop together with others; see `Coalescer.submit`."""
@@ -142,6 +139,10 @@ class Channel:
         troubles = map(self._governor.trouble, (*needed, Operation.LIST, Operation.SHOW))
         return next(filter(None, troubles), None)
 
+    def stuck_s(self) -> float:
+        """Return the seconds without progress of the looking; infinite if it has failed."""
+        return float("inf") if self._runner.done() else self.looking.stuck_s()
+
     async def close(self, timeout_s: float = 0.0) -> None:
         """Stop looking; send the orders that wait, or give them up after `timeout_s`."""
         self._runner.cancel()
@@ -158,48 +159,15 @@ class Channel:
         self._listener.unanswered(self, key, fault)
 
     async def _execute(self, task_ids: Sequence[str]) -> Mapping[str, StopResult]:
-        """Order one batch; what spoiled a batch before goes alone."""
-        together = [task_id for task_id in task_ids if task_id not in self._spoilers]
-        results = await self._stop(together) if together else {}
-        for task_id in task_ids:
-            if task_id in self._spoilers and task_id not in results:
-                results |= await self._stop([task_id])
-        if any(
-            isinstance(r, StopAnswer) and r.outcome is Outcome.ACCEPTED for r in results.values()
-        ):
+        results = await self._batches.order(task_ids)
+        answers = (result for result in results.values() if isinstance(result, StopAnswer))
+        if any(answer.outcome is Outcome.ACCEPTED for answer in answers):
             self.looking.hurry()
         return results
 
-    async def _stop(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
-        """Order a stop for these ids, in halves where one id spoils the whole."""
-        try:
-            _, answers = await self._call(Operation.BATCH_STOP, self._dcs.batch_stop, task_ids)
-        except Refused as error:
-            if len(task_ids) == 1:
-                return self._spoiled(task_ids[0], error)
-            self._probe.split(error.fault.code)
-            middle = len(task_ids) // 2
-            return await self._stop(task_ids[:middle]) | await self._stop(task_ids[middle:])
-        except DcsError as error:
-            if isinstance(error, OutcomeUnknown):
-                self._count_results(["unknown"] * len(task_ids))
-            return dict.fromkeys(task_ids, error)
-        self._probe.batch(len(task_ids))
-        results = {task_id: answers[task_key(task_id)] for task_id in task_ids}
-        self._count_results([answer.outcome.name.lower() for answer in results.values()])
-        return dict(results)
-
-    def _spoiled(self, task_id: str, error: Refused) -> dict[str, StopResult]:
-        self._spoilers[task_id] = None
-        if len(self._spoilers) > SPOILERS_MAX:
-            self._spoilers.popitem(last=False)
-        self._count_results(["rejected"])
-        fault = error.fault
-        return {task_id: StopAnswer(Outcome.REJECTED, fault.request_id, fault)}
-
-    def _count_results(self, names: Sequence[str]) -> None:
-        for name in names:
-            self._probe.stop_result(name)
+    async def _stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+        _, answers = await self._call(Operation.BATCH_STOP, self._dcs.batch_stop, task_ids)
+        return answers
 
     async def _gate(self, operation: Operation) -> None:
         """Wait until this process may act, the pauses are over and the rate has a place."""
@@ -267,6 +235,13 @@ class Channel:
     def _troubles(self) -> tuple[TroubleKind | None, ...]:
         troubles = map(self._governor.trouble, Operation)
         return tuple(trouble.kind if trouble else None for trouble in troubles)
+
+
+def _log_failure(runner: asyncio.Task[None]) -> None:
+    """Tell of an error in our own code; the health page turns red and the process starts anew."""
+    error = None if runner.cancelled() else runner.exception()
+    if error:
+        _log.error("the looking has failed", exc_info=error)
 
 
 def _outcome(error: DcsError) -> str:

@@ -5,12 +5,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from dcs_migration_operator.core.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dcs_migration_operator.core.model import Credentials, Now, ObjectRef, Seen, StopAnswer
+    from dcs_migration_operator.core.model import (
+        Ambient,
+        Credentials,
+        Lent,
+        Now,
+        ObjectRef,
+        Seen,
+        StopAnswer,
+    )
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.dcs.answers import Page
     from dcs_migration_operator.dcs.codes import Operation
@@ -44,15 +55,53 @@ class SecretReader(Protocol):
         """
 
 
-class SecretProblem(Exception):
+class SecretProblem(Problem):
     """Says in words why a Secret cannot be used; never holds any of it.
 
     `passing` tells that the API server did not answer: what was read before still holds.
     """
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
-        super().__init__(message)
-        self.passing = passing
+
+class LabelsReader(Protocol):
+    """Reads the labels of namespaces."""
+
+    async def __call__(self, namespace: str, /) -> Mapping[str, str]:
+        """Return the labels of one Namespace.
+
+        Raises:
+            Problem: It is not there or may not be read, or, `passing`, nobody answers.
+        """
+
+
+class Lender(Protocol):
+    """Makes credentials of the operator's own identity."""
+
+    async def __call__(self, ambient: Ambient, /) -> Lent:
+        """Return new credentials of this provider; may take long.
+
+        Raises:
+            Problem: There are none, and why.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReads:
+    """What only cluster-scoped projects need."""
+
+    labels: LabelsReader
+    lend: Lender
+
+
+async def _no_labels(namespace: str) -> Mapping[str, str]:
+    raise Problem(f"The labels of namespace {namespace} are not read here.")
+
+
+async def _no_loan(ambient: Ambient) -> Lent:
+    raise Problem(f"The ambient credentials {ambient.value} are not at hand here.")
+
+
+NO_CLUSTER_READS = ClusterReads(labels=_no_labels, lend=_no_loan)
+"""For an engine that serves namespaced projects only."""
 
 
 class Dcs(Protocol):

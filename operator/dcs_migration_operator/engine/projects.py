@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.decide import TROUBLE_PATIENCE_S
 from dcs_migration_operator.core.endpoints import is_allowed, is_named
+from dcs_migration_operator.core.errors import Problem
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.channel import Channel
-from dcs_migration_operator.engine.ports import SecretProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from dcs_migration_operator.core.model import Project, ProjectRef
+    from dcs_migration_operator.core.model import Ambient, Credentials, Project, ProjectRef
     from dcs_migration_operator.engine.ports import Clock, SecretReader, StatusSink
     from dcs_migration_operator.settings import Settings
 
@@ -38,6 +38,7 @@ class _Known:
 
     project: Project | None = None
     version: int = 0
+    written: int = 0
     shown: Status = field(default_factory=Status)
     writing: bool = False
     where: Channel | Trouble | None = None
@@ -50,6 +51,7 @@ class Projects:
 
     Args:
         read_secret: Reads credentials by name.
+        read_ambient: Returns the operator's own; raises `Problem` only if none hold.
         open_channel: Makes a channel for an account.
         bind: Told where each project leads.
         in_use: Tells whether a task names this project.
@@ -59,6 +61,7 @@ class Projects:
         self,
         *,
         read_secret: SecretReader,
+        read_ambient: Callable[[Ambient], Awaitable[Credentials]],
         open_channel: Callable[[Account], Channel],
         bind: Callable[[ProjectRef, Channel | Trouble | None], None],
         in_use: Callable[[ProjectRef], bool],
@@ -66,7 +69,8 @@ class Projects:
         clock: Clock,
         settings: Settings,
     ) -> None:
-        self._read_secret, self._open_channel, self._bind = read_secret, open_channel, bind
+        self._read_secret, self._read_ambient = read_secret, read_ambient
+        self._open_channel, self._bind = open_channel, bind
         self._in_use, self._sink, self._clock, self._settings = in_use, sink, clock, settings
         self._known: dict[ProjectRef, _Known] = {}
         self._channels: dict[Account, Channel] = {}
@@ -96,7 +100,7 @@ class Projects:
             return
         news = known.project != project
         known.project, known.version = project, version
-        if not known.writing:
+        if not known.writing and version > known.written:
             known.shown = status
         if news:
             known.nudge.set()
@@ -113,21 +117,36 @@ class Projects:
         """Take in that a project's status is on the server."""
         for known in self._known.values():
             if known.project and known.project.object.uid == uid:
-                known.version = max(known.version, version)
+                known.written = max(known.written, version)
                 known.writing = known.writing and known.shown is not status
+
+    def versions(self) -> dict[str, int]:
+        """Return the uid and newest `resourceVersion` of every project resource that is known."""
+        known = self._known.values()
+        return {one.project.object.uid: one.version for one in known if one.project}
 
     def version_of(self, uid: str) -> int | None:
         """Return the newest `resourceVersion` known of a project resource."""
-        versions = (
-            known.version
-            for known in self._known.values()
-            if known.project and known.project.object.uid == uid
-        )
-        return next(versions, None)
+        return self.versions().get(uid)
+
+    def ref_of(self, uid: str) -> ProjectRef | None:
+        """Return the name of the project resource with this uid, if it is known."""
+        known = self._known.items()
+        return next((r for r, k in known if k.project and k.project.object.uid == uid), None)
+
+    def project(self, ref: ProjectRef) -> Project | None:
+        """Return a project resource, if it exists."""
+        known = self._known.get(ref)
+        return known.project if known else None
+
+    def where(self, ref: ProjectRef) -> Channel | Trouble | None:
+        """Return where a project leads at the moment; nothing means not known."""
+        known = self._known.get(ref)
+        return known.where if known else None
 
     def stuck_s(self) -> float:
         """Return the seconds without progress of the worst channel."""
-        return max((c.looking.stuck_s() for c in self._channels.values()), default=0.0)
+        return max((c.stuck_s() for c in self._channels.values()), default=0.0)
 
     def snapshot_ages(self, now: float) -> dict[str, float]:
         """Return the age of the last complete list in seconds, by cloud project id."""
@@ -191,9 +210,13 @@ class Projects:
                 "The operator's administrator allows it with --allow-endpoint.",
             )
         try:
-            credentials = await self._read_secret(ref.namespace, project.secret)
-        except SecretProblem as problem:
-            if problem.passing and not isinstance(known.where, Trouble | None):
+            credentials = await self._credentials(project)
+        except Problem as problem:
+            if not problem.passing:
+                return self._trouble(known, TroubleKind.PROJECT, str(problem))
+            if project.ambient:  # what holds is still handed out, so none does
+                return self._trouble(known, TroubleKind.UNAVAILABLE, str(problem))
+            if isinstance(known.where, Channel):
                 return known.where
             return self._trouble(known, TroubleKind.PROJECT, str(problem))
         account = Account(
@@ -206,6 +229,15 @@ class Projects:
         if channel is None:
             channel = self._channels[account] = self._open_channel(account)
         return channel
+
+    async def _credentials(self, project: Project) -> Credentials:
+        """Read a project's credentials; raises `Problem`."""
+        if project.ambient and not project.ref.namespace:
+            return await self._read_ambient(project.ambient)
+        if not project.secret:
+            raise Problem(f"{project.ref} names no credentials that this operator knows.")
+        namespace = project.ref.namespace or self._settings.operator_namespace
+        return await self._read_secret(namespace, project.secret)
 
     def _trouble(self, known: _Known, kind: TroubleKind, message: str) -> Trouble:
         """Return this trouble, as old as it is."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.decide import Verdict
     from dcs_migration_operator.core.model import ProjectRef, Seen, Task
     from dcs_migration_operator.core.status import Status
-    from dcs_migration_operator.engine.channel import Channel, StopResult
+    from dcs_migration_operator.engine.batches import StopResult
+    from dcs_migration_operator.engine.channel import Channel
     from dcs_migration_operator.engine.ports import Clock, Probe, StatusSink
 
 QUIET_S: Final = 3.0
@@ -49,6 +50,7 @@ class Reconciler:
 
     Args:
         resolve: Tells where a project leads, and keeps it usable from then on.
+        admit: Tells where a task may go of where its project leads; `Permits.admit`.
         sink: Takes the statuses.
     """
 
@@ -56,12 +58,14 @@ class Reconciler:
         self,
         *,
         resolve: Callable[[ProjectRef], Channel | Trouble | None],
+        admit: Callable[[Task, Channel | Trouble | None], Channel | Trouble | None],
         sink: StatusSink,
         probe: Probe,
         clock: Clock,
     ) -> None:
         self.table = Table()
-        self._resolve, self._sink, self._probe, self._clock = resolve, sink, probe, clock
+        self._resolve, self._admit, self._sink = resolve, admit, sink
+        self._probe, self._clock = probe, clock
         self._active = self._retiring = False
 
     def activate(self) -> None:
@@ -88,15 +92,19 @@ class Reconciler:
             entry = Entry(task, version, shown=status, news_at=now.mono)
             entry.order = orders.recalled(status, now) if task.stopped else Order()
             self.table.add(entry)
-            where = self._resolve(task.project)
+            where = self._admit(task, self._resolve(task.project))
             entry.channel, entry.blocked = _channel_and_trouble(where)
         else:
+            echo = version <= entry.written
+            if echo and task.generation == entry.task.generation:
+                entry.version = version
+                return
             if task.generation != entry.task.generation:
                 entry.news_at = now.mono
             if task.stopped and not entry.task.stopped:
                 entry.order = Order(requested=now.wall)
             entry.task, entry.version = task, version
-            if not entry.writing:
+            if not entry.writing and not echo:
                 entry.shown = status
         self._reconcile(entry)
 
@@ -112,14 +120,14 @@ class Reconciler:
         """Take in that a status is on the server; returns whether it is one of ours."""
         entry = self.table.get(uid)
         if entry:
-            entry.version = max(entry.version, version)
+            entry.written = max(entry.written, version)
             entry.writing = entry.writing and entry.shown is not status
         return entry is not None
 
     def bind(self, ref: ProjectRef, where: Channel | Trouble | None) -> None:
         """Take in where a project leads now, or why it leads nowhere; nothing means not known."""
-        channel, blocked = _channel_and_trouble(where)
         for entry in self.table.of_project(ref):
+            channel, blocked = _channel_and_trouble(self._admit(entry.task, where))
             if entry.channel is channel and entry.blocked == blocked:
                 continue
             if entry.channel is not channel:
@@ -162,10 +170,12 @@ class Reconciler:
             self._reconcile(entry)
 
     def wished(self, channel: Channel, key: str) -> bool:
-        """Tell whether a stop may leave now: still wished for, and seen not too long ago."""
+        """Tell whether a stop may leave now: still wished for and allowed, and seen lately."""
         oldest = self._clock().mono - SEEN_AGE_S_MAX
         return self._active and any(
-            entry.task.stopped and entry.seen_at >= oldest
+            entry.task.stopped
+            and entry.seen_at >= oldest
+            and self._admit(entry.task, channel) is channel
             for entry in self.table.of_task(channel, key)
         )
 

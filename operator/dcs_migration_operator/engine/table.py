@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dcs_migration_operator.core.model import ProjectRef, Seen, Task, Trouble
-    from dcs_migration_operator.engine.channel import Channel, StopResult
+    from dcs_migration_operator.engine.batches import StopResult
+    from dcs_migration_operator.engine.channel import Channel
 
 N = TypeVar("N", "str", "ProjectRef")
 
@@ -27,7 +28,9 @@ class Entry:
     """What is known about one resource.
 
     Attributes:
-        version: The newest `resourceVersion` known, from the watch or from our own writes.
+        version: The newest `resourceVersion` that the watch told of.
+        written: The newest one that answered a write of ours. It says nothing of the wish: that
+            may have changed just before the write.
         shown: What the resource says, or is about to say.
         writing: `shown` is handed to the status queue and not yet on the server.
         channel: Where its project leads; nothing while the project cannot be used.
@@ -41,6 +44,7 @@ class Entry:
 
     task: Task
     version: int
+    written: int = 0
     shown: Status = field(default_factory=Status)
     writing: bool = False
     channel: Channel | None = None

@@ -1,4 +1,4 @@
-"""The few API-server calls of our own: read a Secret, patch a status, list versions, discovery.
+"""The few API-server calls of our own: read a Secret, patch a status, list versions, discover.
 
 One session, apart from the watch's: in a shared pool the watch starves behind status writes
 (measured with 16 connections). Nothing is retried here.
@@ -7,7 +7,6 @@ One session, apart from the watch's: in a shared pool the watch starves behind s
 from __future__ import annotations
 
 import base64
-import binascii
 import ssl  # noqa: TC003 - dataclass fields are resolved at run time by some tools
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import aiohttp
 
 from dcs_migration_operator.core.model import Credentials
 from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.kube.problems import labels_problem, secret_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +28,7 @@ GROUP: Final = "dcs.huaweicloud.com"
 VERSION: Final = "v1alpha1"
 TASKS: Final = "migrationtasks"
 PROJECTS: Final = "dcsprojects"
+CLUSTER_PROJECTS: Final = "clusterdcsprojects"
 
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
@@ -41,6 +42,7 @@ LIST_CHUNK: Final = 500
 
 JSON_PATCH: Final = "application/json-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,12 @@ class KubeApi:
                 body = await self._call(
                     "GET", _path(plural, namespace), params=params, accept=METADATA_ONLY
                 )
-                for item in body.get("items") or ():  # null when there are none
-                    metadata = item["metadata"]
-                    found[metadata["uid"]] = int(metadata["resourceVersion"])
+                try:
+                    for item in body["items"] or ():  # null when there are none
+                        metadata = item["metadata"]
+                        found[metadata["uid"]] = int(metadata["resourceVersion"])
+                except (KeyError, TypeError, ValueError):
+                    raise ApiError(0, "the API server answered with something else") from None
                 following = body.get("metadata", {}).get("continue")
                 if not following:
                     break
@@ -186,14 +191,17 @@ class KubeApi:
         ]
         path = f"{_path(ref.plural, ref.namespace)}/{ref.name}/status"
         body = await self._call("PATCH", path, json=patch, content_type=JSON_PATCH)
-        return int(body["metadata"]["resourceVersion"])
+        try:
+            return int(body["metadata"]["resourceVersion"])
+        except (KeyError, TypeError, ValueError):
+            raise ApiError(0, "the API server answered with something else") from None
 
     async def read_credentials(self, namespace: str, name: str) -> Credentials:
         """Return the credentials of one Secret (`engine.ports.SecretReader`)."""
         try:
             body = await self._call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
         except ApiError as error:
-            raise _secret_problem(namespace, name, error) from None
+            raise secret_problem(namespace, name, error) from None
         data = body.get("data") or {}
         token = _decoded(data, "securityToken", namespace, name) if "securityToken" in data else ""
         return Credentials(
@@ -201,6 +209,15 @@ class KubeApi:
             secret_key=_decoded(data, "secretKey", namespace, name),
             security_token=token or None,
         )
+
+    async def read_labels(self, namespace: str) -> Mapping[str, str]:
+        """Return the labels of one Namespace (`engine.ports.LabelsReader`)."""
+        path = f"/api/v1/namespaces/{namespace}"
+        try:
+            body = await self._call("GET", path, accept=ONE_METADATA_ONLY)
+        except ApiError as error:
+            raise labels_problem(namespace, error) from None
+        return dict(body.get("metadata", {}).get("labels") or {})
 
     async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
         """Read a Lease (`kube.lease.LeaseCalls`, also the two below)."""
@@ -270,31 +287,13 @@ async def _message(response: aiohttp.ClientResponse) -> str:
         return f"HTTP {response.status}"
 
 
-def _secret_problem(namespace: str, name: str, error: ApiError) -> SecretProblem:
-    match error.status:
-        case 404:
-            return SecretProblem(
-                f"Secret {namespace}/{name} does not exist. "
-                "Create it with the keys accessKey and secretKey."
-            )
-        case 403:
-            return SecretProblem(
-                f"The operator may not read Secret {namespace}/{name}. Grant its ServiceAccount "
-                "the verb get on it."
-            )
-        case _:
-            return SecretProblem(
-                f"Secret {namespace}/{name} cannot be read at the moment: {error}.", passing=True
-            )
-
-
 def _decoded(data: Mapping[str, Any], key: str, namespace: str, name: str) -> str:
     """Return one value of a Secret; a newline at its end is dropped, people use `echo`."""
     try:
         text = base64.b64decode(data[key], validate=True).decode("ascii").strip()
     except KeyError:
         text = ""
-    except (binascii.Error, UnicodeDecodeError, TypeError):
+    except (ValueError, TypeError):
         raise SecretProblem(
             f"Key {key} of Secret {namespace}/{name} is not plain text. "
             "Write it as it was issued, without quotes."

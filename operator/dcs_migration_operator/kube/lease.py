@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from dcs_migration_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -60,12 +60,13 @@ class Elector:
         identity: str,
         monotonic: Callable[[], float],
     ) -> None:
-        self._calls, self._namespace, self._name = calls, namespace, name
+        self._calls, self._where = calls, (namespace, name)
         self._identity, self._monotonic = identity, monotonic
         self._until = float("-inf")
         self._observed: tuple[str, str] | None = None
         self._observed_at = float("-inf")
         self._stopping = False
+        self._turn = asyncio.Lock()
         self._beat_at = monotonic()
         self.elected = asyncio.Event()
 
@@ -82,7 +83,10 @@ class Elector:
         while True:
             self._beat_at = self._monotonic()
             try:
-                await self._try()
+                async with self._turn:
+                    if self._stopping:
+                        return
+                    await self._try()
             except ApiError as error:
                 _log.warning("the Lease could not be renewed", extra={"reason": str(error)})
             if self.leads():
@@ -91,7 +95,8 @@ class Elector:
                     self.elected.set()
             elif self.elected.is_set():
                 return
-            await asyncio.sleep(RETRY_S)
+            expires_in_s = self._observed_at + LEASE_S - self._monotonic()
+            await asyncio.sleep(min(RETRY_S, expires_in_s) if expires_in_s > 0 else RETRY_S)
 
     async def release(self) -> None:
         """Stop to act, and let another replica take over at once."""
@@ -99,8 +104,12 @@ class Elector:
         self._stopping = True
         if not held:
             return
+        async with self._turn:
+            await self._give_up()
+
+    async def _give_up(self) -> None:
         try:
-            lease = await self._calls.get_lease(self._namespace, self._name)
+            lease = await self._calls.get_lease(*self._where)
             if lease["spec"].get("holderIdentity") == self._identity:
                 spec = lease["spec"] | {"holderIdentity": "", "leaseDurationSeconds": 1}
                 await self._calls.put_lease(lease | {"spec": spec})
@@ -110,12 +119,12 @@ class Elector:
     async def _try(self) -> None:
         started = self._monotonic()
         try:
-            lease = await self._calls.get_lease(self._namespace, self._name)
+            lease = await self._calls.get_lease(*self._where)
         except ApiError as error:
             if error.status != ABSENT:
                 raise
-            await self._calls.create_lease(self._namespace, self._name, self._spec({}))
-            self._until = started + TRUST_S
+            if await self._taken(self._calls.create_lease(*self._where, self._spec({}))):
+                self._until = started + TRUST_S
             return
         spec = lease.get("spec") or {}
         observed = (spec.get("holderIdentity") or "", spec.get("renewTime") or "")
@@ -126,13 +135,18 @@ class Elector:
         if holder not in {"", self._identity} and not expired:
             self._until = float("-inf")
             return
+        if await self._taken(self._calls.put_lease(lease | {"spec": self._spec(spec)})):
+            self._until = started + TRUST_S
+
+    async def _taken(self, write: Awaitable[object]) -> bool:
+        """Tell whether this write won; another replica may have been faster."""
         try:
-            await self._calls.put_lease(lease | {"spec": self._spec(spec)})
+            await write
         except ApiError as error:
             if error.status != CONFLICT:
                 raise
-            return  # somebody else was faster
-        self._until = started + TRUST_S
+            return False
+        return True
 
     def _spec(self, before: Mapping[str, Any]) -> dict[str, Any]:
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -54,15 +54,20 @@ class StatusQueue:
         self._newest: dict[ObjectRef, Status] = {}
         self._ready: deque[ObjectRef] = deque()
         self._busy: set[ObjectRef] = set()
+        self._dropped: set[ObjectRef] = set()
         self._resting: dict[ObjectRef, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectRef, int] = {}
         self._writers: set[asyncio.Task[None]] = set()
         self._beat_at = 0.0
+        self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def want(self, ref: ObjectRef, status: Status) -> None:
         """Write this status as soon as possible, instead of any that still waits."""
+        if self._closed:
+            return
+        self._dropped.discard(ref)
         waits = ref in self._newest
         self._newest[ref] = status
         self._idle.clear()
@@ -73,6 +78,8 @@ class StatusQueue:
         """Forget what still waits for this object."""
         self._newest.pop(ref, None)
         self._failures.pop(ref, None)
+        if ref in self._busy:
+            self._dropped.add(ref)
         timer = self._resting.pop(ref, None)
         if timer:
             timer.cancel()
@@ -94,12 +101,14 @@ class StatusQueue:
         return True
 
     async def close(self) -> None:
-        """Give up what is not written."""
+        """Give up what is not written; take nothing more."""
+        self._closed = True
         for ref in list(self._newest):
             self.drop(ref)
-        for writer in self._writers:
+        writers = list(self._writers)
+        for writer in writers:
             writer.cancel()
-        await asyncio.gather(*self._writers, return_exceptions=True)
+        await asyncio.gather(*writers, return_exceptions=True)
 
     def _enqueue(self, ref: ObjectRef) -> None:
         if not self._ready and not self._busy:
@@ -108,12 +117,20 @@ class StatusQueue:
         if len(self._writers) < self._writers_max:
             writer = asyncio.get_running_loop().create_task(self._write_all())
             self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
 
     async def _write_all(self) -> None:
         """Write one object after another while any is ready."""
+        try:
+            await self._write_ready()
+        finally:
+            # Not in a callback of the task: what is enqueued before it runs would find no writer.
+            self._writers -= {asyncio.current_task()}
+
+    async def _write_ready(self) -> None:
         while self._ready:
             ref = self._ready.popleft()
+            if ref in self._busy:
+                continue  # queued again after it was dropped; its writer goes on with it
             status = self._newest.pop(ref, None)
             if status is None:
                 continue
@@ -122,6 +139,7 @@ class StatusQueue:
                 await self._write(ref, status)
             finally:
                 self._busy.discard(ref)
+                self._dropped.discard(ref)
                 self._beat_at = asyncio.get_running_loop().time()
             if ref in self._newest and ref not in self._resting:
                 self._ready.append(ref)
@@ -136,7 +154,8 @@ class StatusQueue:
                 self._newest.pop(ref, None)
                 return
             self._count("error")
-            self._rest(ref, status, error)
+            if ref not in self._dropped:
+                self._rest(ref, status, error)
         else:
             self._count("ok")
             self._failures.pop(ref, None)
@@ -148,12 +167,14 @@ class StatusQueue:
         _log.warning(
             "a status could not be written",
             extra={
-                "object": f"{ref.plural} {ref.namespace}/{ref.name}",
+                "object": str(ref),
                 "http_status": error.status,
                 "reason": str(error),
                 "retry_in_s": pause_s,
             },
         )
+        if self._closed:
+            return
         self._newest.setdefault(ref, status)
         loop = asyncio.get_running_loop()
         self._resting[ref] = loop.call_later(pause_s, self._rested, ref)

@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import kopf
+import yaml
 
+from dcs_migration_operator.core.admission import NOBODY, allowed_from_json
 from dcs_migration_operator.core.endpoints import endpoint_of
 from dcs_migration_operator.core.model import (
+    CLUSTER_PROJECT_KIND,
     PROJECT_KIND,
+    Ambient,
     ObjectRef,
     Project,
     ProjectRef,
@@ -25,7 +29,15 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.status import from_json
-from dcs_migration_operator.kube.api import GROUP, PROJECTS, TASKS, VERSION, Cluster, open_session
+from dcs_migration_operator.kube.api import (
+    CLUSTER_PROJECTS,
+    GROUP,
+    PROJECTS,
+    TASKS,
+    VERSION,
+    Cluster,
+    open_session,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +54,18 @@ so a frozen one is told apart from an idle one within a minute."""
 
 LOGIN_PAUSE_S: Final = 2.0
 """kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
+
+
+UNUSABLE: Final = (
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    kopf.LoginError,
+    yaml.YAMLError,
+)
+"""What kopf lets through when a kubeconfig is not what it should be. Texts quote the file."""
 
 
 class NoCluster(Exception):
@@ -66,17 +90,26 @@ def login(kubeconfig: str) -> Cluster:
             info = kopf.login_with_service_account(settings=settings)
         else:
             info = kopf.login_with_kubeconfig(settings=settings)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, kopf.LoginError) as error:
+        context = info.as_ssl_context() if info else True
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        kopf.LoginError,
+        yaml.YAMLError,
+    ) as error:
+        what = "the ServiceAccount of the pod" if in_pod else "the kubeconfig"
         raise NoCluster(
-            f"the kubeconfig cannot be used ({type(error).__name__}: {error}); "
-            "name another with --kubeconfig"
+            f"{what} cannot be used ({type(error).__name__}); name another with --kubeconfig"
         ) from None
     if info is None or not info.server:
         raise NoCluster("no cluster: name a kubeconfig with --kubeconfig or KUBECONFIG")
     return Cluster(
         server=info.server,
         namespace=info.default_namespace or "default",
-        ssl=info.as_ssl_context(),
+        ssl=context,
         headers={} if in_pod else info.as_http_headers(),
         token_file=TOKEN_FILE if in_pod else "",
         proxy=info.proxy_url,
@@ -88,6 +121,7 @@ async def watch(
     engine: Engine,
     namespaces: tuple[str, ...],
     *,
+    cluster_projects: bool = False,
     heard: Callable[[], None],
     ready: asyncio.Event,
     stop: asyncio.Event,
@@ -98,6 +132,7 @@ async def watch(
         cluster: Where to watch.
         engine: Is told every event.
         namespaces: Empty means all.
+        cluster_projects: Also watch `ClusterDCSProject`; that is always in the whole cluster.
         heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
         ready: Set once the watch is under way.
         stop: Ends it.
@@ -125,6 +160,9 @@ async def watch(
     async def _project(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
         project_event(engine, body, deleted=type == "DELETED")
 
+    if cluster_projects:
+        kopf.on.event(GROUP, VERSION, CLUSTER_PROJECTS, registry=registry)(_project)
+
     await kopf.operator(
         registry=registry,
         settings=_settings(),
@@ -147,7 +185,7 @@ def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> Non
     if not task_id:
         _log.warning("a MigrationTask without spec.taskId is ignored; is its CRD ours?")
         return
-    namespace = metadata["namespace"]
+    namespace, kind = metadata["namespace"], project.get("kind", PROJECT_KIND)
     task = Task(
         ref=ObjectRef(TASKS, namespace, metadata["name"], metadata["uid"]),
         generation=metadata.get("generation", 0),
@@ -155,30 +193,40 @@ def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> Non
         key=task_key(task_id),
         stopped=spec.get("stopped") is True,
         project=ProjectRef(
-            project.get("kind", PROJECT_KIND), namespace, project.get("name", "default")
+            kind,
+            "" if kind == CLUSTER_PROJECT_KIND else namespace,
+            project.get("name", "default"),
         ),
     )
     engine.task_changed(task, from_json(body.get("status", {})), int(metadata["resourceVersion"]))
 
 
 def project_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
-    """Hand one event of a `DCSProject` on."""
+    """Hand one event of a `DCSProject` or a `ClusterDCSProject` on; only that has no namespace."""
     metadata, spec = body["metadata"], body.get("spec", {})
-    namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
-    ref = ProjectRef(PROJECT_KIND, namespace, name)
+    namespace, name, uid = metadata.get("namespace", ""), metadata["name"], metadata["uid"]
+    ref = ProjectRef(PROJECT_KIND if namespace else CLUSTER_PROJECT_KIND, namespace, name)
     if deleted:
         engine.project_gone(ref, uid)
         return
+    credentials = spec.get("credentials", {})
     project = Project(
         ref=ref,
-        object=ObjectRef(PROJECTS, namespace, name, uid),
+        object=ObjectRef(PROJECTS if namespace else CLUSTER_PROJECTS, namespace, name, uid),
         generation=metadata.get("generation", 0),
         endpoint=endpoint_of(spec.get("region", ""), spec.get("endpoint", "")),
         project_id=spec.get("projectId", ""),
-        secret=spec.get("credentials", {}).get("secretRef", {}).get("name", ""),
+        secret=credentials.get("secretRef", {}).get("name", ""),
+        # Not read in a namespaced project, even if a changed CRD should let it stand there.
+        ambient=None if namespace else _ambient(credentials.get("ambient")),
+        allowed=NOBODY if namespace else allowed_from_json(spec.get("allowedNamespaces")),
     )
     status = from_json(body.get("status", {}))
     engine.project_changed(project, status, int(metadata["resourceVersion"]))
+
+
+def _ambient(word: object) -> Ambient | None:
+    return next((ambient for ambient in Ambient if ambient.value == word), None)
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from datetime import UTC, datetime
 from typing import Final
@@ -20,13 +21,17 @@ def set_up(log_format: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # kopf writes one line per event at INFO, and repeats bodies at DEBUG.
     for noisy in ("kopf.objects", "kopf.activities", "urllib3", "aiohttp.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     logging.getLogger("kopf").setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:
     fields = {k: v for k, v in vars(record).items() if k not in _PLAIN and not k.startswith("k8s_")}
-    return {k: v for k, v in fields.items() if isinstance(v, (str, int, float, bool))}
+    return {
+        k: str(v) if isinstance(v, float) and not math.isfinite(v) else v
+        for k, v in fields.items()
+        if isinstance(v, (str, int, float, bool))
+    }
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -199,6 +199,23 @@ class TestOneByOne:
             assert rig.phases(uid) == ["TERMINATING", "TERMINATED"]
             assert rig.calls["batch_stop"] == 1
 
+    async def test_a_wish_that_changed_just_before_our_write_is_not_lost(self) -> None:
+        """The answer of a write carries a newer version, but says nothing of the wish."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            uid = rig.add_task(0, stopped=False)
+            rig.engine.activate()
+            await settle(0.15)  # looked at; the first status is on its way
+            stored = rig.api.objects[uid]
+            rig.api.version += 1
+            wish = replace(stored.task, stopped=True, generation=2)
+            late = (wish, stored.status, rig.api.version)
+            stored.task = wish
+            await settle(1.0)
+            rig.engine.task_changed(*late)  # told only after the write was answered
+            await settle(20.0)
+            assert rig.phases(uid)[-1] == "TERMINATED"
+
     async def test_a_status_that_somebody_wiped_is_written_again(self) -> None:
         """The table is the truth; a newer version without a status is put right."""
         async with Rig(fleet(1)) as rig:

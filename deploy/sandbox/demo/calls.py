@@ -1,0 +1,135 @@
+"""What DCS says: the calls it got, and what became of its migrations.
+
+Owns the count of orders and looks. It is taken from the call log of the simulator, so it does not
+depend on what the operator says about itself.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sandbox.dcs.migration import ENDED_WORDS, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+ORDER = "batch_stop"
+LIST = "list"
+SHOW = "show"
+
+TIMEOUT_S = 10.0
+"""For one question to the simulator; it answers in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call that DCS got."""
+
+    operation: str
+    at_s: float
+    """Unix time."""
+    ids: tuple[str, ...] = ()
+    """Without dashes, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All orders to stop, as DCS got them."""
+
+    first: tuple[Call, ...]
+    """Those with at least one task that had not been ordered before."""
+    again: tuple[Call, ...]
+    """Those in which every task had been ordered before."""
+
+    def times(self) -> Counter[str]:
+        """Return how often each task was ordered."""
+        return Counter(key for call in (*self.first, *self.again) for key in call.ids)
+
+
+def orders(calls: Iterable[Call]) -> Orders:
+    """Tell first orders from repeated ones; `calls` are in the order in which they came."""
+    known: set[str] = set()
+    first: list[Call] = []
+    again: list[Call] = []
+    for call in calls:
+        if call.operation == ORDER:
+            (again if known.issuperset(call.ids) else first).append(call)
+            known.update(call.ids)
+    return Orders(tuple(first), tuple(again))
+
+
+def shows_one_by_one(
+    calls: Iterable[Call], tasks: Collection[str], ended_at_s: Mapping[str, float]
+) -> int:
+    """Return how many shows the same looks would have cost, one for each task still open.
+
+    Args:
+        calls: What DCS got; each list is one look at everything.
+        tasks: Keys of all tasks that are watched.
+        ended_at_s: When a task ended, Unix time; those that did not are missing.
+    """
+    looks = sorted(call.at_s for call in calls if call.operation == LIST)
+    total = 0
+    for key in tasks:
+        end_s = ended_at_s.get(key, float("inf"))
+        # The first look that sees the end is the last one the task needs.
+        before = sum(1 for look_s in looks if look_s < end_s)
+        total += min(before + 1, len(looks))
+    return total
+
+
+class Dcs:
+    """Asks the simulator through its admin address; not logged as a call to DCS."""
+
+    def __init__(self, admin: str) -> None:
+        self._address = urlsplit(admin).netloc
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of calls by operation."""
+        operations: Mapping[str, Mapping[str, int]] = self._get("/counts")["operations"]
+        return {name: sum(by_status.values()) for name, by_status in operations.items()}
+
+    def calls(self) -> list[Call]:
+        """Return all calls in the order in which they came."""
+        return [
+            Call(
+                operation=one["operation"],
+                at_s=one["at_s"],
+                ids=tuple(key_of(task_id) for task_id in one["ids"]),
+            )
+            for one in self._get("/calls")["calls"]
+        ]
+
+    def histories(self) -> dict[str, Sequence[tuple[float, str]]]:
+        """Return the words of each migration with their Unix times, oldest first."""
+        shown = self._get("/migrations")["migrations"]
+        return {key_of(one["task_id"]): one["history"] for one in shown}
+
+    def _get(self, path: str) -> Any:
+        connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+def words(histories: Mapping[str, Sequence[tuple[float, str]]]) -> dict[str, str]:
+    """Return the last word of each migration."""
+    return {key: history[-1][1] for key, history in histories.items()}
+
+
+def ends(histories: Mapping[str, Sequence[tuple[float, str]]]) -> dict[str, float]:
+    """Return when each migration ended, Unix time; those that did not are missing."""
+    found = {}
+    for key, history in histories.items():
+        for at_s, word in history:
+            if word in ENDED_WORDS:
+                found[key] = at_s
+                break
+    return found

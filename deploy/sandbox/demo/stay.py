@@ -1,0 +1,95 @@
+"""The sandbox for use by hand: says how to reach it and what to try, and keeps it up.
+
+Owns the text and the waiting. What is up is the business of `stage.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import time
+from typing import TYPE_CHECKING
+
+from sandbox.demo.show import put
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sandbox.demo.fleet import Member
+    from sandbox.demo.stage import Stage
+
+ALIVE_CHECK_S = 0.5
+"""How often to see whether a process ended by itself; soon enough for a person."""
+
+EXAMPLE_WORD = "INCRMIGEATING"
+
+TEXT = """
+Up: a Kubernetes API server, a simulated DCS with {count} migrations, and the operator. In another
+terminal:
+
+export KUBECONFIG={kubeconfig}
+export PATH={path}:$PATH
+
+Three commands to try, on a migration of which DCS says {word}: observe it, watch it, stop it.
+
+kubectl apply --filename - <<EOF
+apiVersion: dcs.huaweicloud.com/v1alpha1
+kind: MigrationTask
+metadata:
+  name: {name}
+spec:
+  taskId: "{task_id}"
+EOF
+
+kubectl get dcsmt --watch
+
+kubectl patch dcsmt {name} --type merge --patch '{{"spec": {{"stopped": true}}}}'
+
+To stop all of them:   kubectl apply --filename {fleet}
+What DCS was asked:    curl --noproxy '*' {admin}/counts
+The operator's log:    {log}
+
+Ctrl-C ends everything.
+"""
+
+
+def stay(stage: Stage, fleet: Sequence[Member]) -> None:
+    """Say what to do, and wait for Ctrl-C.
+
+    Raises:
+        StageError, ControlPlaneError: Something ended by itself.
+    """
+    manifests = stage.write("fleet.yaml", (one.manifest(stopped=True) for one in fleet))
+    put(
+        instructions(
+            fleet,
+            kubeconfig=shlex.quote(str(stage.plane.kubeconfig)),
+            path=shlex.quote(str(stage.plane.binaries["kubectl"].parent)),
+            fleet_file=shlex.quote(str(manifests)),
+            admin=stage.admin,
+            log=str(stage.operator_log),
+        )
+    )
+    # Ending it once it is up is what it is for; before that, it is an interruption.
+    with contextlib.suppress(KeyboardInterrupt):
+        while stage.check_alive():
+            time.sleep(ALIVE_CHECK_S)
+    put("Ending everything.")
+
+
+def instructions(
+    fleet: Sequence[Member], *, kubeconfig: str, path: str, fleet_file: str, admin: str, log: str
+) -> str:
+    """Return the text, with a migration that runs until somebody stops it as the example."""
+    example = next(one for one in fleet if one.can_be_stopped and one.word == EXAMPLE_WORD)
+    return TEXT.format(
+        count=len(fleet),
+        kubeconfig=kubeconfig,
+        path=path,
+        word=example.word,
+        name=example.name,
+        task_id=example.task_id,
+        fleet=fleet_file,
+        admin=admin,
+        log=log,
+    )

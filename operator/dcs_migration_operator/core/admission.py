@@ -1,0 +1,100 @@
+"""Which namespaces a cluster-scoped project admits: names, or a selector over their labels.
+
+The rules are Kubernetes' own for label selectors: every part has to hold, an empty selector holds
+for all, and `NotIn` holds where the label is missing. What cannot be understood admits nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One line of `matchExpressions`; `operator` is In, NotIn, Exists or DoesNotExist."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether these labels fulfill it; one that makes no sense is never fulfilled."""
+        value = labels.get(self.key)
+        match self.operator:
+            case "In":
+                return value in self.values
+            case "NotIn":
+                return bool(self.values) and value not in self.values
+            case "Exists":
+                return not self.values and value is not None
+            case "DoesNotExist":
+                return not self.values and value is None
+            case _:
+                return False
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A label selector: all of its requirements have to hold."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether an object with these labels is selected."""
+        return all(requirement.holds(labels) for requirement in self.requirements)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedNamespaces:
+    """Who may use a project: the namespaces named, or those that the selector matches.
+
+    Without either it is nobody.
+    """
+
+    names: tuple[str, ...] = ()
+    selector: Selector | None = None
+
+
+NOBODY = AllowedNamespaces()
+
+
+def allowed_from_json(body: object) -> AllowedNamespaces:
+    """Return what `spec.allowedNamespaces` means; nobody if it is not what the schema promises."""
+    match body:
+        case {"names": list(names), **rest} if not rest and all(map(_is_text, names)):
+            return AllowedNamespaces(names=tuple(names))
+        case {"selector": dict(selector), **rest} if not rest:
+            requirements = _requirements(selector)
+            return NOBODY if requirements is None else AllowedNamespaces((), Selector(requirements))
+        case _:
+            return NOBODY
+
+
+def _requirements(selector: Mapping[str, Any]) -> tuple[Requirement, ...] | None:
+    """Return all requirements of a selector; nothing if one of them cannot be read."""
+    labels, expressions = selector.get("matchLabels", {}), selector.get("matchExpressions", [])
+    known = selector.keys() <= {"matchLabels", "matchExpressions"}
+    if not known or not isinstance(labels, dict) or not isinstance(expressions, list):
+        return None
+    requirements = [_expression(expression) for expression in expressions]
+    for key, value in labels.items():
+        requirements.append(Requirement(key, "In", (value,)) if _is_text(value) else None)
+    understood = tuple(requirement for requirement in requirements if requirement)
+    return understood if len(understood) == len(requirements) else None
+
+
+def _expression(body: object) -> Requirement | None:
+    match body:
+        case {"key": str(key), "operator": str(operator), **rest} if rest.keys() <= {"values"}:
+            values = rest.get("values", [])
+            if isinstance(values, list) and all(map(_is_text, values)):
+                return Requirement(key, operator, tuple(values))
+    return None
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

@@ -1,0 +1,197 @@
+"""The simulated DCS for tests that are not coroutines: in a thread, with a project for each test.
+
+Owns the event loop of the simulator. Everything that touches its state runs in that loop, so that
+no test reads a log that is being written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from sandbox.dcs import (
+    Fault,
+    FaultKind,
+    MigrationSpec,
+    ProjectOptions,
+    Simulator,
+    SimulatorOptions,
+    Timing,
+)
+from sandbox.dcs.migration import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from sandbox.dcs import Fleet, Migration
+    from sandbox.dcs.calls import Call
+
+T = TypeVar("T")
+
+PLANTED = "PLANTED"
+"""Every secret of these tests begins so; it must never be seen anywhere but in its Secret."""
+
+STOP_S = 0.5
+"""TERMINATING to TERMINATED, unless a test says otherwise: longer than one look of the operator."""
+
+CALLS_MAX = 100_000
+"""Calls remembered; a session makes a few thousand."""
+
+ANSWER_S_MAX = 30.0
+"""For one act in the simulator's thread; it takes milliseconds."""
+
+
+class Cloud:
+    """A running simulator; use as a context manager."""
+
+    def __init__(self) -> None:
+        options = SimulatorOptions(
+            projects=(), timing=Timing(stop_s=STOP_S), log_max=CALLS_MAX, lock_s=0.0
+        )
+        self._simulator = Simulator(options)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulated-dcs")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._await(self._simulator.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._await(self._simulator.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, or listened until it was hung up."""
+        return self._simulator.endpoint
+
+    def do(self, act: Callable[[Simulator], T]) -> T:
+        """Do something with the simulator in its own thread, and return what it returns."""
+
+        async def inside() -> T:
+            return act(self._simulator)
+
+        return self._await(inside())
+
+    @contextlib.contextmanager
+    def hung_up(self) -> Iterator[None]:
+        """Have its address refuse connections for the time of the block."""
+        self._await(self._simulator.hang_up())
+        try:
+            yield
+        finally:
+            self._await(self._simulator.listen())
+
+    def open_project(self, *, with_token: bool = False) -> CloudProject:
+        """Open an empty project with a key of its own."""
+        return CloudProject(self, with_token=with_token)
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S_MAX)
+
+
+class CloudProject:
+    """One cloud project with one key.
+
+    Args:
+        cloud: Where it is.
+        with_token: Whether its key is a temporary one, with a security token.
+    """
+
+    def __init__(self, cloud: Cloud, *, with_token: bool = False) -> None:
+        self.cloud = cloud
+        self.project_id = secrets.token_hex(16)
+        self.access_key = f"KEY{secrets.token_hex(6).upper()}"
+        self.secret_key = f"{PLANTED}-SECRET-KEY-{secrets.token_hex(6)}"
+        self.token = f"{PLANTED}-TOKEN-{secrets.token_hex(6)}" if with_token else None
+        self._faults: list[int] = []
+        self._open()
+
+    def _open(self) -> None:
+        options = ProjectOptions(
+            project_id=self.project_id,
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            security_token=self.token,
+        )
+        self.cloud.do(lambda simulator: simulator.add_project(options))
+
+    def rotate(self) -> None:
+        """Replace the key: from now on only the new one is accepted."""
+        old = self.access_key
+        self.access_key = f"KEY{secrets.token_hex(6).upper()}"
+        self.secret_key = f"{PLANTED}-SECRET-KEY-{secrets.token_hex(6)}"
+        self._open()
+        self.cloud.do(lambda simulator: simulator.keys.remove(old))
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What belongs into the Secret."""
+        token = {"securityToken": self.token} if self.token else {}
+        return {"accessKey": self.access_key, "secretKey": self.secret_key} | token
+
+    def add(self, task_id: str = "", **spec: Any) -> str:
+        """Create one migration; returns its id as DCS writes it."""
+        made = MigrationSpec(task_id=task_id or str(uuid.uuid4()), **spec)
+        self._with_fleet(lambda fleet: fleet.add(made))
+        return made.task_id
+
+    def add_many(self, count: int, **spec: Any) -> list[str]:
+        """Create so many equal migrations; returns their ids."""
+        made = [MigrationSpec(task_id=str(uuid.uuid4()), **spec) for _ in range(count)]
+        self._with_fleet(lambda fleet: fleet.add(*made))
+        return [one.task_id for one in made]
+
+    def alter(self, task_id: str, **changes: Any) -> None:
+        """Change fields of a migration's spec; `word` takes effect at once."""
+        self._with_fleet(lambda fleet: fleet.alter(task_id, changes))
+
+    def words(self, task_id: str) -> list[str]:
+        """Return every word that a migration had, in their order."""
+
+        def look(fleet: Fleet) -> list[str]:
+            migration: Migration = fleet[task_id]
+            return [word for _, word in migration.history]
+
+        return self._with_fleet(look)
+
+    def fail(self, kind: FaultKind, **fault: Any) -> None:
+        """Switch a fault on for this project alone."""
+        made = Fault(kind=kind, project_id=self.project_id, **fault)
+        self._faults.append(self.cloud.do(lambda simulator: simulator.faults.add(made)).number)
+
+    def heal(self) -> None:
+        """Switch all faults of this project off."""
+        numbers, self._faults = self._faults, []
+
+        def act(simulator: Simulator) -> None:
+            for number in numbers:
+                simulator.faults.remove(number)
+
+        self.cloud.do(act)
+
+    def calls(self, operation: str = "") -> list[Call]:
+        """Return the calls for this project, oldest first; of one operation if it is named."""
+
+        def look(simulator: Simulator) -> list[Call]:
+            return [call for call in simulator.calls.log if call.project_id == self.project_id]
+
+        return [c for c in self.cloud.do(look) if operation in ("", c.operation)]
+
+    def orders(self) -> list[list[str]]:
+        """Return the keys of the ids of each order, oldest order first."""
+        return [[key_of(one) for one in call.ids] for call in self.calls("batch_stop")]
+
+    def ordered(self) -> list[str]:
+        """Return the key of every id that was ordered to stop, as often as it was."""
+        return [key for order in self.orders() for key in order]
+
+    def _with_fleet(self, act: Callable[[Fleet], T]) -> T:
+        return self.cloud.do(lambda simulator: act(simulator.projects[self.project_id].fleet))

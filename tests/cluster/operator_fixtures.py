@@ -1,0 +1,140 @@
+"""Fixtures of the tests that run the operator: cloud, recorder, workspaces and processes.
+
+One simulator and one recorder serve the session. Most tests share one operator, which watches one
+namespace with quick looks; each test has a cloud project, a key and a DCSProject of its own there,
+so that neither calls nor faults mix. Tests that end or count start operators of their own.
+
+A test module names this one in `pytest_plugins`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from cluster.operator_cloud import Cloud
+from cluster.operator_process import OperatorProcess
+from cluster.operator_records import Recorder
+from cluster.operator_workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sandbox.api import Api
+    from sandbox.control_plane import ControlPlane
+
+QUICK = (
+    *("--batch-idle-s", "0.1", "--poll-min-s", "0.2", "--poll-max-s", "0.5"),
+    *("--poll-observe-s", "1", "--request-timeout-s", "3"),
+)
+"""For tests of what the operator does; tests of how often keep the defaults."""
+
+
+class Launch(Protocol):
+    """Makes an operator for one namespace, which is closed at the end of the test."""
+
+    def __call__(
+        self,
+        namespace: str,
+        *options: str,
+        leader_elect: bool = False,
+        kubeconfig: Path | None = None,
+    ) -> OperatorProcess:
+        """Make it; the caller starts it."""
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[Cloud]:
+    """Run the simulated DCS."""
+    with Cloud() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def recorder(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorder]:
+    """Record every status of every MigrationTask."""
+    recorder = Recorder(control_plane, tmp_path_factory.mktemp("recorder") / "events.jsonl")
+    with contextlib.closing(recorder):
+        yield recorder
+
+
+@pytest.fixture(scope="session")
+def shared_operator(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[OperatorProcess, str]]:
+    """Run the operator that most tests share; returns it with the namespace that it watches."""
+    namespace = f"shared-{secrets.token_hex(4)}"
+    control_plane.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    log = tmp_path_factory.mktemp("operator") / "shared.log"
+    options = ["--namespace", namespace, "--log-level", "debug", *QUICK]
+    operator = OperatorProcess(control_plane.kubeconfig, log, options)
+    with contextlib.closing(operator):
+        operator.start()
+        yield operator, namespace
+
+
+@pytest.fixture(scope="session")
+def open_workspace(
+    api: Api, cloud: Cloud, recorder: Recorder, shared_operator: tuple[OperatorProcess, str]
+) -> Callable[[], contextlib.AbstractContextManager[Workspace]]:
+    """Give workspaces that the shared operator serves, to be used as context managers."""
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[Workspace]:
+        workspace = Workspace(api, cloud.open_project(), recorder, shared_operator[1])
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+
+    return opened
+
+
+@pytest.fixture
+def workspace(
+    open_workspace: Callable[[], contextlib.AbstractContextManager[Workspace]],
+) -> Iterator[Workspace]:
+    """Give a connected workspace that the shared operator serves."""
+    with open_workspace() as opened:
+        opened.connect()
+        yield opened
+
+
+@pytest.fixture
+def own(api: Api, cloud: Cloud, recorder: Recorder, namespace: str) -> Iterator[Workspace]:
+    """Give a connected workspace in a namespace of its own, which no operator watches yet."""
+    workspace = Workspace(api, cloud.open_project(), recorder, namespace)
+    workspace.connect()
+    yield workspace
+    workspace.check()
+
+
+@pytest.fixture
+def launch(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Launch]:
+    """Make operators that are closed, and whose logs are checked, at the end of the test."""
+    with contextlib.ExitStack() as cleanup:
+
+        def made(
+            namespace: str,
+            *options: str,
+            leader_elect: bool = False,
+            kubeconfig: Path | None = None,
+        ) -> OperatorProcess:
+            log = tmp_path / f"operator-{secrets.token_hex(2)}.log"
+            log.touch()
+            operator = OperatorProcess(
+                kubeconfig or control_plane.kubeconfig,
+                log,
+                ["--namespace", namespace, *options],
+                leader_elect=leader_elect,
+            )
+            cleanup.callback(operator.close)
+            return operator
+
+        yield made

@@ -1,0 +1,177 @@
+"""What the resources said over time, as a watch of the API server tells it.
+
+Owns the history of every MigrationTask of the control plane, from the first moment of the session:
+each status that was ever stored, in its order. So writes are counted by somebody who does not
+depend on what the operator says about itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sandbox import manifests
+from sandbox.control_plane.processes import Server
+from sandbox.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from sandbox.control_plane import ControlPlane
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One status of one resource, with the generation it was stored beside."""
+
+    body: Mapping[str, Any]
+    generation: int
+
+    @property
+    def phase(self) -> str:
+        """`status.phase`."""
+        return str(self.body.get("phase", ""))
+
+    @property
+    def stop(self) -> Mapping[str, Any]:
+        """`status.stop`; empty if there is none."""
+        found: Mapping[str, Any] = self.body.get("stop", {})
+        return found
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """`status.lastError`; empty if there is none."""
+        found: Mapping[str, Any] = self.body.get("lastError", {})
+        return found
+
+    @property
+    def conditions(self) -> Mapping[str, str]:
+        """Each condition as `True/Reason`, by type."""
+        return {c["type"]: f"{c['status']}/{c['reason']}" for c in self.body["conditions"]}
+
+    @property
+    def ready(self) -> str:
+        """The condition Ready as `True/Reason`."""
+        return self.conditions["Ready"]
+
+    @property
+    def message(self) -> str:
+        """What Ready says to people."""
+        return next(str(c["message"]) for c in self.body["conditions"] if c["type"] == "Ready")
+
+    def check(self) -> None:
+        """Assert what holds for every status: the rules that kstatus readers rely on."""
+        conditions, said = self.conditions, json.dumps(self.body)
+        assert self.phase, said
+        assert {"Ready", "Stopped"} <= conditions.keys(), said
+        assert conditions.keys() <= {"Ready", "Stopped", "Reconciling", "Stalled"}, said
+        # These two are there only while they are true, and never both.
+        standing = [conditions[t] for t in ("Reconciling", "Stalled") if t in conditions]
+        assert len(standing) == (0 if self.ready.startswith("True/") else 1), said
+        assert all(one.startswith("True/") for one in standing), said
+        generations = {c["observedGeneration"] for c in self.body["conditions"]}
+        assert generations == {self.body["observedGeneration"]}, said
+        assert self.body["observedGeneration"] <= self.generation, said
+
+
+@dataclass(slots=True)
+class Record:
+    """The life of one resource."""
+
+    statuses: list[Shown] = field(default_factory=list)
+    """Every status it had, each different from the one before; so many writes there were."""
+    deleted: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """The latest."""
+
+    @property
+    def last(self) -> Shown:
+        """The latest status; raises `LookupError` while there is none."""
+        return self.statuses[-1]
+
+    @property
+    def phases(self) -> list[str]:
+        """Every phase, in its order, each different from the one before."""
+        phases: list[str] = []
+        for status in self.statuses:
+            if status.phase not in phases[-1:]:
+                phases.append(status.phase)
+        return phases
+
+    @property
+    def readies(self) -> list[str]:
+        """Ready as `True/Reason` of every status."""
+        return [status.ready for status in self.statuses]
+
+
+class Recorder:
+    """Records every MigrationTask of a control plane from now on; close it before the plane.
+
+    Args:
+        plane: It has to run already.
+        file: Where the events are kept.
+    """
+
+    def __init__(self, plane: ControlPlane, file: Path) -> None:
+        path = f"/apis/{manifests.GROUP_VERSION}/{manifests.TASKS}"
+        # Right after a CRD was made its storage may not answer yet.
+        version = eventually(lambda: plane.api.get(path)["metadata"]["resourceVersion"])
+        watch = f"{path}?watch=true&resourceVersion={version}"
+        kubectl = [plane.binaries["kubectl"], "--kubeconfig", plane.kubeconfig]
+        self._plane = plane
+        self._watch = Server([*kubectl, "get", "--raw", watch], file)
+        self._file, self._offset = file, 0
+        self._records: dict[Key, Record] = {}
+        self._watch.start()
+
+    def close(self) -> None:
+        """End the watch."""
+        self._watch.close()
+
+    def __getitem__(self, key: Key) -> Record:
+        """Everything that is known up to this moment; raises `LookupError` for nothing."""
+        self._catch_up()
+        return self._records[key]
+
+    def in_namespace(self, namespace: str, prefix: str = "") -> dict[str, Record]:
+        """Return the records of a namespace by name."""
+        self._catch_up()
+        return {
+            name: record
+            for (where, name), record in self._records.items()
+            if where == namespace and name.startswith(prefix)
+        }
+
+    def _catch_up(self) -> None:
+        """Take in the events that came since the last time."""
+        if not self._watch.running:
+            self._plane.check_alive()
+            raise RuntimeError(f"The watch ended: {self._watch.tail()[-1000:]}")
+        for event in self._events():
+            body = event["object"]
+            assert event["type"] in {"ADDED", "MODIFIED", "DELETED"}, body
+            metadata = body["metadata"]
+            record = self._records.setdefault((metadata["namespace"], metadata["name"]), Record())
+            record.metadata, record.deleted = metadata, event["type"] == "DELETED"
+            status = body.get("status")
+            if status and (not record.statuses or record.last.body != status):
+                record.statuses.append(Shown(status, metadata["generation"]))
+
+    def _events(self) -> Iterator[Any]:
+        if not self._file.exists():
+            return
+        with self._file.open("rb") as file:
+            file.seek(self._offset)
+            complete, newline, _ = file.read().rpartition(b"\n")
+        self._offset += len(complete) + len(newline)
+        yield from map(json.loads, complete.splitlines())
+
+
+def writes(records: Iterable[Record]) -> int:
+    """Return how many status writes these lives hold."""
+    return sum(len(record.statuses) for record in records)

@@ -1,0 +1,214 @@
+"""One process of the operator in the model world: the real engine, status queue and elector.
+
+It can be killed between any two awaits (its tasks end, its state is lost) and it can stand still:
+then nothing that it has begun goes on until the pause is over, whatever the clock says meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from dcs_migration_operator.core.model import Credentials, task_key
+from dcs_migration_operator.core.status import Status, to_json
+from dcs_migration_operator.engine.engine import Engine
+from dcs_migration_operator.engine.ports import NoProbe
+from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.lease import Elector
+from dcs_migration_operator.kube.status import StatusQueue
+from dcs_migration_operator.settings import Settings
+from simulation.cloud import ModelDcs
+from simulation.world import clock, now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dcs_migration_operator.core.model import (
+        Account,
+        ObjectRef,
+        Project,
+        Seen,
+        StopAnswer,
+        Task,
+    )
+    from dcs_migration_operator.dcs.answers import Page
+    from simulation.world import World
+
+
+class Replica:
+    """One process; `start` it, and `kill` or `end` it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.number, self.name = world, number, f"replica-{number}"
+        self.dead = False
+        self._wishes: dict[str, str] = {}
+        self.elector = Elector(
+            _Steps(self), namespace="ns", name="lease", identity=self.name, monotonic=now
+        )
+        self.queue = StatusQueue(
+            patch=self._patch,
+            encode=to_json,
+            written=self._written,
+            count=lambda _: None,
+            writers_max=16,
+        )
+        self.engine = Engine(
+            sink=self.queue,
+            read_secret=self._read_secret,
+            open_dcs=self._open_dcs,
+            probe=NoProbe(),
+            clock=clock,
+            settings=Settings(),
+            draw=lambda: 0.5,
+            allowed=self._allowed,
+        )
+        self._runner: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin: list, campaign, act once elected."""
+        self.world.replicas.append(self)
+        self.world.list_to(self)
+        self._runner = asyncio.create_task(self._run())
+
+    async def kill(self) -> None:
+        """End at once, as by SIGKILL: nothing is finished, nothing is released."""
+        self.dead = True
+        if self in self.world.replicas:
+            self.world.replicas.remove(self)
+        if self._runner:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+        await self.queue.close()
+        await self.engine.close(0.0)
+        await self.queue.close()
+
+    async def end(self) -> None:
+        """End in order, as by SIGTERM."""
+        await self.engine.close(3.0)
+        await self.queue.drain(2.0)
+        await self.elector.release()
+        await self.kill()
+
+    def hear(self, uid: str, news: tuple[Task, Status, int] | None) -> None:
+        """Take in one delivery of the watch."""
+        if self.dead:
+            return
+        if news is None:
+            self._wishes.pop(uid, None)
+            self.engine.task_gone(uid)
+            return
+        task, status, version = news
+        if task.stopped:
+            self._wishes[uid] = task.key
+        self.engine.task_changed(task, status, version)
+
+    def hear_project(self, project: Project) -> None:
+        """Take in the project."""
+        self.engine.project_changed(project, Status(), 1)
+
+    def knows_wish(self, task_id: str) -> bool:
+        """Tell whether any resource that this replica knows wishes this task stopped."""
+        return task_key(task_id) in self._wishes.values()
+
+    async def step(self) -> None:
+        """Stand still while paused; a dead process never goes on."""
+        left_s = self.world.weather.pause_left_s(self.number)
+        if left_s > 0:
+            await asyncio.sleep(left_s)
+        if self.dead:
+            await asyncio.Event().wait()
+
+    async def _run(self) -> None:
+        campaign = asyncio.create_task(self.elector.run())
+        try:
+            await self.elector.elected.wait()
+            await self.step()
+            self.engine.activate()
+            await campaign  # ends when leadership is lost; the process leaves and starts anew
+            if not self.dead:
+                self.world.replicas.remove(self)
+                self.dead = True
+                await self.queue.close()
+                await self.engine.close(0.0)
+                Replica(self.world, self.number).start()
+        finally:
+            campaign.cancel()
+
+    def _allowed(self) -> bool:
+        paused = self.world.weather.pause_left_s(self.number) > 0
+        return self.elector.leads() and not paused and not self.dead
+
+    async def _patch(self, ref: ObjectRef, body: Mapping[str, Any]) -> int:
+        await self.step()
+        if not self.elector.leads():
+            raise ApiError(0, "not the leader")
+        version = await self.world.patch(self.name, ref, body)
+        await self.step()
+        return version
+
+    def _written(self, uid: str, version: int, status: Status) -> None:
+        self.engine.written(uid, version, status)
+
+    async def _read_secret(self, namespace: str, name: str) -> Credentials:
+        assert (namespace, name) == (self.world.project.ref.namespace, "dcs")
+        await self.step()
+        return Credentials("AK", "SK")
+
+    def _open_dcs(self, _: Account) -> _Dcs:
+        return _Dcs(self)
+
+
+class _Steps:
+    """The Lease calls of one replica, which stand still with it."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
+    async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
+        await self._replica.step()
+        return await self._replica.world.get_lease(namespace, name)
+
+    async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
+        await self._replica.step()
+        await self._replica.world.create_lease(namespace, name, spec)
+
+    async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
+        await self._replica.step()
+        return await self._replica.world.put_lease(lease)
+
+
+class _Dcs:
+    """The DCS calls of one replica, in the weather of the world."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        weather = replica.world.weather
+        self._dcs = ModelDcs(
+            replica.world.fleet,
+            interfere=lambda operation, moment, _: weather.cloud(operation, moment),
+        )
+
+    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+        self._replica.world.sent(self._replica, tuple(task_ids))
+        self._take_time()
+        answers = await self._dcs.batch_stop(task_ids)
+        await self._replica.step()
+        return answers
+
+    async def list_page(self, offset: int) -> Page:
+        self._take_time()
+        page = await self._dcs.list_page(offset)
+        await self._replica.step()
+        return page
+
+    async def show(self, task_id: str) -> Seen:
+        self._take_time()
+        seen = await self._dcs.show(task_id)
+        await self._replica.step()
+        return seen
+
+    def close(self) -> None:
+        self._dcs.close()
+
+    def _take_time(self) -> None:
+        self._dcs.answer_s = self._replica.world.weather.answer_s()

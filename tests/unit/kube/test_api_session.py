@@ -1,0 +1,110 @@
+"""The session to the API server: its token, its environment, and what it tells of itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from dcs_migration_operator.kube.api import TASKS, ApiError, Cluster, KubeApi, open_session
+from unit.kube.apiserver import ApiServer, api_of, ok, refusal, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EMPTY: Final[dict[str, object]] = {"items": []}
+
+
+def write(path: Path, token: str, version: int) -> None:
+    """Write a token as the kubelet does, with a time of change that tells it from the last one."""
+    path.write_text(token)
+    os.utime(path, ns=(version, version))
+
+
+async def test_a_token_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
+    """Each request carries what the file holds, without the newline at its end."""
+    path = tmp_path / "token"
+    write(path, "first\n", 1)
+    server = ApiServer(ok(EMPTY))
+    async with api_of(server, token_file=str(path)) as api:
+        await api.probe(TASKS, "")
+        await api.probe(TASKS, "")
+        write(path, "second\n", 2)
+        await api.probe(TASKS, "")
+    assert [asked.headers["Authorization"] for asked in server.asked] == [
+        "Bearer first",
+        "Bearer first",
+        "Bearer second",
+    ]
+
+
+async def test_a_token_file_that_is_gone_is_an_error_of_the_call(tmp_path: Path) -> None:
+    """The kubelet swaps it; the next call finds it again."""
+    path = tmp_path / "token"
+    server = ApiServer(ok(EMPTY))
+    async with api_of(server, token_file=str(path)) as api:
+        with pytest.raises(ApiError) as caught:
+            await api.probe(TASKS, "")
+        write(path, "back", 1)
+        await api.probe(TASKS, "")
+    assert caught.value.status == 0
+    assert len(server.asked) == 1
+
+
+async def test_a_fixed_token_is_sent_with_each_request() -> None:
+    """From a kubeconfig; it is never part of a text."""
+    server = ApiServer(refusal(401, "Unauthorized"))
+    async with api_of(server, headers={"Authorization": "Bearer FIXED"}) as api:
+        with pytest.raises(ApiError) as caught:
+            await api.probe(TASKS, "")
+        assert "FIXED" not in f"{caught.value!r} {api.cluster!r}"
+    assert server.asked[0].headers["Authorization"] == "Bearer FIXED"
+
+
+async def test_a_server_with_a_path_keeps_it() -> None:
+    """As behind a proxy that serves many clusters; a slash at its end does not matter."""
+    server = ApiServer(ok(EMPTY))
+    async with serving(server) as url:
+        cluster = Cluster(server=f"{url}/clusters/one/", namespace="x")
+        async with KubeApi(cluster, connections_max=1) as api:
+            await api.probe(TASKS, "")
+    assert server.asked[0].path == "/clusters/one/apis/dcs.huaweicloud.com/v1alpha1/migrationtasks"
+
+
+async def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No proxy and no `.netrc`."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    server = ApiServer(ok(EMPTY))
+    async with api_of(server) as api:
+        await api.probe(TASKS, "")
+    assert "Authorization" not in server.asked[0].headers
+
+
+async def test_the_proxy_of_a_kubeconfig_is_used() -> None:
+    """The request goes to it, for the server that was meant."""
+    server = ApiServer(ok(EMPTY))
+    async with serving(server) as url:
+        cluster = Cluster(server="http://cluster.invalid", namespace="x", proxy=url)
+        async with KubeApi(cluster, connections_max=1) as api:
+            await api.probe(TASKS, "")
+    assert server.asked[0].headers["Host"] == "cluster.invalid"
+
+
+async def test_whoever_listens_hears_requests_and_answers() -> None:
+    """So that a watch without any sign of life is noticed."""
+    heard: list[int] = []
+    async with serving(ApiServer(ok(EMPTY))) as url:
+        cluster = Cluster(server=url, namespace="x")
+        async with (
+            open_session(cluster, 0, heard=lambda: heard.append(1)) as session,
+            session.get(url) as response,
+        ):
+            begun = len(heard)
+            await response.read()
+    assert begun == 1
+    assert len(heard) > begun
