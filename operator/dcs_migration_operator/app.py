@@ -23,7 +23,7 @@ from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import Now
 from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.dcs.ambient import obtain
-from dcs_migration_operator.engine.bridge import ThreadedDcs, in_thread
+from dcs_migration_operator.engine.bridge import PATIENCE, ThreadedDcs, in_thread
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads
 from dcs_migration_operator.kube.api import (
@@ -38,6 +38,7 @@ from dcs_migration_operator.kube.census import arrived, keep_counting
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.kube.watch import NoCluster, login, watch
+from dcs_migration_operator.settings import ChannelSettings
 from dcs_migration_operator.telemetry.health import Health
 from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
 
@@ -216,10 +217,15 @@ class _Operator:
     def _stuck_s(self) -> Mapping[str, float]:
         return {
             "the watch": clock().mono - self._heard_at,
-            "the looking": self._engine.projects.stuck_s(),
+            "the looking": self._engine.projects.stuck_s() - self._longer_call_s(),
             "the writing": self._queue.stuck_s(),
             "the Lease": self._elector.stuck_s() if self._settings.leader_elect else 0.0,
         }
+
+    def _longer_call_s(self) -> float:
+        """Return what a DCS call may take on top of the default that the health page knows."""
+        ours, default = self._settings.channel, ChannelSettings()
+        return max(ours.request_timeout_s - default.request_timeout_s, 0.0) * PATIENCE
 
     def _leads(self) -> bool:
         return not self._settings.leader_elect or self._elector.leads()

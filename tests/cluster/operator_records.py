@@ -122,7 +122,7 @@ class Recorder:
         # Right after a CRD was made its storage may not answer yet.
         version = eventually(lambda: plane.api.get(path)["metadata"]["resourceVersion"])
         watch = f"{path}?watch=true&resourceVersion={version}"
-        kubectl = [plane.binaries["kubectl"], "--kubeconfig", plane.kubeconfig]
+        kubectl: list[str | Path] = [plane.binaries["kubectl"], "--kubeconfig", plane.kubeconfig]
         self._plane = plane
         self._watch = Server([*kubectl, "get", "--raw", watch], file)
         self._file, self._offset = file, 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import manifests
+from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def test_a_namespace_that_is_named_may_use_it_and_another_may_not(
         f"ClusterDCSProject {shared.name} may not be used from namespace {theirs}. "
         "Its administrator allows that in spec.allowedNamespaces."
     )
-    assert shared.dcs.words(stranger.task_id) == ["MIGRATING"]
+    assert shared.dcs.ordered() == [key_of(friend.task_id)]
     assert (shared.status()["status"], shared.status()["reason"]) == ("True", "Configured")
 
 

@@ -46,7 +46,7 @@ def looks_before_the_first_order(workspace: Workspace) -> list[tuple[str, int | 
 
 @pytest.mark.parametrize("count", [1, 50, 51, 120])
 def test_waiting_tasks_cost_the_fewest_orders(own: Workspace, launch: Launch, count: int) -> None:
-    """n tasks that wait at the start: one list, ceil(n/50) orders, at most 2 writes each."""
+    """Of n tasks that wait at the start: one list, ceil(n/50) orders, at most 2 writes each."""
     task_ids = own.dcs.add_many(count, stop_s=STOP_S)
     own.create_many(task_ids)
     operator = launch(own.namespace)

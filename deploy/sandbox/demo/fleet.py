@@ -77,6 +77,11 @@ class Member:
         return str(self.in_dcs["word"]) if self.in_dcs else ""
 
     @property
+    def ends_alone(self) -> bool:
+        """Whether DCS changes its word without an order, which may happen before the wish."""
+        return self.in_dcs is not None and "script" in self.in_dcs
+
+    @property
     def can_be_stopped(self) -> bool:
         """Whether it has to end as TERMINATED."""
         return self.ready and self.phase == "TERMINATED"

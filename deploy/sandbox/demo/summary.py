@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sandbox.dcs.migration import key_of
@@ -102,10 +103,11 @@ def _over(fleet: Sequence[Member], measured: Measured) -> str:
 
 def _orders(fleet: Sequence[Member], orders: Orders) -> str:
     tasks = len(verdict.must_be_ordered(fleet))
-    sizes = " + ".join(str(len(call.ids)) for call in orders.first) or "no"
+    runs = ((size, len(list(run))) for size, run in groupby(len(call.ids) for call in orders.first))
+    sizes = " + ".join(f"{times} x {size}" if times > 1 else str(size) for size, times in runs)
     least = verdict.orders_least(fleet)
     return (
-        f"{len(orders.first)} with {sizes} ids, for {tasks} tasks to be ordered;"
+        f"{len(orders.first)} with {sizes or 'no'} ids, for {tasks} tasks to be ordered;"
         f" ceil({tasks} / {verdict.IDS_MAX}) = {least}"
     )
 
@@ -115,7 +117,9 @@ def _again(fleet: Sequence[Member], orders: Orders) -> str:
     counts = Counter(names.get(key, key) for call in orders.again for key in call.ids)
     if not counts:
         return "none"
-    who = ", ".join(f"{name} {_counted(count, 'time')}" for name, count in sorted(counts.items()))
+    who = ", ".join(
+        f"{name} {count} times" if count > 1 else name for name, count in sorted(counts.items())
+    )
     return f"{_counted(len(orders.again), 'order')}, for what DCS had refused: {who}"
 
 

@@ -23,7 +23,8 @@ IDS_MAX = 50
 """Ids that DCS takes in one order."""
 
 WRITES_OBSERVED_MAX = 1
-"""Status writes for a resource that is only observed: its first phase."""
+"""Status writes for a resource that is only observed: its first phase. If DCS changes its word in
+the meantime, that is one more."""
 
 WRITES_STOPPING_MAX = 2
 """Status writes on the way to TERMINATED: the stop is under way, and it is done."""
@@ -151,8 +152,11 @@ def _wrong_orders(fleet: Sequence[Member], orders: Orders) -> list[str]:
 def _wrong_writes(fleet: Sequence[Member], measured: Measured) -> list[str]:
     wrong = []
     stopping, over = split_by_work(fleet)
+    steady = [one for one in fleet if not one.ends_alone]
+    ending = [one for one in fleet if one.ends_alone]
     for text, members, writes_of, most in (
-        ("while only observed", fleet, _observed, WRITES_OBSERVED_MAX),
+        ("while only observed", steady, _observed, WRITES_OBSERVED_MAX),
+        ("while only observed", ending, _observed, WRITES_OBSERVED_MAX + 1),
         ("on the way to TERMINATED", stopping, _stopping, WRITES_STOPPING_MAX),
         ("with nothing left to stop", over, _stopping, WRITES_OVER_MAX),
     ):

@@ -177,12 +177,13 @@ def _task_record(situation: Situation) -> TaskRecord | None:
         return situation.shown.task
     # What is known stays: list and show may name an instance differently, which is not news.
     known = situation.shown.task or TaskRecord()
-    return TaskRecord(
+    record = TaskRecord(
         name=known.name or seen.name,
         method=known.method or seen.method,
         source=known.source or seen.source,
         target=known.target or seen.target,
     )
+    return record if record != TaskRecord() else None
 
 
 def _error_record(situation: Situation, verdict: Verdict, moment: str) -> ErrorRecord | None:

@@ -102,7 +102,7 @@ def login(kubeconfig: str) -> Cluster:
     ) as error:
         what = "the ServiceAccount of the pod" if in_pod else "the kubeconfig"
         raise NoCluster(
-            f"{what} cannot be used ({type(error).__name__}); name another with --kubeconfig"
+            f"{what} cannot be used ({_cause(error)}); name another with --kubeconfig"
         ) from None
     if info is None or not info.server:
         raise NoCluster("no cluster: name a kubeconfig with --kubeconfig or KUBECONFIG")
@@ -114,6 +114,13 @@ def login(kubeconfig: str) -> Cluster:
         token_file=TOKEN_FILE if in_pod else "",
         proxy=info.proxy_url,
     )
+
+
+def _cause(error: BaseException) -> str:
+    """Return the file and what is wrong with it, or only the kind: texts quote the file."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return type(error).__name__
 
 
 async def watch(
