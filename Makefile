@@ -49,13 +49,17 @@ format: $(STAMP) ## Let ruff fix and format
 unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
 	$(BIN)/pytest tests/unit tests/sandbox
 
+.PHONY: simulation
+simulation: $(STAMP) ## Thousands of drawn cases on virtual time: faults, crashes, two replicas
+	$(BIN)/pytest tests/simulation
+
 .PHONY: cluster
 cluster: $(STAMP) ## Tests against a real etcd and kube-apiserver (built once)
 	$(BIN)/python -m sandbox.control_plane --build-only
 	$(BIN)/pytest tests/cluster
 
 .PHONY: test
-test: lint unit cluster ## Everything CI runs
+test: lint unit simulation cluster ## Everything CI runs
 
 .PHONY: lock
 lock: ## Renew requirements/*.txt (needs uv)

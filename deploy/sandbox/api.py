@@ -30,7 +30,12 @@ REQUEST_TIMEOUT_S = 30.0
 WORKERS = 16
 """Parallel requests of `create_many`; more do not make a server on two cores faster."""
 
-STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+STALE = (
+    http.client.RemoteDisconnected,
+    ConnectionResetError,
+    BrokenPipeError,
+    ssl.SSLEOFError,
+)
 """How a kept connection shows that the server has closed it in the meantime."""
 
 

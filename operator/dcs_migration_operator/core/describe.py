@@ -154,7 +154,7 @@ def _message(situation: Situation, verdict: Verdict) -> str:
 
 
 def _in_words(fault: Fault) -> str:
-    text = clip(fault.message, ERROR_CHARS_MAX)
+    text = clip(fault.message, ERROR_CHARS_MAX).rstrip(".")
     return f"{fault.code}: {text}" if text else fault.code
 
 
