@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from cluster.operator_cloud import Cloud
 from cluster.operator_process import OperatorProcess
 from cluster.operator_records import Recorder
+from cluster.operator_trials import TRIALS, Outcome, undergo
 from cluster.operator_workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ QUICK = (
 
 
 class Launch(Protocol):
-    """Makes an operator for one namespace, which is closed at the end of the test."""
+    """Makes an operator for one namespace, which is closed in the end."""
 
     def __call__(
         self,
@@ -45,6 +47,13 @@ class Launch(Protocol):
         kubeconfig: Path | None = None,
     ) -> OperatorProcess:
         """Make it; the caller starts it."""
+
+
+class Trials(Protocol):
+    """Waits for the end of a trial."""
+
+    def __call__(self, name: str) -> Outcome:
+        """Return what became of it; raises `TimeoutError` if it did not end well."""
 
 
 @pytest.fixture(scope="session")
@@ -96,11 +105,32 @@ def open_workspace(
     return opened
 
 
+@pytest.fixture(scope="session")
+def trials(
+    open_workspace: Callable[[], contextlib.AbstractContextManager[Workspace]],
+) -> Iterator[Trials]:
+    """Begin all trials; give a way to wait for one of them."""
+    with contextlib.ExitStack() as cleanup:
+        workspaces = {name: cleanup.enter_context(open_workspace()) for name in TRIALS}
+        pool = cleanup.enter_context(ThreadPoolExecutor(len(TRIALS), "trial"))
+        futures = {
+            name: pool.submit(undergo, TRIALS[name], workspace)
+            for name, workspace in workspaces.items()
+        }
+        yield lambda name: futures[name].result()
+
+
 @pytest.fixture
 def workspace(
+    request: pytest.FixtureRequest,
     open_workspace: Callable[[], contextlib.AbstractContextManager[Workspace]],
 ) -> Iterator[Workspace]:
-    """Give a connected workspace that the shared operator serves."""
+    """Give a connected workspace that the shared operator serves.
+
+    The trials, if any test wants them, begin with the first workspace and go on beside it.
+    """
+    if any("trials" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("trials")
     with open_workspace() as opened:
         opened.connect()
         yield opened
@@ -115,9 +145,9 @@ def own(api: Api, cloud: Cloud, recorder: Recorder, namespace: str) -> Iterator[
     workspace.check()
 
 
-@pytest.fixture
-def launch(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Launch]:
-    """Make operators that are closed, and whose logs are checked, at the end of the test."""
+@contextlib.contextmanager
+def _launching(plane: ControlPlane, folder: Path) -> Iterator[Launch]:
+    """Give a way to make operators, and close them all at the end."""
     with contextlib.ExitStack() as cleanup:
 
         def made(
@@ -126,10 +156,10 @@ def launch(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Launch]:
             leader_elect: bool = False,
             kubeconfig: Path | None = None,
         ) -> OperatorProcess:
-            log = tmp_path / f"operator-{secrets.token_hex(2)}.log"
+            log = folder / f"operator-{secrets.token_hex(2)}.log"
             log.touch()
             operator = OperatorProcess(
-                kubeconfig or control_plane.kubeconfig,
+                kubeconfig or plane.kubeconfig,
                 log,
                 ["--namespace", namespace, *options],
                 leader_elect=leader_elect,
@@ -138,3 +168,19 @@ def launch(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Launch]:
             return operator
 
         yield made
+
+
+@pytest.fixture
+def launch(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Launch]:
+    """Make operators that are closed, and whose logs are checked, at the end of the test."""
+    with _launching(control_plane, tmp_path) as launch:
+        yield launch
+
+
+@pytest.fixture(scope="module")
+def launch_for_module(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Launch]:
+    """Do the same for a fixture that serves a whole module."""
+    with _launching(control_plane, tmp_path_factory.mktemp("operators")) as launch:
+        yield launch

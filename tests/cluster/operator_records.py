@@ -8,6 +8,7 @@ depend on what the operator says about itself.
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ class Recorder:
         version = eventually(lambda: plane.api.get(path)["metadata"]["resourceVersion"])
         watch = f"{path}?watch=true&resourceVersion={version}"
         kubectl: list[str | Path] = [plane.binaries["kubectl"], "--kubeconfig", plane.kubeconfig]
-        self._plane = plane
+        self._plane, self._lock = plane, threading.Lock()
         self._watch = Server([*kubectl, "get", "--raw", watch], file)
         self._file, self._offset = file, 0
         self._records: dict[Key, Record] = {}
@@ -148,7 +149,11 @@ class Recorder:
         }
 
     def _catch_up(self) -> None:
-        """Take in the events that came since the last time."""
+        """Take in the events that came since the last time; may be called from several threads."""
+        with self._lock:
+            self._take_in()
+
+    def _take_in(self) -> None:
         if not self._watch.running:
             self._plane.check_alive()
             raise RuntimeError(f"The watch ended: {self._watch.tail()[-1000:]}")

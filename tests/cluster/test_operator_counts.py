@@ -6,6 +6,7 @@ Orders and looks are counted by DCS, writes by a watch that began before the fir
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from math import ceil
 from typing import TYPE_CHECKING
@@ -13,17 +14,22 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from cluster.operator_fixtures import QUICK
 from cluster.operator_records import writes
+from cluster.operator_workspace import Workspace
 from sandbox.dcs import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cluster.conftest import Kubectl
+    from cluster.operator_cloud import Cloud
     from cluster.operator_fixtures import Launch
-    from cluster.operator_workspace import Workspace
+    from cluster.operator_records import Recorder
+    from sandbox.api import Api
 
 pytest_plugins = ["cluster.operator_fixtures"]
 
@@ -33,6 +39,11 @@ STOP_S = 3.0
 """DCS's stop delay in these tests."""
 
 BATCH_MAX = 50
+
+SIZES = (1, 50, 51, 120)
+
+SLOWLY = ("--batch-idle-s", "1.5", "--batch-max-wait-s", "20")
+"""A window that a busy machine cannot tear, though objects come one after another."""
 
 FLEET_S_MAX = 90.0
 """For a thousand; on an idle machine it takes the stop delay and some seconds."""
@@ -44,25 +55,42 @@ def looks_before_the_first_order(workspace: Workspace) -> list[tuple[str, int | 
     return asked[: [operation for operation, _ in asked].index("batch_stop")]
 
 
-@pytest.mark.parametrize("count", [1, 50, 51, 120])
-def test_waiting_tasks_cost_the_fewest_orders(own: Workspace, launch: Launch, count: int) -> None:
-    """Of n tasks that wait at the start: one list, ceil(n/50) orders, at most 2 writes each."""
-    task_ids = own.dcs.add_many(count, stop_s=STOP_S)
-    own.create_many(task_ids)
-    operator = launch(own.namespace)
-    operator.start()
-    own.until_all("True/Terminated")
+@pytest.fixture(scope="module")
+def fleets(
+    api: Api, cloud: Cloud, recorder: Recorder, launch_for_module: Launch
+) -> Mapping[int, Workspace]:
+    """Have fleets of several sizes, each in a project of its own, wait for one operator."""
+    namespace = f"fleets-{secrets.token_hex(4)}"
+    api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    fleets = {n: Workspace(api, cloud.open_project(), recorder, namespace) for n in SIZES}
+    for count, fleet in fleets.items():
+        fleet.connect()
+        fleet.create_many(fleet.dcs.add_many(count, stop_s=STOP_S))
+    launch_for_module(namespace).start()
+    for fleet in fleets.values():
+        fleet.until_all("True/Terminated")
+    return fleets
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_waiting_tasks_cost_the_fewest_orders(fleets: Mapping[int, Workspace], count: int) -> None:
+    """Of n tasks that wait at the start: one list, ceil(n/50) orders, each id once."""
+    fleet = fleets[count]
     full, rest = divmod(count, BATCH_MAX)
-    sizes = sorted(len(order) for order in own.dcs.orders())
+    sizes = sorted(len(order) for order in fleet.dcs.orders())
     assert sizes == sorted([BATCH_MAX] * full + ([rest] if rest else []))
-    assert sorted(own.dcs.ordered()) == sorted(map(key_of, task_ids))
-    assert looks_before_the_first_order(own) == [("list", 0)]
-    records = own.records()
+    assert len(set(fleet.dcs.ordered())) == count
+    assert looks_before_the_first_order(fleet) == [("list", 0)]
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_a_stop_costs_two_writes(fleets: Mapping[int, Workspace], count: int) -> None:
+    """TERMINATING and TERMINATED are written, and nothing else."""
+    records = fleets[count].records()
     assert len(records) == count
     assert {tuple(record.phases) for record in records.values()} == {("TERMINATING", "TERMINATED")}
     assert writes(records.values()) == 2 * count
-    # What the operator counted itself; the DCSProject has a status of its own.
-    assert operator.metric("dcs_operator_status_writes_total", outcome="ok") <= 2 * count + 2
+    fleets[count].check()
 
 
 @pytest.mark.timeout(240)
@@ -95,8 +123,7 @@ def test_one_apply_is_one_order(
 ) -> None:
     """`kubectl apply` of a file with 40 tasks, while the operator runs: one order for all."""
     task_ids = own.dcs.add_many(40)
-    # A window that a busy machine cannot tear: kubectl sends one object after another.
-    operator = launch(own.namespace, "--batch-idle-s", "2", "--batch-max-wait-s", "20")
+    operator = launch(own.namespace, *QUICK, *SLOWLY)
     operator.start()
     file = tmp_path / "fleet.yaml"
     tasks = [own.task(f"{n:04}", one, stopped=True) for n, one in enumerate(task_ids)]
@@ -110,7 +137,7 @@ def test_one_apply_is_one_order(
 def test_a_smaller_batch_is_kept(own: Workspace, launch: Launch) -> None:
     """`--batch-size` lowers the most ids of an order."""
     own.create_many(own.dcs.add_many(25))
-    launch(own.namespace, "--batch-size", "10").start()
+    launch(own.namespace, *QUICK, "--batch-size", "10").start()
     own.until_all("True/Terminated")
     assert sorted(len(order) for order in own.dcs.orders()) == [5, 10, 10]
 
@@ -120,7 +147,7 @@ def test_deleting_in_the_middle_leaves_nothing(own: Workspace, launch: Launch) -
     task_ids = own.dcs.add_many(60)
     own.dcs.fail(FaultKind.ERROR, operation="list", status=503)
     own.create_many(task_ids)
-    operator = launch(own.namespace)
+    operator = launch(own.namespace, *QUICK)
     operator.start()
     own.until_all("False/CloudUnavailable")
     for number in range(20):
@@ -140,7 +167,7 @@ def test_a_fleet_is_flipped_later(own: Workspace, launch: Launch) -> None:
     count = 30
     task_ids = own.dcs.add_many(count)
     own.create_many(task_ids, stopped=False)
-    operator = launch(own.namespace, "--batch-idle-s", "2", "--batch-max-wait-s", "20")
+    operator = launch(own.namespace, *QUICK, *SLOWLY)
     operator.start()
     own.until_all("True/Observed")
     for number in range(count):

@@ -87,19 +87,6 @@ def test_a_refused_task_says_why_and_the_others_go_on(workspace: Workspace) -> N
     assert "acceptedAt" not in shown.stop
 
 
-def test_a_refused_task_is_ordered_again(workspace: Workspace) -> None:
-    """After a pause the order is sent again; what DCS takes then ends as any other."""
-    task_id = workspace.dcs.add(refuse_code=CODE, refuse_message=TEXT, refuse_times=1)
-    workspace.create("one", task_id)
-    workspace.until("one", "False/StopRejected")
-    shown = workspace.until("one", "True/Terminated")
-    assert shown.stop["attempts"] == 2
-    assert not shown.error
-    first, second = workspace.dcs.calls("batch_stop")
-    # The pause is an inner figure; that there is one keeps a refusal from becoming a storm.
-    assert second.at_s - first.at_s > 5.0
-
-
 def test_one_id_that_spoils_a_whole_order_is_found(workspace: Workspace) -> None:
     """DCS refuses the call because of one id: the others are stopped, and only it is rejected."""
     good = workspace.dcs.add_many(5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.operator_fixtures import QUICK
 from cluster.operator_process import END_S_MAX
 from cluster.operator_records import writes
 from sandbox import manifests
@@ -54,7 +55,7 @@ def test_a_restart_in_the_middle_loses_nothing_and_repeats_nothing(
     finished = own.dcs.add_many(HALF)
     under_way = own.dcs.add_many(HALF, stop_s=NEVER_S)
     own.create_many(finished + under_way)
-    operator = launch(own.namespace)
+    operator = launch(own.namespace, *QUICK)
     operator.start()
     names = [f"{number:04}" for number in range(2 * HALF)]
     for name in names[:HALF]:
@@ -79,7 +80,7 @@ def test_a_crash_between_order_and_answer_is_looked_after(own: Workspace, launch
     task_id = own.dcs.add(stop_s=NEVER_S)
     own.dcs.fail(FaultKind.HANG, operation="batch_stop", executes=True)
     own.create("one", task_id)
-    operator = launch(own.namespace)
+    operator = launch(own.namespace, *QUICK)
     operator.start()
     eventually(lambda: own.dcs.words(task_id)[-1] == "TERMINATING")
     operator.kill()
@@ -96,7 +97,7 @@ def test_wishes_of_the_time_in_between_are_taken_up(own: Workspace, launch: Laun
     flipped, deleted, created = own.dcs.add_many(3)
     own.create("flipped", flipped, stopped=False)
     own.create("deleted", deleted, stopped=False)
-    operator = launch(own.namespace)
+    operator = launch(own.namespace, *QUICK)
     operator.start()
     own.until_all("True/Observed")
     operator.kill()
@@ -118,7 +119,7 @@ def test_a_finished_fleet_costs_a_new_life_nothing(
 ) -> None:
     """A start over a fleet that is done: no call to DCS, no write, neither task nor project."""
     own.create_many(own.dcs.add_many(20) + own.dcs.add_many(5, word="SUCCESS"))
-    operator = launch(own.namespace)
+    operator = launch(own.namespace, *QUICK)
     operator.start()
     eventually(lambda: all(r.last.ready.startswith("True/") for r in own.records().values()))
     eventually(lambda: own.project_ready() == "True/Configured")
@@ -154,7 +155,7 @@ def test_an_old_acceptance_without_effect_is_ordered_again(own: Workspace, launc
     stop = {"requestedAt": moment, "acceptedAt": moment, "attempts": 1, "requestId": "f0e1"}
     status = {"phase": "TERMINATING", "observedGeneration": 1}
     own.plant("one", status | {"conditions": conditions, "stop": stop})
-    launch(own.namespace).start()
+    launch(own.namespace, *QUICK).start()
     shown = own.until("one", "True/Terminated")
     assert shown.stop["attempts"] == 2
     assert shown.stop["requestedAt"] == moment
@@ -167,6 +168,7 @@ def test_sigterm_is_obeyed_while_dcs_hangs(own: Workspace, launch: Launch, opera
     """Exit status 0 within 10 s, though a call to DCS does not come back."""
     own.dcs.fail(FaultKind.HANG, operation=operation)
     own.create_many(own.dcs.add_many(60))
+    # With the default time limit of a call, which is longer than the end may take.
     operator = launch(own.namespace)
     operator.start()
     eventually(lambda: own.dcs.calls(operation))
@@ -177,7 +179,7 @@ def test_sigterm_in_an_open_window_sends_the_order(own: Workspace, launch: Launc
     """An order that waits for company leaves at once, and its acceptance is written down."""
     task_id = own.dcs.add(stop_s=NEVER_S)
     own.create("one", task_id)
-    operator = launch(own.namespace, "--batch-idle-s", "60", "--batch-max-wait-s", "60")
+    operator = launch(own.namespace, *QUICK, "--batch-idle-s", "60", "--batch-max-wait-s", "60")
     operator.start()
     eventually(lambda: own.dcs.calls("list"))
     own.until_shown("one", lambda shown: shown.phase == "INCRMIGEATING")
@@ -191,7 +193,7 @@ def test_the_lease_is_released_and_taken_over(own: Workspace, launch: Launch, ap
     """With leader election the end gives the Lease back, and the next life acts at once."""
     options = ("--lease-namespace", own.namespace, "--lease-name", own.name)
     path = f"/apis/coordination.k8s.io/v1/namespaces/{own.namespace}/leases/{own.name}"
-    operator = launch(own.namespace, *options, leader_elect=True)
+    operator = launch(own.namespace, *QUICK, *options, leader_elect=True)
     first, second = own.dcs.add_many(2)
     operator.start()
     own.create("first", first)

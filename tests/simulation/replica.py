@@ -40,7 +40,7 @@ class Replica:
 
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number, self.name = world, number, f"replica-{number}"
-        self.dead = False
+        self.dead = self.ending = False
         self._wishes: dict[str, str] = {}
         self.elector = Elector(
             _Steps(self), namespace="ns", name="lease", identity=self.name, monotonic=now
@@ -84,6 +84,7 @@ class Replica:
 
     async def end(self) -> None:
         """End in order, as by SIGTERM."""
+        self.ending = True
         await self.engine.close(3.0)
         await self.queue.drain(2.0)
         await self.elector.release()
@@ -125,7 +126,7 @@ class Replica:
             await self.step()
             self.engine.activate()
             await campaign  # ends when leadership is lost; the process leaves and starts anew
-            if not self.dead:
+            if not self.dead and not self.ending:
                 self.world.replicas.remove(self)
                 self.dead = True
                 await self.queue.close()

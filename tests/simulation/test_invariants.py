@@ -33,7 +33,7 @@ rare look (600 s) one after the other."""
 LOOK_S: Final = 30.0
 """How often a case is asked whether it is at rest."""
 
-CASES: Final = 1200
+CASES: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)

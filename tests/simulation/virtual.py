@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+LIFE_S_MAX: Final = 20_000.0
+"""No case lives longer: somebody waits for what will never come."""
+
 SPINS_MAX: Final = 20_000
 """Rounds of the loop without any time passing; a batch of 60 tasks takes tens."""
 
@@ -32,6 +35,8 @@ class _Selector(selectors.SelectSelector):
             raise Spinning("everybody waits for somebody else")
         if timeout > 0.0:
             self.now += timeout
+            if self.now > LIFE_S_MAX:
+                raise Spinning(f"still going on at second {self.now}")
             self.spins = 0
         else:
             self.spins += 1

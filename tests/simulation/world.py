@@ -73,6 +73,8 @@ class World:
     def __init__(self, fleet: dict[str, Migration], weather: Weather) -> None:
         self.fleet, self.weather = fleet, weather
         self.objects: dict[str, Stored] = {}
+        self._uids: dict[int, str] = {}
+        self._births = 0
         self.version = 100
         self.lease: dict[str, Any] | None = None
         self.replicas: list[Replica] = []
@@ -84,9 +86,11 @@ class World:
 
     def apply(self, number: int, *, stopped: bool) -> str:
         """Create a task resource, or set the wish on the one that is there."""
-        uid = f"uid-{number}"
+        uid = self._uids.get(number, "")
         stored = self.objects.get(uid)
         if stored is None:
+            self._births += 1
+            uid = self._uids[number] = f"uid-{number}-{self._births}"  # a namesake is another one
             task = Task(
                 ref=ObjectRef("migrationtasks", NAMESPACE, uid, uid),
                 generation=1,
@@ -104,7 +108,7 @@ class World:
 
     def delete(self, number: int) -> None:
         """Delete a task resource."""
-        uid = f"uid-{number}"
+        uid = self._uids.pop(number, "")
         if self.objects.pop(uid, None):
             self.version += 1
             self._spread(uid)

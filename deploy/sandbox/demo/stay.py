@@ -24,13 +24,14 @@ ALIVE_CHECK_S = 0.5
 EXAMPLE_WORD = "INCRMIGEATING"
 
 TEXT = """
-Up: a Kubernetes API server, a simulated DCS with {count} migrations, and the operator. In another
-terminal:
+Up: a Kubernetes API server, a simulated DCS with {count} migrations, the operator.
+In another terminal:
 
 export KUBECONFIG={kubeconfig}
 export PATH={path}:$PATH
 
-Three commands to try, on a migration of which DCS says {word}: observe it, watch it, stop it.
+Three commands to try, on a migration of which DCS says {word}:
+observe it, watch it, stop it.
 
 kubectl apply --filename - <<EOF
 apiVersion: dcs.huaweicloud.com/v1alpha1

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from sandbox.demo.verdict import Measured
 
 LABEL_WIDTH = 18
-WIDTH = 96
+WIDTH = 79
+"""Fits into the narrowest usual terminal."""
 
 PEOPLE_MAX = 10
 """So many tasks that need a person are shown; three are expected."""

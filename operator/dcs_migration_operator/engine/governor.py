@@ -208,7 +208,8 @@ def _message(kind: TroubleKind, operation: Operation) -> str:
         case TroubleKind.CREDENTIALS:
             return (
                 "DCS does not accept the access key. Check accessKey, secretKey and securityToken "
-                "in the Secret of the project, and the project id."
+                "in the Secret of the project, or the identity that an ambient project names, and "
+                "the project id."
             )
         case TroubleKind.PERMISSION:
             return (

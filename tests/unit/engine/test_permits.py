@@ -156,6 +156,7 @@ async def test_a_deleted_project_lets_nothing_leave() -> None:
         rig.engine.activate()
         await settle(2.0)
         rig.engine.project_gone(ref, "project-shared")
+        assert [entry.channel for entry in rig.engine.reconciler.table] == [None]
         await settle(10.0)
         assert (rig.batches, rig.reason(uid)) == ([], "ProjectNotReady")
 
@@ -241,6 +242,22 @@ class TestSelector:
             rig.labels["team-a"] = Problem("The operator may not read Namespace team-a.")
             await settle(35.0)
             assert message(rig, uid) == "The operator may not read Namespace team-a."
+
+    async def test_an_order_does_not_leave_on_labels_that_are_too_old(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They grow too old while it waits, and nobody was told: the last look stops it."""
+        monkeypatch.setattr(permits, "LABELS_S_MAX", 2.0)
+        settings = Settings(channel=ChannelSettings(batch_idle_s=3.0, batch_max_wait_s=3.0))
+        async with Rig(fleet(), settings=settings) as rig:
+            rig.labels = {"team-a": YES}
+            rig.put_cluster_project(BY_LABEL)
+            rig.add_task(0, shared="shared")
+            rig.engine.activate()
+            await settle(1.0)
+            rig.labels["team-a"] = NO
+            await settle(20.0)
+            assert (rig.calls["list"], rig.batches) == (1, [])
 
     async def test_a_namespace_too_many_is_a_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """There is a limit on what is kept, and whoever meets it reads what to do."""
