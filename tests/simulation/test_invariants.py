@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -187,6 +188,8 @@ def check(case: Case, world: World) -> None:
     _check_rest(world)
     _check_orders(case, world)
     _check_words(world)
+    if not case.weather.api_faults and all(d.what not in {"kill", "end"} for d in case.deeds):
+        _check_writes(world)
     assert world.writes_while_not_leading == 0, "a status was written without the Lease"
 
 
@@ -241,6 +244,13 @@ def _check_words(world: World) -> None:
             over = over or kind in {PhaseClass.TERMINATED, PhaseClass.ENDED}
         first = stored.history[0][0] if stored.history else float("inf")
         assert first < float("inf"), f"{uid} never got a status"
+
+
+def _check_writes(world: World) -> None:
+    """While the API server answers, nothing is written that is there already."""
+    for uid, stored in world.objects.items():
+        written = [status for _, status in stored.history]
+        assert all(a != b for a, b in pairwise(written)), f"{uid} was written twice alike"
 
 
 def _check_word(uid: str, phase: str, one: Migration | None) -> None:

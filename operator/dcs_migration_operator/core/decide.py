@@ -1,24 +1,20 @@
 """The decision: from (wish, what DCS last said, what was ordered, trouble) to one verdict.
 
-`case_of` names the case and `CASES` says what each case means. That table is section 3 of the
-contract in code; a change of behavior is a change of a row. Nothing is remembered between calls
-but what the arguments carry, so that after a crash the same rule resumes everything.
+`case_of` names the case; what it means is a row of the table in `cases.py`. Nothing is remembered
+between calls but what the arguments carry, so that after a crash the same rule resumes everything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cases import CASES, Case, Pace, Row
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STOPPED, Standing
 from dcs_migration_operator.core.model import Outcome, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dcs_migration_operator.core.model import Now, Order, Seen, Task, Trouble
     from dcs_migration_operator.core.status import Status
 
@@ -38,17 +34,6 @@ minutes, and a refusal that never ends must not become a stream of calls."""
 TROUBLE_PATIENCE_S: Final = 2.0
 """A trouble shorter than this is not written: a single 503 would cost one write per resource. With
 it a first status still appears within the promised 5 s."""
-
-
-class Pace(Enum):
-    """How soon DCS has to be asked about a task again."""
-
-    NONE = auto()  # never: the wish is fulfilled
-    RARELY = auto()  # DCS does not know the id
-    OBSERVING = auto()
-    STOPPING = auto()
-    NOW = auto()
-    CONFIRM = auto()  # now, and by a call for this task alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,73 +80,6 @@ class Verdict:
     pace: Pace
     wake_at: float | None
 
-
-class Case(Enum):
-    """The rows of the table."""
-
-    SETTLED = auto()
-    UNASKED = auto()
-    SURPRISING = auto()
-    OBSERVED = auto()
-    TO_ORDER = auto()
-    WAITING = auto()
-    UNSURE = auto()
-    REJECTED = auto()
-    LAGGING = auto()
-    INEFFECTIVE = auto()
-    TO_REORDER = auto()
-    STOPPING = auto()
-    TERMINATED = auto()
-    ENDED = auto()
-    FAILED = auto()
-    GONE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one case means.
-
-    Attributes:
-        ready: Status of `Ready`.
-        reason: Reason of `Ready`, and of `Reconciling` or `Stalled`.
-        standing: Who acts next.
-        pace: How soon to look again.
-        order: A stop is due as soon as the last look is fresh.
-        passing: The case passes by itself within moments; it is written only if it does not.
-    """
-
-    ready: str
-    reason: str
-    standing: Standing
-    pace: Pace
-    order: bool = False
-    passing: bool = False
-
-
-_DONE, _GOES_ON, _PERSON = Standing.DONE, Standing.RECONCILING, Standing.STALLED
-
-CASES: Final[Mapping[Case, Row]] = MappingProxyType(
-    {
-        Case.SETTLED: Row("True", "Terminated", _DONE, Pace.NONE),
-        Case.UNASKED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
-        Case.SURPRISING: Row("False", "Pending", _GOES_ON, Pace.CONFIRM, passing=True),
-        Case.OBSERVED: Row("True", "Observed", _DONE, Pace.OBSERVING),
-        Case.TO_ORDER: Row("False", "Pending", _GOES_ON, Pace.OBSERVING, order=True, passing=True),
-        Case.WAITING: Row("False", "Pending", _GOES_ON, Pace.OBSERVING, passing=True),
-        Case.UNSURE: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
-        Case.REJECTED: Row("False", "StopRejected", _GOES_ON, Pace.OBSERVING),
-        Case.LAGGING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),
-        Case.INEFFECTIVE: Row("False", "StopNotEffective", _GOES_ON, Pace.STOPPING),
-        Case.TO_REORDER: Row(
-            "False", "StopNotEffective", _GOES_ON, Pace.STOPPING, order=True, passing=True
-        ),
-        Case.STOPPING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),
-        Case.TERMINATED: Row("True", "Terminated", _DONE, Pace.NONE),
-        Case.ENDED: Row("True", "EndedBeforeStop", _DONE, Pace.NONE),
-        Case.FAILED: Row("False", "TaskFailed", _PERSON, Pace.OBSERVING),
-        Case.GONE: Row("False", "TaskNotFound", _PERSON, Pace.RARELY),
-    }
-)
 
 _OVER = frozenset({PhaseClass.TERMINATED, PhaseClass.ENDED, PhaseClass.FAILED})
 _FULFILLED = frozenset({"Terminated", "EndedBeforeStop"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cases import CASES, Case
 from dcs_migration_operator.core.conditions import (
     READY,
     STOPPED,
@@ -18,7 +19,6 @@ from dcs_migration_operator.core.conditions import (
     dated,
     standing_condition,
 )
-from dcs_migration_operator.core.decide import CASES, Case
 from dcs_migration_operator.core.phases import (
     PENDING,
     TERMINATED,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Refused
-from dcs_migration_operator.core.model import Outcome, StopAnswer, task_key
+from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Refused, Unavailable
+from dcs_migration_operator.core.model import Fault, Outcome, StopAnswer, task_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 StopResult = StopAnswer | DcsError
 """What became of one id: DCS's answer, or the error of a call that had no answer for it."""
 
+NOT_SENT: Final = Unavailable(Fault("withdrawn", "the order was not sent"))
+
 SPOILERS_MAX: Final = 10_000
 """Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
 
@@ -28,7 +30,8 @@ class Batches:
     """Orders batches over one call.
 
     Args:
-        call: Orders a stop for up to 50 ids; answers by key, or raises `DcsError`.
+        call: Orders a stop for up to 50 ids; answers by key, or raises `DcsError`. An id that
+            it leaves out was not sent, because nobody wished it any more.
         probe: Takes note of sizes, splits and results.
     """
 
@@ -62,10 +65,10 @@ class Batches:
             if isinstance(error, OutcomeUnknown):
                 self._count(["unknown"] * len(task_ids))
             return dict.fromkeys(task_ids, error)
-        self._probe.batch(len(task_ids))
-        results = {task_id: answers[task_key(task_id)] for task_id in task_ids}
-        self._count([answer.outcome.name.lower() for answer in results.values()])
-        return dict(results)
+        if answers:
+            self._probe.batch(len(answers))
+        self._count([answer.outcome.name.lower() for answer in answers.values()])
+        return {task_id: answers.get(task_key(task_id), NOT_SENT) for task_id in task_ids}
 
     def _spoiled(self, task_id: str, error: Refused) -> StopAnswer:
         self._spoilers[task_id] = None

@@ -30,7 +30,7 @@ from dcs_migration_operator.engine.looking import Looking
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from dcs_migration_operator.core.decide import Pace
+    from dcs_migration_operator.core.cases import Pace
     from dcs_migration_operator.core.model import Account, Fault, Seen, Trouble, TroubleKind
     from dcs_migration_operator.engine.ports import Dcs, Probe
     from dcs_migration_operator.settings import ChannelSettings
@@ -104,8 +104,8 @@ class Channel:
         """Monotonic seconds of the last call that succeeded."""
         self._orders: Coalescer[str, StopResult] = Coalescer(
             execute=self._execute,
-            gate=lambda: self._gate(Operation.BATCH_STOP),
-            admit=lambda task_id: listener.wished(self, task_key(task_id)),
+            gate=lambda: self._pauses(Operation.BATCH_STOP),
+            admit=self._wished,
             idle_s=settings.batch_idle_s,
             longest_s=settings.batch_max_wait_s,
             cap=settings.batch_size,
@@ -166,8 +166,16 @@ class Channel:
         return results
 
     async def _stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
-        _, answers = await self._call(Operation.BATCH_STOP, self._dcs.batch_stop, task_ids)
+        """Order what is still wished when the call's turn has come; that may be a while later."""
+        await self._gate(Operation.BATCH_STOP)
+        wished = [task_id for task_id in task_ids if self._wished(task_id)]
+        if not wished:
+            return {}
+        _, answers = await self._call_now(Operation.BATCH_STOP, self._dcs.batch_stop, wished)
         return answers
+
+    def _wished(self, task_id: str) -> bool:
+        return self._listener.wished(self, task_key(task_id))
 
     async def _gate(self, operation: Operation) -> None:
         """Wait until this process may act, the pauses are over and the rate has a place."""
@@ -202,6 +210,15 @@ class Channel:
     ) -> tuple[float, R]:
         """Make one call when its time has come; return when it was asked, and the answer."""
         await self._gate(operation)
+        return await self._call_now(operation, method, *args, **kwargs)
+
+    async def _call_now(
+        self,
+        operation: Operation,
+        method: Callable[P, Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[float, R]:
         self.looking.beat()
         loop = asyncio.get_running_loop()
         asked_at = loop.time()

@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from dcs_migration_operator.core.decide import Pace
+from dcs_migration_operator.core.cases import Pace
 from dcs_migration_operator.engine.ambient import AmbientKeys
 from dcs_migration_operator.engine.channel import Channel
 from dcs_migration_operator.engine.governor import Key

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dcs_migration_operator.core.decide import SEEN_AGE_S_MAX, Pace
+from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.decide import SEEN_AGE_S_MAX
 from dcs_migration_operator.core.errors import DcsError, NotFound, Refused
 from dcs_migration_operator.core.model import Seen, task_key
 from dcs_migration_operator.core.phases import DELETED

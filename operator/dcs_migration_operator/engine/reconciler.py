@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core import orders
-from dcs_migration_operator.core.decide import SEEN_AGE_S_MAX, Case, Pace, Situation, decide
+from dcs_migration_operator.core.cases import Case, Pace
+from dcs_migration_operator.core.decide import SEEN_AGE_S_MAX, Situation, decide
 from dcs_migration_operator.core.describe import describe
-from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Unavailable
+from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown
 from dcs_migration_operator.core.model import Fault, Order, Outcome, Trouble, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
+from dcs_migration_operator.engine.batches import NOT_SENT
 from dcs_migration_operator.engine.coalescer import Unanswered, Withdrawn
 from dcs_migration_operator.engine.table import Entry, Table
 
@@ -268,7 +270,7 @@ class Reconciler:
         try:
             result = waiter.result()
         except (Withdrawn, asyncio.CancelledError):
-            result = Unavailable(Fault("withdrawn", "the order was not sent"))
+            result = NOT_SENT
         except Unanswered:
             result = OutcomeUnknown(Fault("unknown", "the order may have been sent"))
         if isinstance(result, OutcomeUnknown):

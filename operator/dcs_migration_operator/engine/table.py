@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from dcs_migration_operator.core.decide import Pace
+from dcs_migration_operator.core.cases import Pace
 from dcs_migration_operator.core.model import Order
 from dcs_migration_operator.core.status import Status
 

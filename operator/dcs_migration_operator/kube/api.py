@@ -6,7 +6,6 @@ One session, apart from the watch's: in a shared pool the watch starves behind s
 
 from __future__ import annotations
 
-import base64
 import ssl  # noqa: TC003 - dataclass fields are resolved at run time by some tools
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
-from dcs_migration_operator.core.model import Credentials
-from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.kube.credentials import credentials_of
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
-    from dcs_migration_operator.core.model import ObjectRef
+    from dcs_migration_operator.core.model import Credentials, ObjectRef
 
 GROUP: Final = "dcs.huaweicloud.com"
 VERSION: Final = "v1alpha1"
@@ -202,13 +200,7 @@ class KubeApi:
             body = await self._call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
         except ApiError as error:
             raise secret_problem(namespace, name, error) from None
-        data = body.get("data") or {}
-        token = _decoded(data, "securityToken", namespace, name) if "securityToken" in data else ""
-        return Credentials(
-            access_key=_decoded(data, "accessKey", namespace, name),
-            secret_key=_decoded(data, "secretKey", namespace, name),
-            security_token=token or None,
-        )
+        return credentials_of(body.get("data") or {}, namespace, name)
 
     async def read_labels(self, namespace: str) -> Mapping[str, str]:
         """Return the labels of one Namespace (`engine.ports.LabelsReader`)."""
@@ -285,21 +277,3 @@ async def _message(response: aiohttp.ClientResponse) -> str:
         return str(body["message"])[:256]
     except (aiohttp.ClientError, ValueError, KeyError, TypeError):
         return f"HTTP {response.status}"
-
-
-def _decoded(data: Mapping[str, Any], key: str, namespace: str, name: str) -> str:
-    """Return one value of a Secret; a newline at its end is dropped, people use `echo`."""
-    try:
-        text = base64.b64decode(data[key], validate=True).decode("ascii").strip()
-    except KeyError:
-        text = ""
-    except (ValueError, TypeError):
-        raise SecretProblem(
-            f"Key {key} of Secret {namespace}/{name} is not plain text. "
-            "Write it as it was issued, without quotes."
-        ) from None
-    if not text or not text.isprintable() or " " in text:
-        raise SecretProblem(
-            f"Key {key} of Secret {namespace}/{name} is missing, empty or holds white space."
-        )
-    return text

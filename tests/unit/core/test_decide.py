@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dcs_migration_operator.core.cases import CASES, Case, Pace
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STALLED, STOPPED
 from dcs_migration_operator.core.decide import (
-    CASES,
     EFFECT_S_MAX,
     REJECTED_S_MAX,
     SEEN_AGE_S_MAX,
-    Case,
-    Pace,
     Situation,
     decide,
     effect_s,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dcs_migration_operator.core.model import Credentials
 from dcs_migration_operator.engine.ports import SecretProblem
-from dcs_migration_operator.kube.api import _decoded
+from dcs_migration_operator.kube.credentials import decoded
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal
 
 KEYS = ("accessKey", "secretKey", "securityToken")
@@ -108,7 +108,7 @@ async def test_a_secret_of_another_kind_says_what_is_missing(data: object) -> No
 def test_any_bytes_are_a_usable_key_or_a_problem(value: bytes) -> None:
     """For all values: what gets through fits into a header."""
     try:
-        text = _decoded({"accessKey": b64(value)}, "accessKey", "team-a", "dcs")
+        text = decoded({"accessKey": b64(value)}, "accessKey", "team-a", "dcs")
     except SecretProblem:
         return
     assert text.isascii()
