@@ -133,10 +133,13 @@ class Channel:
         """Return what a fresh list said about this task."""
         return self.looking.recent(key)
 
-    def trouble(self, *, ordering: bool) -> Trouble | None:
-        """Return what keeps looks from working, or looks and orders."""
-        needed = (Operation.BATCH_STOP,) if ordering else ()
-        troubles = map(self._governor.trouble, (*needed, Operation.LIST, Operation.SHOW))
+    def trouble(self, *, ordering: bool, showing: bool = False) -> Trouble | None:
+        """Return what keeps lists from working, and orders or single questions if needed."""
+        needed = [Operation.LIST]
+        needed += [Operation.BATCH_STOP] if ordering else []
+        needed += [Operation.SHOW] if showing else []
+        now = asyncio.get_running_loop().time()
+        troubles = (self._governor.trouble(operation, now) for operation in needed)
         return next(filter(None, troubles), None)
 
     def stuck_s(self) -> float:
@@ -250,7 +253,8 @@ class Channel:
             self._listener.troubled(self)
 
     def _troubles(self) -> tuple[TroubleKind | None, ...]:
-        troubles = map(self._governor.trouble, Operation)
+        now = asyncio.get_running_loop().time()
+        troubles = (self._governor.trouble(operation, now) for operation in Operation)
         return tuple(trouble.kind if trouble else None for trouble in troubles)
 
 

@@ -1,13 +1,13 @@
-"""When a channel may call again, and what keeps it from calling: one per access key.
+"""When a channel may call again, and what keeps it from calling.
 
-A failure closes the channel for a growing pause; a success opens it. The gateway locks a key for
-five minutes after more than five 401s in a row, so two are taken as proof and the key rests for
+A failure closes the channel for a growing pause, which ends by time alone. The gateway locks a key
+for five minutes after more than five 401s in a row, so two are taken as proof and the key rests for
 longer than the lock. 403 closes only the call that was refused. The clock is an argument.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.errors import (
@@ -19,12 +19,11 @@ from dcs_migration_operator.core.errors import (
     Throttled,
 )
 from dcs_migration_operator.core.model import Trouble, TroubleKind
-from dcs_migration_operator.dcs.codes import PERMISSIONS
+from dcs_migration_operator.dcs.codes import PERMISSIONS, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dcs_migration_operator.dcs.codes import Operation
 
 PAUSE_GROWTH_POWER_MAX: Final = 16
 """Bound on the doubling, far above what any limit below lets through."""
@@ -60,6 +59,8 @@ AUTH_FAILURES_MAX: Final = 2
 RETRY_AFTER_S_MAX: Final = 900.0
 """Longest pause taken from an answer; a longer one is asked again at this pace."""
 
+_LOOKS: Final = frozenset({Operation.LIST, Operation.SHOW})
+
 JITTER: Final = 0.1
 """Pauses are lengthened by up to this share, so that channels do not come back together."""
 
@@ -76,10 +77,31 @@ BURST_CALLS: Final = 20
 
 
 @dataclass(slots=True)
-class _State:
-    failures: int = 0
-    open_at: float = float("-inf")
+class _Closed:
+    """A pause of several calls, and the trouble behind it.
+
+    It ends by time alone: while it lasts nobody calls, and a late success of a call made before it
+    proves nothing.
+    """
+
+    until: float = float("-inf")
     trouble: Trouble | None = None
+
+    def close(self, until: float, trouble: Trouble) -> None:
+        if until >= self.until:
+            self.until, self.trouble = until, trouble
+
+    def trouble_at(self, now: float) -> Trouble | None:
+        return self.trouble if now < self.until else None
+
+
+@dataclass(slots=True)
+class _Call:
+    """One kind of call: what keeps failing it, and since how many times."""
+
+    failures: int = 0
+    trouble: Trouble | None = None
+    closed: _Closed = field(default_factory=_Closed)
 
 
 class Pacer:
@@ -120,7 +142,9 @@ class Key:
 
     def __init__(self) -> None:
         self.pacer = Pacer()
-        self.state = _State()
+        self.closed = _Closed()
+        self.refusals = 0
+        """Consecutive 401s over all channels and calls."""
 
 
 class Governor:
@@ -133,56 +157,63 @@ class Governor:
 
     def __init__(self, draw: Callable[[], float], key: Key) -> None:
         self._draw, self._key = draw, key
-        self._all = _State()
-        self._one: dict[Operation, _State] = {}
+        self._closed = _Closed()
+        self._calls = {operation: _Call() for operation in Operation}
 
     def wait_s(self, operation: Operation, now: float) -> float:
         """Return the seconds until this call may be made; 0 or less means at once."""
-        return max(state.open_at for state in self._states(operation)) - now
+        return max(closed.until for closed in self._pauses(operation)) - now
 
     def book_s(self, now: float) -> float:
         """Book a call in the key's rate; returns the seconds until it may leave."""
         return self._key.pacer.book_s(now)
 
-    def trouble(self, operation: Operation) -> Trouble | None:
-        """Return what keeps this call from working."""
-        return next((s.trouble for s in self._states(operation) if s.trouble), None)
+    def trouble(self, operation: Operation, now: float) -> Trouble | None:
+        """Return what keeps this call from working: its own trouble, or a pause of all calls."""
+        own = self._calls[operation].trouble
+        return own or self._key.closed.trouble_at(now) or self._closed.trouble_at(now)
 
     def succeeded(self, operation: Operation) -> None:
-        """Take note of a success: the pauses of this call are over."""
-        for state in self._states(operation):
-            state.failures, state.open_at, state.trouble = 0, float("-inf"), None
-        self._one.pop(operation, None)
+        """Take note of a success: this call has no trouble any more, and the key is right.
+
+        List and show are two ways to look: where one works, the other is in no trouble but that it
+        may be forbidden.
+        """
+        self._key.refusals = 0
+        self._calls[operation] = _Call()
+        for other in _LOOKS - {operation} if operation in _LOOKS else ():
+            trouble = self._calls[other].trouble
+            if trouble and trouble.kind is not TroubleKind.PERMISSION:
+                self._calls[other] = _Call()
 
     def failed(self, operation: Operation, error: DcsError, now: float) -> None:
         """Take note of a failure: the next pause begins."""
-        kind = _kind_of(error)
-        state = self._state_of(kind, operation)
-        same = state.trouble is not None and state.trouble.kind is kind
-        state.failures = state.failures + 1 if same else 1
-        pause_s = _PAUSES[kind].seconds(state.failures)
-        if kind is TroubleKind.CREDENTIALS and state.failures >= AUTH_FAILURES_MAX:
-            pause_s = _PAUSES[kind].most_s
-        if isinstance(error, Throttled):
+        kind, call = _kind_of(error), self._calls[operation]
+        same = call.trouble is not None and call.trouble.kind is kind
+        call.failures = call.failures + 1 if same else 1
+        since = call.trouble.since if same and call.trouble else now
+        call.trouble = Trouble(kind, since, _message(kind, operation), error.fault)
+        if kind is TroubleKind.THROTTLED:
             self._key.pacer.throttled(now)
-            if error.after_s is not None:
-                pause_s = min(max(error.after_s, 1.0), RETRY_AFTER_S_MAX)
-        # A late answer of a call made before must not shorten a pause that is under way.
-        state.open_at = max(state.open_at, now + pause_s * (1.0 + JITTER * self._draw()))
-        since = state.trouble.since if same and state.trouble else now
-        state.trouble = Trouble(kind, since, _message(kind, operation), error.fault)
+        until = now + self._pause_s(kind, call.failures, error) * (1.0 + JITTER * self._draw())
+        self._pause_of(kind, call).close(until, call.trouble)
 
-    def _state_of(self, kind: TroubleKind, operation: Operation) -> _State:
+    def _pause_s(self, kind: TroubleKind, failures: int, error: DcsError) -> float:
+        if isinstance(error, Throttled) and error.after_s is not None:
+            return min(max(error.after_s, 1.0), RETRY_AFTER_S_MAX)
+        if kind is TroubleKind.CREDENTIALS:
+            self._key.refusals += 1
+            if self._key.refusals >= AUTH_FAILURES_MAX:
+                return _PAUSES[kind].most_s
+        return _PAUSES[kind].seconds(failures)
+
+    def _pause_of(self, kind: TroubleKind, call: _Call) -> _Closed:
         if kind in {TroubleKind.THROTTLED, TroubleKind.CREDENTIALS}:
-            return self._key.state
-        if kind is TroubleKind.PERMISSION:
-            return self._one.setdefault(operation, _State())
-        return self._all
+            return self._key.closed
+        return call.closed if kind is TroubleKind.PERMISSION else self._closed
 
-    def _states(self, operation: Operation) -> tuple[_State, ...]:
-        single = self._one.get(operation)
-        shared = (self._key.state, self._all)
-        return (*shared, single) if single else shared
+    def _pauses(self, operation: Operation) -> tuple[_Closed, ...]:
+        return (self._key.closed, self._closed, self._calls[operation].closed)
 
 
 def _kind_of(error: DcsError) -> TroubleKind:

@@ -224,7 +224,7 @@ class Reconciler:
             return nearest
         runs = entry.seen is None or class_of(entry.seen.word) is PhaseClass.ACTIVE
         ordering = entry.task.stopped and runs and entry.order.outcome is not Outcome.ACCEPTED
-        return entry.channel.trouble(ordering=ordering)
+        return entry.channel.trouble(ordering=ordering, showing=entry.seen is None)
 
     def _borrow_sighting(self, entry: Entry, now: float) -> None:
         """Use a fresh list of the channel for a task that was not there when it was asked for."""
