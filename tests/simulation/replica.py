@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Credentials, task_key
 from dcs_migration_operator.core.status import Status, to_json
 from dcs_migration_operator.engine.engine import Engine
@@ -42,6 +43,10 @@ class Replica:
         self.world, self.number, self.name = world, number, f"replica-{number}"
         self.dead = self.ending = False
         self._wishes: dict[str, str] = {}
+        self.looked_at = -1.0
+        """When the last look began."""
+        self.doubts: dict[str, float] = {}
+        """Task id → when an order for it came back without a clear answer."""
         self.elector = Elector(
             _Steps(self), namespace="ns", name="lease", identity=self.name, monotonic=now
         )
@@ -192,18 +197,24 @@ class _Dcs:
     async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
         self._replica.world.sent(self._replica, tuple(task_ids))
         self._take_time()
-        answers = await self._dcs.batch_stop(task_ids)
+        try:
+            answers = await self._dcs.batch_stop(task_ids)
+        except OutcomeUnknown:
+            self._replica.doubts |= dict.fromkeys(task_ids, now())
+            raise
         await self._replica.step()
         return answers
 
     async def list_page(self, offset: int) -> Page:
         self._take_time()
+        self._replica.looked_at = now()
         page = await self._dcs.list_page(offset)
         await self._replica.step()
         return page
 
     async def show(self, task_id: str) -> Seen:
         self._take_time()
+        self._replica.looked_at = now()
         seen = await self._dcs.show(task_id)
         await self._replica.step()
         return seen

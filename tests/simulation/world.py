@@ -65,6 +65,7 @@ class SentOrder:
     task_ids: tuple[str, ...]
     led: bool
     unwished: tuple[str, ...]
+    unlooked: tuple[str, ...]
 
 
 class World:
@@ -169,8 +170,11 @@ class World:
     def sent(self, replica: Replica, task_ids: tuple[str, ...]) -> None:
         """Take note of an order, and of what its replica knew and was at that moment."""
         unwished = tuple(one for one in task_ids if not replica.knows_wish(one))
+        unlooked = tuple(
+            one for one in task_ids if replica.doubts.get(one, -1.0) > replica.looked_at
+        )
         led = self.holds_lease(replica.name)
-        self.orders.append(SentOrder(now(), replica.name, task_ids, led, unwished))
+        self.orders.append(SentOrder(now(), replica.name, task_ids, led, unwished, unlooked))
 
     def list_to(self, replica: Replica) -> None:
         """Let a new replica's watch list everything."""
