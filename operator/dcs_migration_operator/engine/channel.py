@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 from dcs_migration_operator.core.errors import (
@@ -20,7 +21,7 @@ from dcs_migration_operator.core.errors import (
     Refused,
     Throttled,
 )
-from dcs_migration_operator.core.model import Outcome, StopAnswer, task_key
+from dcs_migration_operator.core.model import StopAnswer, task_key
 from dcs_migration_operator.dcs.codes import Operation
 from dcs_migration_operator.engine.batches import Batches, StopResult
 from dcs_migration_operator.engine.coalescer import Coalescer
@@ -163,9 +164,13 @@ class Channel:
 
     async def _execute(self, task_ids: Sequence[str]) -> Mapping[str, StopResult]:
         results = await self._batches.order(task_ids)
-        answers = (result for result in results.values() if isinstance(result, StopAnswer))
-        if any(answer.outcome is Outcome.ACCEPTED for answer in answers):
+        outcomes = Counter(
+            result.outcome.name.lower() if isinstance(result, StopAnswer) else "not_answered"
+            for result in results.values()
+        )
+        if outcomes["accepted"]:
             self.looking.hurry()
+        _log.info("stops ordered", extra={"project": self.account.project_id, **outcomes})
         return results
 
     async def _stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
@@ -249,6 +254,11 @@ class Channel:
         """Tell the listener when a trouble began or ended, whichever channel of the key saw it."""
         troubles = self._troubles()
         if troubles != self._told:
+            reasons = ", ".join(sorted({kind.value for kind in troubles if kind})) or "none"
+            _log.warning(
+                "the trouble of a project changed",
+                extra={"project": self.account.project_id, "trouble": reasons},
+            )
             self._told = troubles
             self._listener.troubled(self)
 
