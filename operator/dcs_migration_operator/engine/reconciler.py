@@ -19,7 +19,7 @@ from dcs_migration_operator.core.model import Fault, Order, Outcome, Trouble, Tr
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.engine.batches import NOT_SENT
 from dcs_migration_operator.engine.coalescer import Unanswered, Withdrawn
-from dcs_migration_operator.engine.table import Entry, Table
+from dcs_migration_operator.engine.table import Entry, Table, channel_and_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ class Reconciler:
             entry.order = orders.recalled(status, now) if task.stopped else Order()
             self.table.add(entry)
             where = self._admit(task, self._resolve(task.project))
-            entry.channel, entry.blocked = _channel_and_trouble(where)
+            entry.channel, entry.blocked = channel_and_trouble(where)
         else:
             echo = version <= entry.written
             if echo and task.generation == entry.task.generation:
@@ -129,7 +129,7 @@ class Reconciler:
     def bind(self, ref: ProjectRef, where: Channel | Trouble | None) -> None:
         """Take in where a project leads now, or why it leads nowhere; nothing means not known."""
         for entry in self.table.of_project(ref):
-            channel, blocked = _channel_and_trouble(self._admit(entry.task, where))
+            channel, blocked = channel_and_trouble(self._admit(entry.task, where))
             if entry.channel is channel and entry.blocked == blocked:
                 continue
             if entry.channel is not channel:
@@ -294,9 +294,3 @@ class Reconciler:
         if entry.timer:
             entry.timer.cancel()
             entry.timer = None
-
-
-def _channel_and_trouble(
-    where: Channel | Trouble | None,
-) -> tuple[Channel | None, Trouble | None]:
-    return (None, where) if isinstance(where, Trouble) else (where, None)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from dcs_migration_operator.core.cases import Pace
-from dcs_migration_operator.core.model import Order
+from dcs_migration_operator.core.model import Order, Trouble
 from dcs_migration_operator.core.status import Status
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
-    from dcs_migration_operator.core.model import ProjectRef, Seen, Task, Trouble
+    from dcs_migration_operator.core.model import ProjectRef, Seen, Task
     from dcs_migration_operator.engine.batches import StopResult
     from dcs_migration_operator.engine.channel import Channel
 
@@ -119,3 +119,10 @@ def _discard(index: dict[N, dict[str, Entry]], name: N, uid: str) -> None:
     del group[uid]
     if not group:
         del index[name]
+
+
+def channel_and_trouble(
+    where: Channel | Trouble | None,
+) -> tuple[Channel | None, Trouble | None]:
+    """Return where a project leads as the two fields of an entry."""
+    return (None, where) if isinstance(where, Trouble) else (where, None)
