@@ -168,8 +168,10 @@ class CloudProject:
         self._faults.append(self.cloud.do(lambda simulator: simulator.faults.add(made)).number)
 
     def heal(self) -> None:
-        """Switch all faults of this project off."""
+        """Switch all faults of this project off; harmless if there are none."""
         numbers, self._faults = self._faults, []
+        if not numbers:
+            return
 
         def act(simulator: Simulator) -> None:
             for number in numbers:

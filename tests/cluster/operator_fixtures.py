@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from cluster.operator_cloud import Cloud
-from cluster.operator_process import OperatorProcess
+from cluster.operator_process import QUICK, OperatorProcess
 from cluster.operator_records import Recorder
 from cluster.operator_trials import TRIALS, Outcome, undergo
 from cluster.operator_workspace import Workspace
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
     from sandbox.api import Api
     from sandbox.control_plane import ControlPlane
-
-QUICK = (
-    *("--batch-idle-s", "0.1", "--poll-min-s", "0.2", "--poll-max-s", "0.5"),
-    *("--poll-observe-s", "1", "--request-timeout-s", "3"),
-)
-"""For tests of what the operator does; tests of how often keep the defaults."""
 
 
 class Launch(Protocol):

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "dcs_migration_operator")
 
+QUICK = (
+    *("--batch-idle-s", "0.1", "--poll-min-s", "0.2", "--poll-max-s", "0.5"),
+    *("--poll-observe-s", "1", "--request-timeout-s", "3"),
+)
+"""For tests of what the operator does; tests of how often keep the defaults."""
+
 READY_S_MAX = 60.0
 """From start to ready: 2 s on an idle machine."""
 
@@ -105,10 +111,11 @@ class OperatorProcess:
         process.wait()
 
     def close(self) -> None:
-        """End it if it still runs, and check its log."""
+        """End it if it still runs, and check its log; pytest shows its end when a test fails."""
         if self._process and self._process.poll() is None:
             status, seconds = self.terminate()
             assert (status, seconds < END_S_MAX) == (0, True), f"{seconds:.1f} s, {self.tail()}"
+        sys.stdout.write(self.tail())
         for line in self.log.read_text(encoding="utf-8").splitlines():
             assert not PROBLEM.search(line), line
             # The line itself is not shown: it would only spread the secret.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from cluster.operator_fixtures import QUICK
+from cluster.operator_process import QUICK
 from cluster.operator_records import writes
 from cluster.operator_workspace import Workspace
 from sandbox.dcs import FaultKind
@@ -165,8 +165,7 @@ def test_deleting_in_the_middle_leaves_nothing(own: Workspace, launch: Launch) -
 def test_a_fleet_is_flipped_later(own: Workspace, launch: Launch) -> None:
     """Observed first, wished to stop later: one write before, at most two after, no flapping."""
     count = 30
-    task_ids = own.dcs.add_many(count)
-    own.create_many(task_ids, stopped=False)
+    own.create_many(own.dcs.add_many(count, stop_s=STOP_S), stopped=False)
     operator = launch(own.namespace, *QUICK, *SLOWLY)
     operator.start()
     own.until_all("True/Observed")

@@ -14,7 +14,6 @@ from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
-    from cluster.operator_process import OperatorProcess
     from cluster.operator_workspace import Workspace
 
 pytest_plugins = ["cluster.operator_fixtures"]
@@ -116,11 +115,11 @@ def test_an_old_list_does_not_bring_an_ended_task_back(workspace: Workspace) -> 
     task_id = workspace.dcs.add()
     workspace.create("one", task_id, stopped=False)
     workspace.until("one", "True/Observed")
-    workspace.until_looked(2)  # a second at least, so that "before the end" is a moment that was
+    workspace.until_looked(3)  # 2 s at least, so that "before the end" is a moment that was
     ended_s = time.time()
     workspace.dcs.alter(task_id, word="SUCCESS")
     workspace.until_shown("one", lambda shown: shown.phase == "SUCCESS")
-    workspace.dcs.fail(FaultKind.STALE_LIST, operation="list", age_s=time.time() - ended_s + 1.0)
+    workspace.dcs.fail(FaultKind.STALE_LIST, operation="list", age_s=time.time() - ended_s + 2.0)
     workspace.until_looked(1, "show")
     workspace.dcs.heal()
     workspace.until_looked(2)
@@ -162,9 +161,7 @@ def test_a_wish_for_what_is_terminated_costs_one_write(workspace: Workspace) -> 
     assert workspace.dcs.ordered() == []
 
 
-def test_a_deleted_resource_is_not_ordered(
-    workspace: Workspace, shared_operator: tuple[OperatorProcess, str]
-) -> None:
+def test_a_deleted_resource_is_not_ordered(workspace: Workspace) -> None:
     """Deleted while DCS was away: the other one is stopped, this one runs on, nothing is left."""
     kept, deleted = workspace.dcs.add(), workspace.dcs.add()
     workspace.dcs.fail(FaultKind.ERROR, status=503)
@@ -179,8 +176,6 @@ def test_a_deleted_resource_is_not_ordered(
     assert workspace.dcs.words(deleted) == ["INCRMIGEATING"]
     with pytest.raises(ApiError, match="not found"):
         workspace.read("deleted")
-    metric = "dcs_operator_tasks"
-    assert shared_operator[0].metric(metric, phase="PENDING") == 0
 
 
 def test_deleting_a_resource_under_way_takes_no_finalizer(workspace: Workspace) -> None:

@@ -28,8 +28,8 @@ FAILED = ("FAILED", "MIGRATION_FAILED", "ERROR")
 GOING = (*ACTIVE, UNHEARD_OF)
 STOPPING, STOPPED = "TERMINATING", "TERMINATED"
 
-STOPPING_S = 1.0
-"""So long the fleet's TERMINATING migration still takes."""
+STOP_S = 2.0
+"""Long enough for every TERMINATING to be written, on a busy machine too."""
 
 
 class Fleet:
@@ -42,7 +42,7 @@ class Fleet:
     def __init__(self, workspace: Workspace, *, stopped: bool) -> None:
         self.workspace = workspace
         words = (*GOING, STOPPING, STOPPED, *ENDED, *FAILED)
-        self.ids = {word: workspace.dcs.add(word=word) for word in words}
+        self.ids = {word: workspace.dcs.add(word=word, stop_s=STOP_S) for word in words}
         workspace.connect()
         for word, task_id in self.ids.items():
             workspace.create(word, task_id, stopped=stopped)
