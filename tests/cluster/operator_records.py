@@ -110,6 +110,10 @@ class Record:
         return [status.ready for status in self.statuses]
 
 
+BEGUN_MAX = 30
+"""How often a watch may end in one session before something else is wrong."""
+
+
 class Recorder:
     """Records every MigrationTask of a control plane from now on; close it before the plane.
 
@@ -122,12 +126,19 @@ class Recorder:
         path = f"/apis/{manifests.GROUP_VERSION}/{manifests.TASKS}"
         # Right after a CRD was made its storage may not answer yet.
         version = eventually(lambda: plane.api.get(path)["metadata"]["resourceVersion"])
-        watch = f"{path}?watch=true&resourceVersion={version}"
-        kubectl: list[str | Path] = [plane.binaries["kubectl"], "--kubeconfig", plane.kubeconfig]
-        self._plane, self._lock = plane, threading.Lock()
-        self._watch = Server([*kubectl, "get", "--raw", watch], file)
-        self._file, self._offset = file, 0
+        self._plane, self._path, self._lock = plane, path, threading.Lock()
+        self._version, self._begun, self._folder = version, 0, file
         self._records: dict[Key, Record] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Watch from the last version on, into a file of its own."""
+        self._begun += 1
+        self._file, self._offset = self._folder.with_suffix(f".{self._begun}"), 0
+        watch = f"{self._path}?watch=true&resourceVersion={self._version}"
+        kubectl: list[str | Path] = [self._plane.binaries["kubectl"], "--kubeconfig"]
+        kubectl += [self._plane.kubeconfig, "get", "--raw", watch]
+        self._watch = Server(kubectl, self._file)
         self._watch.start()
 
     def close(self) -> None:
@@ -154,9 +165,7 @@ class Recorder:
             self._take_in()
 
     def _take_in(self) -> None:
-        if not self._watch.running:
-            self._plane.check_alive()
-            raise RuntimeError(f"The watch ended: {self._watch.tail()[-1000:]}")
+        ended = not self._watch.running
         for event in self._events():
             body = event["object"]
             assert event["type"] in {"ADDED", "MODIFIED", "DELETED"}, body
@@ -164,8 +173,16 @@ class Recorder:
             record = self._records.setdefault((metadata["namespace"], metadata["name"]), Record())
             record.metadata, record.deleted = metadata, event["type"] == "DELETED"
             status = body.get("status")
+            self._version = metadata["resourceVersion"]
             if status and (not record.statuses or record.last.body != status):
                 record.statuses.append(Shown(status, metadata["generation"]))
+        if ended:
+            # The API server drops a watch that does not keep up with a burst; nothing is lost.
+            self._plane.check_alive()
+            if self._begun > BEGUN_MAX:
+                raise RuntimeError(f"The watch ended again: {self._watch.tail()[-1000:]}")
+            self._watch.close()
+            self._begin()
 
     def _events(self) -> Iterator[Any]:
         if not self._file.exists():
