@@ -40,6 +40,7 @@ from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.kube.watch import NoCluster, login, watch
 from dcs_migration_operator.settings import ChannelSettings
 from dcs_migration_operator.telemetry.health import Health
+from dcs_migration_operator.telemetry.logs import report_loop_error
 from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ class _Operator:
             task.cancel()
         await asyncio.gather(*parts.values(), return_exceptions=True)
         await self._health.close()
+        asyncio.get_running_loop().set_exception_handler(report_loop_error)
 
     async def _patch(self, ref: ObjectRef, status: Mapping[str, Any]) -> int:
         if not self._leads():

@@ -13,12 +13,12 @@ from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Credentials, task_key
 from dcs_migration_operator.core.status import Status, to_json
 from dcs_migration_operator.engine.engine import Engine
-from dcs_migration_operator.engine.ports import NoProbe
 from dcs_migration_operator.kube.api import ApiError
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import ModelDcs
+from simulation.probe import NoProbe
 from simulation.world import clock, now
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from dcs_migration_operator.core.model import (
 )
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.engine import Engine
-from dcs_migration_operator.engine.ports import ClusterReads, NoProbe, SecretProblem
+from dcs_migration_operator.engine.ports import ClusterReads, SecretProblem
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import Migration, ModelDcs
+from simulation.probe import NoProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

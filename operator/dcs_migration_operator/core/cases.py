@@ -1,6 +1,6 @@
 """The cases of the decision as a table: what each means, in one row.
 
-This is section "conditions" of the product's contract in code. `decide.py` names the case of a
+What users and dashboards rely on is said here in code. `decide.py` names the case of a
 situation; a change of what a case means is a change of a row here.
 """
 

@@ -1,6 +1,6 @@
-"""The cloud side: one typed method per DCS verb, blocking, for use in pool threads.
+"""The cloud side: one typed method per DCS verb, blocking, for use in threads.
 
-Only `client.py` imports requests; only `auth.py` and `ambient.py` import huaweicloudsdkcore.
-Nothing here knows Kubernetes or asyncio; answers leave as frozen core values, errors as
-`core.errors`.
+Only `client.py` and `transport.py` import requests; only `auth.py` and `ambient.py` import
+huaweicloudsdkcore. Nothing here knows Kubernetes or asyncio; answers leave as frozen core values,
+errors as `core.errors`.
 """

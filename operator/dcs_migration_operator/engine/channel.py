@@ -7,7 +7,6 @@ counts it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
@@ -48,7 +47,7 @@ FENCE_S: Final = 1.0
 """How often a process that may not act asks whether it may again; normally it ends by then."""
 
 RECHECK_S: Final = 30.0
-"""A pause that another channel of the same key ended is noticed after this long at most."""
+"""A long pause is waited out in pieces of this, so that the health page sees it going on."""
 
 
 class Listener(Protocol):
@@ -99,7 +98,6 @@ class Channel:
         self._governor = Governor(draw, key)
         self._allowed = allowed
         self._batches = Batches(self._stop, probe)
-        self._reopened = asyncio.Event()
         self._told = self._troubles()
         self.progress_at = float("-inf")
         """Monotonic seconds of the last call that succeeded."""
@@ -202,12 +200,9 @@ class Channel:
     async def _pauses(self, operation: Operation) -> None:
         loop = asyncio.get_running_loop()
         while (wait_s := self._governor.wait_s(operation, loop.time())) > CLOCK_S:
-            self._reopened.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(wait_s, RECHECK_S)):
-                    await self._reopened.wait()
+            await asyncio.sleep(min(wait_s, RECHECK_S))
             self._tell_trouble()
-            self.looking.beat()
+            self._beat(operation)
 
     async def _call(
         self,
@@ -227,7 +222,7 @@ class Channel:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> tuple[float, R]:
-        self.looking.beat()
+        self._beat(operation)
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         try:
@@ -244,10 +239,14 @@ class Channel:
         self._succeeded(operation)
         return asked_at, answer
 
+    def _beat(self, operation: Operation) -> None:
+        """Let the looking count as going on; orders that go on prove nothing about it."""
+        if operation is not Operation.BATCH_STOP:
+            self.looking.beat()
+
     def _succeeded(self, operation: Operation) -> None:
         self.progress_at = asyncio.get_running_loop().time()
         self._governor.succeeded(operation)
-        self._reopened.set()
         self._tell_trouble()
 
     def _tell_trouble(self) -> None:

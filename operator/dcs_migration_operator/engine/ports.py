@@ -137,22 +137,3 @@ class Probe(Protocol):
 
     def stopped(self, seconds: float) -> None:
         """One wish was fulfilled so long after it was made."""
-
-
-class NoProbe:
-    """A probe that takes no notes."""
-
-    def cloud_request(self, operation: Operation, outcome: str, seconds: float) -> None:
-        """Do nothing."""
-
-    def batch(self, size: int) -> None:
-        """Do nothing."""
-
-    def split(self, reason: str) -> None:
-        """Do nothing."""
-
-    def stop_result(self, result: str) -> None:
-        """Do nothing."""
-
-    def stopped(self, seconds: float) -> None:
-        """Do nothing."""

@@ -7,7 +7,12 @@ import logging
 import math
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import asyncio
+
+_log = logging.getLogger(__name__)
 
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -58,3 +63,15 @@ class _Text(logging.Formatter):
         extras = " ".join(f"{k}={v!r}" for k, v in _extras(record).items())
         line = f"{_time(record)} {record.levelname:7} {record.getMessage()} {extras}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what the loop reports at its end, but for kopf's watch.
+
+    Its generators sometimes object to being closed in the middle of an answer; by then everything
+    is written and released, and an error in the log would only alarm people.
+    """
+    if "asyncgen" in context:
+        _log.debug("a watch was closed in the middle of an answer")
+    else:
+        loop.default_exception_handler(context)

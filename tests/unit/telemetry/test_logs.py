@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dcs_migration_operator.telemetry.logs import LEVELS, set_up
+from dcs_migration_operator.telemetry.logs import LEVELS, report_loop_error, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,3 +194,16 @@ def test_any_value_stays_on_its_line_of_text(extra: dict[str, Any]) -> None:
     (handler,) = logging.getLogger().handlers
     record = log.makeRecord(log.name, logging.INFO, "f", 1, "seen", (), None, extra=extra)
     assert len(handler.format(record).splitlines()) == 1
+
+
+def test_only_the_end_of_a_watch_is_not_reported() -> None:
+    """What the event loop reports is told, but for a generator that was closed while it ran."""
+    told: list[dict[str, Any]] = []
+    loop = asyncio.new_event_loop()
+    try:
+        loop.default_exception_handler = told.append  # type: ignore[method-assign, assignment]
+        report_loop_error(loop, {"message": "closing", "asyncgen": object()})
+        report_loop_error(loop, {"message": "lost"})
+    finally:
+        loop.close()
+    assert told == [{"message": "lost"}]
