@@ -28,14 +28,15 @@ from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads
 from dcs_migration_operator.kube.api import (
     CLUSTER_PROJECTS,
-    GROUP,
     PROJECTS,
     TASKS,
     ApiError,
     KubeApi,
 )
 from dcs_migration_operator.kube.census import arrived, keep_counting
+from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
+from dcs_migration_operator.kube.preflight import Unfit, check
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.kube.watch import NoCluster, login, watch
 from dcs_migration_operator.settings import ChannelSettings
@@ -77,7 +78,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     _on_signals(stop)
     try:
-        cluster = login(settings.kubeconfig)
+        cluster = login(settings.kubeconfig, settings.service_account_dir)
     except NoCluster as error:
         raise CannotWork(str(error)) from None
     async with KubeApi(cluster, connections_max=settings.status_writers + 4) as api:
@@ -86,7 +87,10 @@ async def run(settings: Settings) -> None:
             lease_namespace=settings.lease_namespace or cluster.namespace,
             operator_namespace=settings.operator_namespace or cluster.namespace,
         )
-        await _check(api, settings)
+        try:
+            await check(api, settings.namespaces, cluster_projects=settings.cluster_projects)
+        except Unfit as error:
+            raise CannotWork(str(error)) from None
         operator = _Operator(settings, cluster, api)
         await operator.run(stop)
 
@@ -107,6 +111,11 @@ class _Operator:
         )
         self._metrics = Metrics(
             tasks=self._count_tasks, snapshot_ages=self._snapshot_ages, leads=self._leads
+        )
+        self._events = Events(
+            create=api.create_event,
+            again=api.patch_event,
+            monotonic=asyncio.get_running_loop().time,
         )
         self._queue = StatusQueue(
             patch=self._patch,
@@ -193,6 +202,7 @@ class _Operator:
         await self._engine.close(DRAIN_S)
         await self._queue.drain(FLUSH_S)
         await self._queue.close()
+        await self._events.close()
         if self._settings.leader_elect:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_S):
@@ -210,8 +220,9 @@ class _Operator:
             raise ApiError(0, "this replica is not the leader")
         return await self._api.patch_status(ref, status)
 
-    def _written(self, uid: str, version: int, status: Status) -> None:
-        self._engine.written(uid, version, status)
+    def _written(self, ref: ObjectRef, version: int, status: Status) -> None:
+        self._engine.written(ref.uid, version, status)
+        self._events.note(ref, status)
 
     def _heard(self) -> None:
         self._heard_at = clock().mono
@@ -267,31 +278,6 @@ async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None
 
 async def _lend(ambient: Ambient) -> Lent:
     return await in_thread(obtain, ambient)
-
-
-async def _check(api: KubeApi, settings: Settings) -> None:
-    """Find out at the start what would otherwise go wrong silently."""
-    scopes: dict[str, tuple[str, ...]] = dict.fromkeys(
-        (TASKS, PROJECTS), settings.namespaces or ("",)
-    )
-    if settings.cluster_projects:
-        scopes[CLUSTER_PROJECTS] = ("",)
-    try:
-        served = await api.served()
-        missing = {name for plural in scopes for name in (plural, f"{plural}/status")} - served
-        if missing:
-            names = ", ".join(sorted(missing))
-            raise CannotWork(
-                f"the API server does not serve {names} of {GROUP}: "
-                "install the CRDs with kubectl apply -f crds/"
-            )
-        for plural, namespaces in scopes.items():
-            for namespace in namespaces:
-                await api.probe(plural, namespace)
-    except ApiError as error:
-        if error.status in {401, 403}:
-            raise CannotWork(f"no permission: {error}; see the roles of the chart") from None
-        raise CannotWork(f"no cluster: {error} at {api.cluster.server}") from None
 
 
 def _on_signals(stop: asyncio.Event) -> None:

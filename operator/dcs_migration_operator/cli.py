@@ -90,6 +90,12 @@ def _add_scope(run: argparse.ArgumentParser) -> None:
     )
     option("--operator-namespace", str, "", "namespace of their Secrets; else the pod's")
     option("--kubeconfig", str, "", "which cluster; else KUBECONFIG, in-cluster, ~/.kube/config")
+    option(
+        "--service-account-dir",
+        str,
+        Settings().service_account_dir,
+        "where a pod finds its token, ca.crt and namespace",
+    )
     run.add_argument(
         "--leader-elect",
         action=argparse.BooleanOptionalAction,
@@ -166,6 +172,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         else options.cluster_projects,
         operator_namespace=options.operator_namespace,
         kubeconfig=options.kubeconfig,
+        service_account_dir=options.service_account_dir,
         listen_host=host,
         listen_port=port,
         leader_elect=options.leader_elect,

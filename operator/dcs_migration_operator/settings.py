@@ -61,6 +61,9 @@ class Settings:
     kubeconfig: str = ""
     """Path of a kubeconfig; empty means `KUBECONFIG`, else in-cluster, else `~/.kube/config`."""
 
+    service_account_dir: str = "/var/run/secrets/kubernetes.io/serviceaccount"
+    """Where a pod finds its token, CA and namespace; elsewhere if a token is projected by hand."""
+
     listen_host: str = "0.0.0.0"  # noqa: S104 - probes and scrapes come from outside the pod
     listen_port: int = 8080
 

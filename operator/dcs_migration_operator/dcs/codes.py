@@ -142,6 +142,14 @@ _BY_STATUS: Final[Mapping[int, type[DcsError]]] = MappingProxyType(
     }
 )
 
+OTHER: Final = "other"
+
+
+def reason_of(code: str) -> str:
+    """Return a code that the book knows, else `other`: a metric's labels must have a limit."""
+    return code if code in _BY_CODE else OTHER
+
+
 _OUTWEIGHING: Final = frozenset({401, 429})
 """What the gateway counts, whatever the code says."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Refused, Unavailable
 from dcs_migration_operator.core.model import Fault, Outcome, StopAnswer, task_key
+from dcs_migration_operator.dcs.codes import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -58,7 +59,7 @@ class Batches:
         except Refused as error:
             if len(task_ids) == 1:
                 return {task_ids[0]: self._spoiled(task_ids[0], error)}
-            self._probe.split(error.fault.code)
+            self._probe.split(reason_of(error.fault.code))
             middle = len(task_ids) // 2
             return await self._halve(task_ids[:middle]) | await self._halve(task_ids[middle:])
         except DcsError as error:

@@ -1,7 +1,6 @@
 """One account at DCS: its orders, its looks and the pauses that both keep.
 
-Every call goes through `_call`, which waits for the governor, tells it how the call ended and
-counts it.
+Every call goes through `_call`, which waits for the governor, tells it the end and counts it.
 """
 
 from __future__ import annotations
@@ -63,6 +62,9 @@ class Listener(Protocol):
 
     def troubled(self, channel: Channel) -> None:
         """A trouble of the channel began or ended."""
+
+    def works(self, channel: Channel) -> None:
+        """The first call of the channel has succeeded."""
 
     def wished(self, channel: Channel, key: str) -> bool:
         """Tell whether a stop may be ordered for this task at this very moment."""
@@ -184,7 +186,7 @@ class Channel:
         return self._listener.wished(self, task_key(task_id))
 
     async def _gate(self, operation: Operation) -> None:
-        """Wait until this process may act, the pauses are over and the rate has a place."""
+        """Wait until this process may act, the pauses are over, the rate has a place."""
         loop = asyncio.get_running_loop()
         while True:
             await self._pauses(operation)
@@ -245,9 +247,11 @@ class Channel:
             self.looking.beat()
 
     def _succeeded(self, operation: Operation) -> None:
-        self.progress_at = asyncio.get_running_loop().time()
+        before, self.progress_at = self.progress_at, asyncio.get_running_loop().time()
         self._governor.succeeded(operation)
         self._tell_trouble()
+        if before == float("-inf"):
+            self._listener.works(self)
 
     def _tell_trouble(self) -> None:
         """Tell the listener when a trouble began or ended, whichever channel of the key saw it."""

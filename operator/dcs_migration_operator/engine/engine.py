@@ -158,6 +158,10 @@ class Engine:
         self.reconciler.troubled(channel)
         self.projects.troubled(channel)
 
+    def works(self, channel: Channel) -> None:
+        """Let the projects say that the channel's first call succeeded (`channel.Listener`)."""
+        self.projects.troubled(channel)
+
     def wished(self, channel: Channel, key: str) -> bool:
         """Tell whether a stop may leave now (`channel.Listener`)."""
         return self.reconciler.wished(channel, key)

@@ -164,7 +164,7 @@ class Projects:
         return self._known[ref].where
 
     def troubled(self, channel: Channel) -> None:
-        """Take in that a trouble of a channel began or ended."""
+        """Take in that a trouble of a channel began or ended, or that its first call succeeded."""
         for known in self._known.values():
             if known.where is channel:
                 known.nudge.set()

@@ -28,6 +28,13 @@ TASKS: Final = "migrationtasks"
 PROJECTS: Final = "dcsprojects"
 CLUSTER_PROJECTS: Final = "clusterdcsprojects"
 
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KINDS: Final = {
+    TASKS: "MigrationTask",
+    PROJECTS: "DCSProject",
+    CLUSTER_PROJECTS: "ClusterDCSProject",
+}
+
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 TIMEOUT_S: Final = 30.0
@@ -38,7 +45,10 @@ CONNECT_S: Final = 10.0
 LIST_CHUNK: Final = 500
 """Objects per page of a listing; the size client-go uses."""
 
+EVENTS: Final = "/api/v1/namespaces/{namespace}/events"
+
 JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -230,6 +240,15 @@ class KubeApi:
         metadata = lease["metadata"]
         path = f"{LEASES.format(namespace=metadata['namespace'])}/{metadata['name']}"
         return await self._call("PUT", path, json=lease)
+
+    async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        """Create an Event."""
+        await self._call("POST", EVENTS.format(namespace=namespace), json=event)
+
+    async def patch_event(self, namespace: str, name: str, news: Mapping[str, Any]) -> None:
+        """Change fields of an Event that exists."""
+        path = f"{EVENTS.format(namespace=namespace)}/{name}"
+        await self._call("PATCH", path, json=news, content_type=MERGE_PATCH)
 
     async def _call(
         self,

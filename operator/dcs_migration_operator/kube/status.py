@@ -45,7 +45,7 @@ class StatusQueue:
         *,
         patch: Callable[[ObjectRef, Mapping[str, Any]], Awaitable[int]],
         encode: Callable[[Status], Mapping[str, Any]],
-        written: Callable[[str, int, Status], None],
+        written: Callable[[ObjectRef, int, Status], None],
         count: Callable[[str], None],
         writers_max: int,
     ) -> None:
@@ -159,7 +159,7 @@ class StatusQueue:
         else:
             self._count("ok")
             self._failures.pop(ref, None)
-            self._written(ref.uid, version, status)
+            self._written(ref, version, status)
 
     def _rest(self, ref: ObjectRef, status: Status, error: ApiError) -> None:
         failures = self._failures[ref] = self._failures.get(ref, 0) + 1

@@ -38,6 +38,7 @@ from dcs_migration_operator.kube.api import (
     Cluster,
     open_session,
 )
+from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TOKEN_FILE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
-
 SILENCE_S: Final = 25.0
 """A watch that is silent for so long is connected anew, from the last version, without a listing:
 so a frozen one is told apart from an idle one within a minute."""
@@ -55,41 +54,32 @@ so a frozen one is told apart from an idle one within a minute."""
 LOGIN_PAUSE_S: Final = 2.0
 """kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
 
-
-UNUSABLE: Final = (
-    OSError,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    kopf.LoginError,
-    yaml.YAMLError,
-)
-"""What kopf lets through when a kubeconfig is not what it should be. Texts quote the file."""
+BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
+"""Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
+better than a restart. After five minutes the process ends; its next start says what is wrong."""
 
 
 class NoCluster(Exception):
     """There is nothing to log in to; the text says what to do."""
 
 
-def login(kubeconfig: str) -> Cluster:
+def login(kubeconfig: str, service_account_dir: str) -> Cluster:
     """Return how to reach the API server.
 
     In this order: the given kubeconfig or `KUBECONFIG`, the pod's ServiceAccount, `~/.kube/config`.
     Plugins that make tokens (`exec`) are not run.
 
     Raises:
-        NoCluster: None of them is there, or the kubeconfig cannot be used.
+        NoCluster: None of them is there, or what is there cannot be used.
     """
     if kubeconfig:
         os.environ["KUBECONFIG"] = kubeconfig  # where kopf reads it
-    settings = kopf.OperatorSettings()
-    in_pod = not os.environ.get("KUBECONFIG") and Path(TOKEN_FILE).exists()
+    mounted = Path(service_account_dir)
+    inside = not os.environ.get("KUBECONFIG") and in_pod(mounted)
     try:
-        if in_pod:
-            info = kopf.login_with_service_account(settings=settings)
-        else:
-            info = kopf.login_with_kubeconfig(settings=settings)
+        if inside:
+            return cluster_of_pod(mounted)
+        info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
         context = info.as_ssl_context() if info else True
     except (
         OSError,
@@ -99,8 +89,8 @@ def login(kubeconfig: str) -> Cluster:
         AttributeError,
         kopf.LoginError,
         yaml.YAMLError,
-    ) as error:
-        what = "the ServiceAccount of the pod" if in_pod else "the kubeconfig"
+    ) as error:  # what kopf lets through when a kubeconfig is not what it should be
+        what = "the ServiceAccount of the pod" if inside else "the kubeconfig"
         raise NoCluster(
             f"{what} cannot be used ({_cause(error)}); name another with --kubeconfig"
         ) from None
@@ -110,8 +100,7 @@ def login(kubeconfig: str) -> Cluster:
         server=info.server,
         namespace=info.default_namespace or "default",
         ssl=context,
-        headers={} if in_pod else info.as_http_headers(),
-        token_file=TOKEN_FILE if in_pod else "",
+        headers=info.as_http_headers(),
         proxy=info.proxy_url,
     )
 
@@ -241,6 +230,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True  # else 54 s of start-up delay without cluster-wide rights
     settings.peering.standalone = True  # else a stranger's peering object may pause us
     settings.posting.enabled = False
+    settings.networking.error_backoffs = BACKOFFS_S
     settings.watching.chunk_size = 500
     settings.watching.server_timeout = 300  # seconds
     settings.watching.connect_timeout = 10  # seconds

@@ -6,11 +6,9 @@ import base64
 import ssl
 from typing import TYPE_CHECKING, Any
 
-import kopf
 import pytest
 import yaml
 
-from dcs_migration_operator.kube import watch
 from dcs_migration_operator.kube.watch import NoCluster, login
 
 if TYPE_CHECKING:
@@ -23,7 +21,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KUBECONFIG", "to be restored, whatever login does")
     monkeypatch.delenv("KUBECONFIG")
-    monkeypatch.setattr(watch, "TOKEN_FILE", str(tmp_path / "no-token"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_PORT", raising=False)
     return tmp_path
 
 
@@ -44,47 +43,61 @@ def written(path: Path, content: object) -> str:
     return str(path)
 
 
-def in_pod(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend to run in a pod."""
-    monkeypatch.setattr(watch, "TOKEN_FILE", written(path / "token", "POD-TOKEN"))
-    info = kopf.ConnectionInfo(
-        server="https://kubernetes.default.svc", token="POD-TOKEN", default_namespace="system"
-    )
-    monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: info)
+def in_pod(home: Path) -> str:
+    """Mount a ServiceAccount; returns the folder."""
+    folder = home / "serviceaccount"
+    written(folder / "token", "POD-TOKEN")
+    written(folder / "namespace", "system\n")
+    return str(folder)
+
+
+def outside(home: Path) -> str:
+    """Return a folder where no ServiceAccount is mounted."""
+    return str(home / "nothing-mounted")
 
 
 def test_the_named_kubeconfig_comes_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before `KUBECONFIG`, the pod and the home."""
-    in_pod(home, monkeypatch)
     monkeypatch.setenv("KUBECONFIG", written(home / "env", config("https://env")))
     written(home / ".kube" / "config", config("https://home"))
-    cluster = login(written(home / "named", config("https://named")))
+    cluster = login(written(home / "named", config("https://named")), in_pod(home))
     assert (cluster.server, cluster.token_file) == ("https://named", "")
     assert cluster.headers["Authorization"] == "Bearer TOKEN-1"
 
 
 def test_kubeconfig_comes_before_the_pod(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sets it in a pod means it."""
-    in_pod(home, monkeypatch)
     monkeypatch.setenv("KUBECONFIG", written(home / "env", config("https://env")))
-    assert login("").server == "https://env"
+    assert login("", in_pod(home)).server == "https://env"
 
 
-def test_the_pod_comes_before_the_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pod_comes_before_the_home(home: Path) -> None:
     """Its token rotates, so it is read from its file and not kept."""
-    in_pod(home, monkeypatch)
     written(home / ".kube" / "config", config("https://home"))
-    cluster = login("")
+    folder = in_pod(home)
+    cluster = login("", folder)
     assert (cluster.server, cluster.namespace) == ("https://kubernetes.default.svc", "system")
-    assert cluster.token_file == watch.TOKEN_FILE
+    assert cluster.token_file == f"{folder}/token"
     assert "Authorization" not in cluster.headers
     assert "POD-TOKEN" not in repr(cluster)
+
+
+@pytest.mark.parametrize(
+    "host,server", [("10.0.0.1", "https://10.0.0.1:6443"), ("fd00::1", "https://[fd00::1]:6443")]
+)
+def test_a_pod_finds_the_server_without_dns(
+    home: Path, monkeypatch: pytest.MonkeyPatch, host: str, server: str
+) -> None:
+    """By the variables that Kubernetes sets in every pod; an IPv6 address takes brackets."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    assert login("", in_pod(home)).server == server
 
 
 def test_the_home_comes_last(home: Path) -> None:
     """As for kubectl."""
     written(home / ".kube" / "config", config("https://home"))
-    cluster = login("")
+    cluster = login("", outside(home))
     assert (cluster.server, cluster.namespace) == ("https://home", "default")
     assert "TOKEN-1" not in repr(cluster)
 
@@ -97,7 +110,7 @@ def test_the_context_names_namespace_proxy_and_trust(home: Path) -> None:
         "proxy-url": "http://proxy.example:3128",
         "insecure-skip-tls-verify": True,
     }
-    cluster = login(written(home / "named", content))
+    cluster = login(written(home / "named", content), outside(home))
     assert (cluster.namespace, cluster.proxy) == ("team-b", "http://proxy.example:3128")
     assert isinstance(cluster.ssl, ssl.SSLContext)
     assert cluster.ssl.verify_mode is ssl.CERT_NONE
@@ -105,7 +118,7 @@ def test_the_context_names_namespace_proxy_and_trust(home: Path) -> None:
 
 def test_certificates_are_checked_unless_told_otherwise(home: Path) -> None:
     """The name too."""
-    context = login(written(home / "named", config())).ssl
+    context = login(written(home / "named", config()), outside(home)).ssl
     assert isinstance(context, ssl.SSLContext)
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
@@ -114,7 +127,7 @@ def test_without_any_cluster_it_says_what_to_name(home: Path) -> None:
     """Outside of a pod, without a kubeconfig."""
     assert home.exists()
     with pytest.raises(NoCluster, match=r"^no cluster: name a kubeconfig with --kubeconfig"):
-        login("")
+        login("", outside(home))
 
 
 GARBAGE = base64.b64encode(b"SECRET").decode()
@@ -155,7 +168,7 @@ UNUSABLE: dict[str, Any] = {
 def test_an_unusable_kubeconfig_is_one_clear_sentence(home: Path, name: str) -> None:
     """It says which option mends it, on one line, and repeats nothing that may be a secret."""
     with pytest.raises(NoCluster, match="--kubeconfig") as caught:
-        login(written(home / "named", UNUSABLE[name]))
+        login(written(home / "named", UNUSABLE[name]), outside(home))
     assert "\n" not in str(caught.value)
     assert "TOKEN-1" not in str(caught.value)
     assert "SECRET" not in str(caught.value)
@@ -166,19 +179,14 @@ def test_a_kubeconfig_that_cannot_be_read_is_one_clear_sentence(home: Path, path
     """Missing, a folder, or only separators."""
     assert home.exists()
     with pytest.raises(NoCluster, match="--kubeconfig") as caught:
-        login(path)
+        login(path, outside(home))
     assert "\n" not in str(caught.value)
 
 
-def test_a_broken_pod_is_not_blamed_on_a_kubeconfig(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_pod_is_not_blamed_on_a_kubeconfig(home: Path) -> None:
     """There, no option mends it."""
-    in_pod(home, monkeypatch)
-
-    def broken(**_: object) -> None:
-        raise PermissionError(13, "Permission denied", watch.TOKEN_FILE)
-
-    monkeypatch.setattr(kopf, "login_with_service_account", broken)
-    with pytest.raises(NoCluster, match="ServiceAccount"):
-        login("")
+    folder = in_pod(home)
+    written(home / "serviceaccount" / "ca.crt", "SECRET")
+    with pytest.raises(NoCluster, match="the ServiceAccount of the pod") as caught:
+        login("", folder)
+    assert "SECRET" not in str(caught.value)

@@ -68,7 +68,7 @@ class Server:
         return StatusQueue(
             patch=self.patch,
             encode=lambda one: {"phase": one.phase},
-            written=lambda uid, version, one: self.written.append((uid, version, one.phase)),
+            written=lambda to, version, one: self.written.append((to.uid, version, one.phase)),
             count=lambda outcome: self.outcomes.update([outcome]),
             writers_max=writers_max,
         )

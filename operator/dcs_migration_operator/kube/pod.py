@@ -1,0 +1,43 @@
+"""Finds the API server from within a pod, by what Kubernetes puts there."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.kube.api import Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN: Final = "token"  # noqa: S105 - the name of a file
+CA: Final = "ca.crt"
+NAMESPACE: Final = "namespace"
+
+BY_NAME: Final = "https://kubernetes.default.svc"
+
+
+def in_pod(folder: Path) -> bool:
+    """Tell whether a ServiceAccount is mounted there."""
+    return (folder / TOKEN).exists()
+
+
+def cluster_of_pod(folder: Path) -> Cluster:
+    """Return how to reach the API server as the ServiceAccount that is mounted in a folder.
+
+    The address comes from the environment, as for client-go, so that no DNS is needed for it.
+
+    Raises:
+        OSError: A file is there and cannot be read.
+    """
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    ca, namespace = folder / CA, folder / NAMESPACE
+    return Cluster(
+        server=server if host else BY_NAME,
+        namespace=(namespace.read_text().strip() if namespace.exists() else "") or "default",
+        ssl=ssl.create_default_context(cafile=str(ca) if ca.exists() else None),
+        token_file=str(folder / TOKEN),
+    )
