@@ -152,8 +152,8 @@ class Replica:
         await self.step()
         return version
 
-    def _written(self, uid: str, version: int, status: Status) -> None:
-        self.engine.written(uid, version, status)
+    def _written(self, ref: ObjectRef, version: int, status: Status) -> None:
+        self.engine.written(ref.uid, version, status)
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
         assert (namespace, name) == (self.world.project.ref.namespace, "dcs")

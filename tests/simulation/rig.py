@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 EPOCH = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "team-a"
 OPERATOR_NAMESPACE = "dcs-system"
+SECRET_NAME = "dcs"
 KEYS = Credentials("AK", "SK")
 
 
@@ -72,12 +73,17 @@ class ModelApi:
         self.engine: Engine | None = None
         self._newest: dict[str, Status] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
-        self.project_statuses: list[Status] = []
+        self.project_history: list[tuple[float, Status]] = []
+
+    @property
+    def project_statuses(self) -> list[Status]:
+        """Every status of a project, in their order."""
+        return [status for _, status in self.project_history]
 
     def want(self, ref: ObjectRef, status: Status) -> None:
         """Write a status soon; the newest wins."""
         if ref.plural != "migrationtasks":
-            self.project_statuses.append(status)
+            self.project_history.append((asyncio.get_running_loop().time(), status))
             return
         self._newest[ref.uid] = status
         if ref.uid not in self._writing:
@@ -134,7 +140,9 @@ class Rig:
         self.lent: Lent | Problem = Lent(KEYS, None)
         self.reads: list[str] = []
         self.loans: list[Ambient] = []
-        self._answer_s = answer_s
+        self.keys_of: dict[str, Credentials] = {}
+        """Credentials by the name of their Secret; others are `secret`."""
+        self.answer_s_of: Callable[[Account], float] = lambda _: answer_s
         self.engine = Engine(
             sink=self.api,
             read_secret=self._read_secret,
@@ -169,7 +177,13 @@ class Rig:
         """The orders of all accounts."""
         return [batch for dcs in self.dcs for batch in dcs.batches]
 
-    def add_project(self, name: str = "default") -> None:
+    def add_project(
+        self,
+        name: str = "default",
+        *,
+        project_id: str = "0123456789abcdef",
+        secret: str = SECRET_NAME,
+    ) -> None:
         """Apply a project."""
         ref = ProjectRef("DCSProject", NAMESPACE, name)
         project = Project(
@@ -177,8 +191,8 @@ class Rig:
             object=ObjectRef("dcsprojects", NAMESPACE, name, f"project-{name}"),
             generation=1,
             endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
-            project_id="0123456789abcdef",
-            secret="dcs",
+            project_id=project_id,
+            secret=secret,
         )
         self.api.version += 1
         self.engine.project_changed(project, Status(), self.api.version)
@@ -214,7 +228,7 @@ class Rig:
             stopped=stopped,
             project=ProjectRef("ClusterDCSProject", "", ids["shared"])
             if "shared" in ids
-            else ProjectRef("DCSProject", NAMESPACE, "default"),
+            else ProjectRef("DCSProject", NAMESPACE, ids.get("project", "default")),
         )
         self.api.version += 1
         self.api.objects[uid] = Stored(task, self.api.version)
@@ -251,7 +265,7 @@ class Rig:
     def _open(self, account: Account) -> ModelDcs:
         dcs = ModelDcs(
             self.fleet,
-            answer_s=self._answer_s,
+            answer_s=self.answer_s_of(account),
             interfere=lambda *call: self.interfere(account, *call),
         )
         self.dcs.append(dcs)
@@ -259,6 +273,8 @@ class Rig:
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
         assert namespace in {NAMESPACE, OPERATOR_NAMESPACE}
+        if name in self.keys_of:
+            return self.keys_of[name]
         assert name == "dcs"
         self.reads.append(namespace)
         await asyncio.sleep(0.001)

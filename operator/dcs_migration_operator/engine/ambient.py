@@ -31,6 +31,10 @@ LIFE_S_MIN: Final = 30.0
 """Credentials are used for at least so long, unless they end before: a provider that hands out a
 stale set again and again is not asked faster than this."""
 
+REFUSED_S: Final = 330.0
+"""Credentials that DCS refuses are replaced before their time, but none are tried for less than
+this: whoever revoked them has to act first."""
+
 PATIENCE_S: Final = 15.0
 """How long one who asks waits for the provider; the attempt goes on without them."""
 
@@ -40,6 +44,7 @@ class _Purse:
     """What is known of one provider; times are monotonic seconds."""
 
     credentials: Credentials | None = None
+    made_at: float = float("-inf")
     ends_at: float = float("-inf")
     due_at: float = float("-inf")
     failures: int = 0
@@ -58,13 +63,19 @@ class AmbientKeys:
         self._lend, self._clock = lend, clock
         self._purses: dict[Ambient, _Purse] = {}
 
-    async def read(self, ambient: Ambient) -> Credentials:
+    async def read(self, ambient: Ambient, refused: Credentials | None = None) -> Credentials:
         """Return credentials that hold now; waits up to `PATIENCE_S` for new ones if it is time.
+
+        Args:
+            ambient: The provider.
+            refused: Credentials that DCS does not accept.
 
         Raises:
             Problem: There are none that hold, and why; `passing` if waiting is enough.
         """
         purse = self._purses.setdefault(ambient, _Purse())
+        if refused is not None and refused == purse.credentials:
+            purse.due_at = min(purse.due_at, purse.made_at + REFUSED_S)
         if purse.attempt is None and self._clock().mono >= purse.due_at:
             purse.attempt = asyncio.get_running_loop().create_task(self._renew(ambient, purse))
         if purse.attempt:
@@ -96,7 +107,7 @@ class AmbientKeys:
             purse.attempt = None
 
     def _keep(self, purse: _Purse, lent: Lent) -> None:
-        now = self._clock().mono
+        now = purse.made_at = self._clock().mono
         if lent.lasts_s is None:
             purse.ends_at, purse.due_at = float("inf"), now + LIFE_S_MIN
         else:

@@ -51,7 +51,8 @@ class Projects:
 
     Args:
         read_secret: Reads credentials by name.
-        read_ambient: Returns the operator's own; raises `Problem` only if none hold.
+        read_ambient: Returns the operator's own, others than those that DCS refused if there
+            are; raises `Problem` only if none hold.
         open_channel: Makes a channel for an account.
         bind: Told where each project leads.
         in_use: Tells whether a task names this project.
@@ -61,7 +62,7 @@ class Projects:
         self,
         *,
         read_secret: SecretReader,
-        read_ambient: Callable[[Ambient], Awaitable[Credentials]],
+        read_ambient: Callable[[Ambient, Credentials | None], Awaitable[Credentials]],
         open_channel: Callable[[Account], Channel],
         bind: Callable[[ProjectRef, Channel | Trouble | None], None],
         in_use: Callable[[ProjectRef], bool],
@@ -210,7 +211,7 @@ class Projects:
                 "The operator's administrator allows it with --allow-endpoint.",
             )
         try:
-            credentials = await self._credentials(project)
+            credentials = await self._credentials(project, known.where)
         except Problem as problem:
             if not problem.passing:
                 return self._trouble(known, TroubleKind.PROJECT, str(problem))
@@ -230,10 +231,10 @@ class Projects:
             channel = self._channels[account] = self._open_channel(account)
         return channel
 
-    async def _credentials(self, project: Project) -> Credentials:
+    async def _credentials(self, project: Project, before: Channel | Trouble | None) -> Credentials:
         """Read a project's credentials; raises `Problem`."""
         if project.ambient and not project.ref.namespace:
-            return await self._read_ambient(project.ambient)
+            return await self._read_ambient(project.ambient, _refused(before))
         if not project.secret:
             raise Problem(f"{project.ref} names no credentials that this operator knows.")
         namespace = project.ref.namespace or self._settings.operator_namespace
@@ -283,3 +284,12 @@ class Projects:
                 task = asyncio.get_running_loop().create_task(channel.close(DRAIN_S_MAX))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
+
+
+def _refused(where: Channel | Trouble | None) -> Credentials | None:
+    """Return the credentials of a channel if DCS does not accept them."""
+    if not isinstance(where, Channel):
+        return None
+    trouble = where.trouble(ordering=True)
+    refused = trouble is not None and trouble.kind is TroubleKind.CREDENTIALS
+    return where.account.credentials if refused else None

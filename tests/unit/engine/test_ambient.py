@@ -193,6 +193,31 @@ class TestInTheEngine:
             assert used[-1] == SECOND
             assert [status.phase for status in rig.api.objects[uid].history] == ["MIGRATING"]
 
+    async def test_credentials_that_dcs_refuses_are_replaced_before_their_end(self) -> None:
+        """Somebody revoked them: the next set is made at once, and no third for 330 s."""
+        revoked: set[object] = set()
+
+        def refuse(account: object, *_: object) -> None:
+            if getattr(account, "credentials", None) in revoked:
+                raise AuthFailed(Fault("APIGW.0301", "revoked"))
+
+        async with Rig({task_id(0): Migration(stop_s=10_000.0)}) as rig:
+            rig.interfere, rig.lent = refuse, Lent(FIRST, 36_000.0)
+            rig.put_cluster_project(TEAM_A, ambient=Ambient.OIDC)
+            uid = rig.add_task(0, shared="shared")
+            rig.engine.activate()
+            await asyncio.sleep(400.0)
+            assert (rig.reason(uid), len(rig.loans)) == ("Stopping", 1)
+            revoked.add(FIRST)
+            rig.lent = Lent(SECOND, 36_000.0)
+            await asyncio.sleep(60.0)
+            assert (rig.reason(uid), len(rig.loans)) == ("Stopping", 2)
+            revoked.add(SECOND)
+            await asyncio.sleep(200.0)
+            assert (rig.reason(uid), len(rig.loans)) == ("CredentialsInvalid", 2)
+            await asyncio.sleep(200.0)
+            assert len(rig.loans) == 3
+
     @pytest.mark.parametrize(
         "problem, reason, standing",
         [

@@ -18,13 +18,15 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.core.model import Fault
+from dcs_migration_operator.core.model import Credentials, Fault
 from dcs_migration_operator.engine.ports import SecretProblem
 from simulation.cloud import Migration
 from simulation.rig import KEYS, ModelApi, Rig, task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from dcs_migration_operator.core.status import Status
 
     Interfere = Callable[[object, str, str, Sequence[str]], None]
 
@@ -346,6 +348,12 @@ class TestWhatDcsSays:
             assert (rig.phases(uid)[-1], rig.reason(uid)) == ("SUCCESS", "EndedBeforeStop")
 
 
+def is_ready(status: Status) -> bool:
+    """Tell whether a project says that it is ready."""
+    ready = status.condition("Ready")
+    return ready is not None and ready.status == "True"
+
+
 def failing(
     error: Exception, operation: str, *, when: str = "before", times: int = 10**9
 ) -> Interfere:
@@ -401,6 +409,20 @@ class TestTrouble:
             uid = rig.add_task(0)
             await settle(5.0)
             assert (rig.phases(uid), rig.reason(uid)) == (["PENDING"], "Pending")
+
+    async def test_a_project_says_that_it_works_with_its_first_call(self) -> None:
+        """What was shown before a restart is put right at once, not at the next reading."""
+        async with Rig(fleet(1)) as rig:
+            rig.interfere = failing(AuthFailed(FAULT), "list", times=2)
+            rig.add_project()
+            rig.add_task(0, stopped=False)
+            rig.engine.activate()
+            await settle(30.0)
+            rig.secret = Credentials("AK-2", "SK-2")
+            await settle(20.0)
+            looked = next(at for at, _ in rig.dcs[1].times)
+            times = [at for at, status in rig.api.project_history if is_ready(status)]
+            assert times[1:] == [pytest.approx(looked + 0.05, abs=0.1)]
 
     async def test_throttled_orders_stay_together(self) -> None:
         """120 tasks behind a 429 cost ceil(120/50) orders once it is over, and no storm before."""
