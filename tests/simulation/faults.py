@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.errors import (
@@ -79,6 +79,7 @@ class Weather:
     Attributes:
         watch_delays_s: Taken in turn for the deliveries of the watch.
         answers_s: Taken in turn for the time that a DCS call takes.
+        met: What hit a call, each time that it did.
     """
 
     cloud_faults: tuple[CloudFault, ...] = ()
@@ -86,6 +87,7 @@ class Weather:
     pauses: tuple[Pause, ...] = ()
     watch_delays_s: tuple[float, ...] = (0.0,)
     answers_s: tuple[float, ...] = (0.05,)
+    met: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def ends_s(self) -> float:
@@ -99,6 +101,7 @@ class Weather:
         at = asyncio.get_running_loop().time()
         for fault in self.cloud_faults:
             if fault.hits(at, operation, moment):
+                self.met.append(fault.kind)
                 error = CLOUD[fault.kind]
                 raise error()
 
@@ -108,6 +111,7 @@ class Weather:
         for fault in self.api_faults:
             in_time = fault.begins_s <= at < fault.begins_s + fault.lasts_s
             if in_time and fault.moment == moment:
+                self.met.append(f"API server: {fault.status}")
                 raise ApiError(fault.status, "drawn by the simulation")
 
     def watch_delay_s(self) -> float:

@@ -1,0 +1,85 @@
+"""Draws and plays cases for as long as asked: `python -m simulation.soak --minutes 20`.
+
+Cases come in rounds, each from a seed that is printed; `--seed` repeats from there. The first case
+that breaks an invariant is shrunk, printed, and ends it with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import secrets
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from simulation.drawing import Case, cases
+from simulation.invariants import check
+from simulation.playing import play
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROUND_CASES: Final = 250
+"""Cases per seed: about ten seconds, so that it ends soon after the time asked for."""
+
+SEED_BITS: Final = 32
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Soak; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulation.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: 1)")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(SEED_BITS), help="begin here")
+    options = parser.parse_args(arguments)
+    # The operator has much to say in such weather; a broken promise is what counts here.
+    logging.getLogger("dcs_migration_operator").setLevel(logging.CRITICAL)
+    started, count, number = time.monotonic(), Counter[str](), options.seed
+    while True:
+        say(f"seed {number}")
+        try:
+            play_round(number, count)
+        except AssertionError as error:
+            say(f"A promise was broken: {error}\nRepeat it: --seed {number}")
+            return 1
+        seconds = time.monotonic() - started
+        per_s = ", ".join(f"{n} {what} ({n / seconds:.0f}/s)" for what, n in count.items())
+        say(f"  {seconds:.0f} s: {per_s}; every promise held")
+        if seconds >= options.minutes * 60.0:
+            return 0
+        number += 1
+
+
+def play_round(number: int, count: Counter[str]) -> None:
+    """Play the cases of one seed; counts cases, faults met and calls to DCS."""
+
+    @seed(number)
+    @settings(
+        max_examples=ROUND_CASES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def play_one(case: Case) -> None:
+        world = play(case)
+        count["cases"] += 1
+        count["faults"] += len(case.weather.met)
+        count["stop orders"] += len(world.orders)
+        check(case, world)
+
+    play_one()
+
+
+def say(line: str) -> None:
+    """Report on standard output."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
