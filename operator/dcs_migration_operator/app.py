@@ -60,6 +60,10 @@ WATCH_END_S: Final = 3.0
 """The three steps of the way down; together less than the promised 10 s."""
 
 
+_WHY_ENDED: Final = {"the Lease": "not renewed in time, or taken by another replica"}
+"""What it means when a part ends without an error."""
+
+
 class CannotWork(Exception):
     """The operator cannot do its work here; the text is one line that says what to do."""
 
@@ -272,7 +276,9 @@ async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None
     for name, task in tasks.items():
         if task.done():
             error = task.exception() if not task.cancelled() else None
-            reason = f"{type(error).__name__}: {error}" if error else "it ended"
+            reason = (
+                f"{type(error).__name__}: {error}" if error else _WHY_ENDED.get(name, "it ended")
+            )
             raise CannotWork(f"{name} cannot go on ({reason}); restarting resumes everything")
 
 

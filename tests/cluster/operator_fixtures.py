@@ -13,6 +13,7 @@ import contextlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -39,8 +40,9 @@ class Launch(Protocol):
         *options: str,
         leader_elect: bool = False,
         kubeconfig: Path | None = None,
+        pod: Path | None = None,
     ) -> OperatorProcess:
-        """Make it; the caller starts it."""
+        """Make it, in a pod if a folder with its ServiceAccount is given; the caller starts it."""
 
 
 class Trials(Protocol):
@@ -139,6 +141,15 @@ def own(api: Api, cloud: Cloud, recorder: Recorder, namespace: str) -> Iterator[
     workspace.check()
 
 
+def service_variables(url: str) -> dict[str, str]:
+    """Return the variables by which a pod finds the API server."""
+    address = urlsplit(url)
+    return {
+        "KUBERNETES_SERVICE_HOST": str(address.hostname),
+        "KUBERNETES_SERVICE_PORT": str(address.port),
+    }
+
+
 @contextlib.contextmanager
 def _launching(plane: ControlPlane, folder: Path) -> Iterator[Launch]:
     """Give a way to make operators, and close them all at the end."""
@@ -149,14 +160,17 @@ def _launching(plane: ControlPlane, folder: Path) -> Iterator[Launch]:
             *options: str,
             leader_elect: bool = False,
             kubeconfig: Path | None = None,
+            pod: Path | None = None,
         ) -> OperatorProcess:
             log = folder / f"operator-{secrets.token_hex(2)}.log"
             log.touch()
+            mounted = ["--service-account-dir", str(pod)] if pod else []
             operator = OperatorProcess(
-                kubeconfig or plane.kubeconfig,
+                None if pod else kubeconfig or plane.kubeconfig,
                 log,
-                ["--namespace", namespace, *options],
+                ["--namespace", namespace, *mounted, *options],
                 leader_elect=leader_elect,
+                variables=service_variables(plane.url),
             )
             cleanup.callback(operator.close)
             return operator

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cluster.operator_cloud import PLANTED
@@ -25,7 +26,7 @@ from sandbox.dcs import REDIS_PASSWORD
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "dcs_migration_operator")
@@ -59,18 +60,27 @@ class OperatorProcess:
     """One operator process; close it at the end.
 
     Args:
-        kubeconfig: Which cluster, and as whom.
+        kubeconfig: Which cluster, and as whom; nothing to be found as in a pod.
         log: Where its log goes; appended to when it is started again.
         options: Additional options of `run`.
         leader_elect: Whether to keep the default and wait for a Lease.
+        variables: More of its environment.
     """
 
     def __init__(
-        self, kubeconfig: Path, log: Path, options: Sequence[str], *, leader_elect: bool = False
+        self,
+        kubeconfig: Path | None,
+        log: Path,
+        options: Sequence[str],
+        *,
+        leader_elect: bool = False,
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._port = free_port()
         self.log = log
-        self._command = [*COMMAND, "run", "--kubeconfig", str(kubeconfig)]
+        self._variables = variables
+        self._command = [*COMMAND, "run"]
+        self._command += ["--kubeconfig", str(kubeconfig)] if kubeconfig else []
         self._command += ["--listen", self.address]
         self._command += ["--allow-endpoint", f"http://{LOOPBACK}:*", "--log-format", "json"]
         self._command += [*options, *([] if leader_elect else ["--no-leader-elect"])]
@@ -87,7 +97,7 @@ class OperatorProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
                 guarded(self._command),
                 cwd=self.log.parent,
-                env=environment(),
+                env={**environment(), **self._variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -103,6 +113,10 @@ class OperatorProcess:
         process, started = self._running(), time.monotonic()
         process.send_signal(number)
         return process.wait(READY_S_MAX), time.monotonic() - started
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; returns the exit status."""
+        return self._running().wait(RUN_S_MAX)
 
     def kill(self) -> None:
         """End it as a crash would."""

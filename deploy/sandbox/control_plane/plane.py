@@ -108,6 +108,11 @@ class ControlPlane:
         return self._layout.kubeconfig
 
     @property
+    def ca_file(self) -> Path:
+        """What clients of the API server trust."""
+        return self._layout.ca_file
+
+    @property
     def folder(self) -> Path:
         """Where everything lies, logs included; removed by `stop`."""
         return self._layout.folder

@@ -22,12 +22,22 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 def set_up(log_format: str, level: str) -> None:
     """Send all logs to standard error in one format."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_soften)
     handler.setFormatter(_Json() if log_format == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # kopf writes one line per event at INFO, and repeats bodies at DEBUG.
     for noisy in ("kopf.objects", "kopf.activities", "urllib3", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     logging.getLogger("kopf").setLevel(max(logging.INFO, logging.getLogger().level))
+
+
+def _soften(record: logging.LogRecord) -> bool:
+    """Let what kopf tries again be a warning: an error is what somebody has to act on."""
+    if record.levelno == logging.ERROR and record.name.startswith("kopf."):
+        text = str(record.msg)
+        if "will retry" in text or "will re-authenticate" in text:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:

@@ -1,0 +1,183 @@
+"""A gate between an operator and the API server, which has bad days on demand.
+
+A plain HTTP proxy in a thread of its own: it answers chosen calls itself, refuses connections, lets
+watches fall silent, cuts them, or tells them that their version is too old. It passes all else on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+from sandbox.control_plane.processes import LOOPBACK, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+    from pathlib import Path
+
+T = TypeVar("T")
+
+ANSWER_S_MAX: Final = 30.0
+"""For one act in the gate's thread; it takes milliseconds."""
+
+CLOSING_S: Final = 0.1
+"""TLS connections end a few turns of the loop after they are closed; nothing tells when."""
+
+TOO_OLD: Final = (
+    b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure",'
+    b'"message":"too old resource version","reason":"Expired","code":410}}\n'
+)
+"""How the API server says 410 in a watch that is under way."""
+
+PASSED_ON: Final = ("Accept", "Authorization", "Content-Type")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What some calls are answered with, for so many times."""
+
+    call: re.Pattern[str]
+    status: int
+    left: int
+
+
+class Gate:
+    """One gate to the API server of a kubeconfig; use it as a context manager.
+
+    Attributes:
+        kubeconfig: The same kubeconfig with the gate as its server.
+    """
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        cluster = config["clusters"][0]["cluster"]
+        self._target = cluster["server"]
+        self._trust = ssl.create_default_context(cafile=cluster.pop("certificate-authority"))
+        self._port = free_port()
+        cluster["server"] = f"http://{LOOPBACK}:{self._port}"
+        self.kubeconfig = folder / "kubeconfig-of-the-gate"
+        self.kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="gate")
+        self._answers: list[Answer] = []
+        self._watches: set[asyncio.Task[None]] = set()
+        self._last_words = b""
+        self._dead: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner
+        self._session: aiohttp.ClientSession
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._await(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._await(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def answer(self, call: str, status: int, times: int) -> None:
+        """Answer the next calls whose `METHOD path?query` matches with an error."""
+        self._answers.append(Answer(re.compile(call), status, times))
+
+    def answered(self) -> bool:
+        """Tell whether all that should be answered was."""
+        return not any(answer.left for answer in self._answers)
+
+    def cut(self, last_words: bytes = b"") -> None:
+        """End every watch that is under way, after these last words."""
+        self._await(self._cut(last_words))
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Refuse connections for the time of the block."""
+        self._await(self._hang_up())
+        try:
+            yield
+        finally:
+            self._await(self._listen())
+
+    def silence(self) -> None:
+        """Have every watch that is under way stay open and say nothing more."""
+        self._loop.call_soon_threadsafe(self._dead.update, self._watches)
+
+    async def _open(self) -> None:
+        connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False
+        )
+        await self._listen()
+
+    async def _listen(self) -> None:
+        app = web.Application(client_max_size=2**24)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, LOOPBACK, self._port, reuse_address=True).start()
+
+    async def _hang_up(self) -> None:
+        for site in list(self._runner.sites):
+            await site.stop()
+        await self._cut(b"")
+        await self._runner.cleanup()
+
+    async def _close(self) -> None:
+        await self._hang_up()
+        await self._session.close()
+        await asyncio.sleep(CLOSING_S)
+
+    async def _cut(self, last_words: bytes) -> None:
+        self._last_words = last_words
+        watches = list(self._watches)
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        self._last_words = b""
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        call = f"{request.method} {request.path_qs}"
+        for answer in self._answers:
+            if answer.left and answer.call.search(call):
+                answer.left -= 1
+                body = {"kind": "Status", "message": "a bad day", "code": answer.status}
+                return web.json_response(body, status=answer.status)
+        async with self._session.request(
+            request.method,
+            f"{self._target}{request.path_qs}",
+            data=await request.read() or None,
+            headers={key: request.headers[key] for key in PASSED_ON if key in request.headers},
+        ) as found:
+            response = web.StreamResponse(status=found.status)
+            response.content_type = found.content_type
+            await response.prepare(request)
+            piping = asyncio.create_task(self._pipe(found, response))
+            if request.query.get("watch"):
+                self._watches.add(piping)
+                piping.add_done_callback(self._watches.discard)
+            try:
+                await asyncio.wait({piping})
+            finally:
+                piping.cancel()
+            if self._last_words:
+                await response.write(self._last_words)
+            with contextlib.suppress(OSError):
+                await response.write_eof()
+            return response
+
+    async def _pipe(self, found: aiohttp.ClientResponse, response: web.StreamResponse) -> None:
+        async for piece in found.content.iter_any():
+            if asyncio.current_task() not in self._dead:
+                await response.write(piece)
+
+    def _await(self, work: Coroutine[None, None, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S_MAX)
