@@ -81,6 +81,7 @@ async def run(settings: Settings) -> None:
     """
     stop = asyncio.Event()
     _on_signals(stop)
+    asyncio.get_running_loop().set_exception_handler(report_loop_error)
     try:
         cluster = login(settings.kubeconfig, settings.service_account_dir)
     except NoCluster as error:
@@ -217,7 +218,6 @@ class _Operator:
             task.cancel()
         await asyncio.gather(*parts.values(), return_exceptions=True)
         await self._health.close()
-        asyncio.get_running_loop().set_exception_handler(report_loop_error)
 
     async def _patch(self, ref: ObjectRef, status: Mapping[str, Any]) -> int:
         if not self._leads():
@@ -267,10 +267,12 @@ async def watch_ready_or_done(ready: asyncio.Event, watching: asyncio.Task[None]
 
 async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None]]) -> None:
     """Wait for the signal; a part that ends before it is a reason to leave."""
-    waiter = asyncio.create_task(stop.wait())
     tasks = {name: asyncio.ensure_future(part) for name, part in parts.items()}
-    await asyncio.wait({waiter, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
-    waiter.cancel()
+    while not stop.is_set() and not any(task.done() for task in tasks.values()):
+        # Once more if need be: when kopf fails it cancels every task that is younger than itself.
+        waiter = asyncio.create_task(stop.wait())
+        await asyncio.wait({waiter, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+        waiter.cancel()
     if stop.is_set():
         return
     for name, task in tasks.items():

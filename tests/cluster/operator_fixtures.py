@@ -185,6 +185,14 @@ def launch(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Launch]:
         yield launch
 
 
+@pytest.fixture
+def launch_on(
+    tmp_path: Path,
+) -> Callable[[ControlPlane], contextlib.AbstractContextManager[Launch]]:
+    """Do the same on another control plane, as a context manager."""
+    return lambda plane: _launching(plane, tmp_path)
+
+
 @pytest.fixture(scope="module")
 def launch_for_module(
     control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory

@@ -79,6 +79,8 @@ class OperatorProcess:
         self._port = free_port()
         self.log = log
         self._variables = variables
+        self.pardoned = re.compile("(?!)")
+        """Lines of the log that a test expects, though they are problems elsewhere."""
         self._command = [*COMMAND, "run"]
         self._command += ["--kubeconfig", str(kubeconfig)] if kubeconfig else []
         self._command += ["--listen", self.address]
@@ -114,6 +116,10 @@ class OperatorProcess:
         process.send_signal(number)
         return process.wait(READY_S_MAX), time.monotonic() - started
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal and go on."""
+        self._running().send_signal(number)
+
     def wait(self) -> int:
         """Wait until it ends by itself; returns the exit status."""
         return self._running().wait(RUN_S_MAX)
@@ -131,7 +137,7 @@ class OperatorProcess:
             assert (status, seconds < END_S_MAX) == (0, True), f"{seconds:.1f} s, {self.tail()}"
         sys.stdout.write(self.tail())
         for line in self.log.read_text(encoding="utf-8").splitlines():
-            assert not PROBLEM.search(line), line
+            assert not PROBLEM.search(line) or self.pardoned.search(line), line
             # The line itself is not shown: it would only spread the secret.
             assert not SECRET.search(line), "a secret is in the log of the operator"
 

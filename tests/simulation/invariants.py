@@ -52,6 +52,7 @@ def _check_orders(case: Case, world: World) -> None:
         assert 1 <= len(order.task_ids) <= 50
         assert not order.unwished, f"ordered without a wish: {order}"
         assert not order.unlooked, f"ordered again without a look: {order}"
+        assert not order.hasty, f"ordered again too soon after an acceptance: {order}"
         assert order.led, f"ordered without the Lease: {order}"
     restarts = sum(deed.what in {"kill", "end"} for deed in case.deeds) + len(case.weather.pauses)
     faults = [f for f in case.weather.cloud_faults if f.operation in {"any", "batch_stop"}]

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.model import Now, ObjectRef, Project, ProjectRef, Task, task_key
-from dcs_migration_operator.core.status import Status, from_json
+from dcs_migration_operator.core.phases import TERMINATING
+from dcs_migration_operator.core.status import Status, from_json, parse_time
 from dcs_migration_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ EPOCH: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE: Final = "team-a"
 LEASE: Final = "lease"
 WRITE_S: Final = 0.01
+
+HEARD_S: Final = 16.0
+"""The latest that any watch delivers, in any weather."""
+
+PATIENCE_S: Final = 59.0
+"""So long nothing is ordered again after an acceptance; a second for the status's coarse times."""
 
 
 def now() -> float:
@@ -66,6 +73,7 @@ class SentOrder:
     led: bool
     unwished: tuple[str, ...]
     unlooked: tuple[str, ...]
+    hasty: tuple[str, ...]
 
 
 class World:
@@ -174,7 +182,20 @@ class World:
             one for one in task_ids if replica.doubts.get(one, -1.0) > replica.looked_at
         )
         led = self.holds_lease(replica.name)
-        self.orders.append(SentOrder(now(), replica.name, task_ids, led, unwished, unlooked))
+        hasty = tuple(one for one in task_ids if self._accepted_lately(one))
+        self.orders.append(SentOrder(now(), replica.name, task_ids, led, unwished, unlooked, hasty))
+
+    def _accepted_lately(self, one: str) -> bool:
+        """Tell whether every watch has heard that a stop was accepted less than a minute ago."""
+        tasks = [stored for stored in self.objects.values() if stored.task.task_id == one]
+        for stored in tasks:
+            stop = stored.status.stop
+            accepted_at = parse_time(stop.accepted_at) if stop else None
+            heard = stored.history and stored.history[-1][0] < now() - HEARD_S
+            if stored.status.phase == TERMINATING and accepted_at and heard:
+                age_s = (clock().wall - accepted_at).total_seconds()
+                return age_s < PATIENCE_S
+        return False
 
     def list_to(self, replica: Replica) -> None:
         """Let a new replica's watch list everything."""

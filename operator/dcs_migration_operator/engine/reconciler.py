@@ -71,10 +71,13 @@ class Reconciler:
         self._active = self._retiring = False
 
     def activate(self) -> None:
-        """Begin to act on everything that is known."""
+        """Begin to act on everything that is known, from where the statuses say that it stands."""
         self._active = True
         for entry in self.table:
-            entry.news_at = self._clock().mono
+            now = self._clock()
+            if entry.task.stopped and entry.shown.stop:
+                entry.order = orders.recalled(entry.shown, now)  # another replica may have ordered
+            entry.news_at = now.mono
             self._reconcile(entry)
 
     def retire(self) -> None:

@@ -32,11 +32,17 @@ def set_up(log_format: str, level: str) -> None:
 
 
 def _soften(record: logging.LogRecord) -> bool:
-    """Let what kopf tries again be a warning: an error is what somebody has to act on."""
+    """Let an error be what somebody has to act on, said once.
+
+    What kopf tries again is a warning. When it fails, its message has the cause, and the trace
+    through its own rooms helps nobody.
+    """
     if record.levelno == logging.ERROR and record.name.startswith("kopf."):
         text = str(record.msg)
         if "will retry" in text or "will re-authenticate" in text:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
+        elif "has failed" in text:
+            record.exc_info = None
     return True
 
 
@@ -76,12 +82,16 @@ class _Text(logging.Formatter):
 
 
 def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what the loop reports at its end, but for kopf's watch.
+    """Report what the loop reports, but for the ends of kopf's own tasks and generators.
 
-    Its generators sometimes object to being closed in the middle of an answer; by then everything
-    is written and released, and an error in the log would only alarm people.
+    They object to being closed in the middle of an answer, or repeat an error that was reported;
+    an error in the log that nobody can act on only alarms people.
     """
-    if "asyncgen" in context:
-        _log.debug("a watch was closed in the middle of an answer")
+    if "asyncgen" in context or _is_of_kopf(context):
+        _log.debug("a part of kopf ended badly", extra={"what": str(context.get("message"))})
     else:
         loop.default_exception_handler(context)
+
+
+def _is_of_kopf(context: dict[str, Any]) -> bool:
+    return any("/kopf/" in repr(context.get(key)) for key in ("handle", "future", "task"))

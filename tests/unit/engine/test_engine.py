@@ -371,6 +371,35 @@ def failing(
 FAULT = Fault("APIGW.0308", "throttled", "req-9")
 
 
+class TestStandby:
+    """A replica that watches while another one acts, and then has to act itself."""
+
+    async def test_it_goes_on_from_what_the_other_one_wrote(self) -> None:
+        """DCS lags after the acceptance: no second order for a minute, and nothing is forgotten."""
+        async with Rig({task_id(0): Migration(lag_s=20.0)}) as leader:
+            leader.add_project()
+            uid = leader.add_task(0)
+            leader.engine.activate()
+            async with Rig(leader.fleet, api=ModelApi()) as standby:
+                standby.add_project()
+                standby.add_task(0)
+                await settle(3.0)
+                stored = leader.api.objects[uid]
+                assert stored.status.phase == "TERMINATING"
+                standby.api.objects[uid] = replace(
+                    stored, version=standby.api.version + 1, history=[]
+                )
+                standby.api.version += 1
+                standby.api.tell(uid)
+                standby.engine.activate()
+                await settle(10.0)
+                assert standby.batches == []
+                assert standby.api.objects[uid].history == []
+                await settle(30.0)
+                told = standby.api.objects[uid].status
+                assert (told.phase, told.stop and told.stop.attempts) == ("TERMINATED", 1)
+
+
 class TestTrouble:
     """What keeps a whole project from working."""
 

@@ -1,0 +1,51 @@
+"""Two replicas: one acts, the other waits with a warm table; one that stood still does no harm."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from cluster.operator_process import QUICK
+from cluster.operator_records import writes
+from sandbox.dcs.migration import key_of
+from sandbox.waiting import eventually
+
+if TYPE_CHECKING:
+    from cluster.operator_fixtures import Launch
+    from cluster.operator_process import OperatorProcess
+    from cluster.operator_workspace import Workspace
+
+pytest_plugins = ["cluster.operator_fixtures"]
+
+TAKEOVER_S_MAX = 60.0
+"""15 s of the Lease and what a busy machine adds; how long it takes is measured in tests/bench."""
+
+
+def leads(operator: OperatorProcess) -> bool:
+    """Tell whether a replica says that it leads."""
+    return operator.metric("dcs_operator_leader") == 1
+
+
+def test_a_leader_that_stood_still_does_nothing_more(own: Workspace, launch: Launch) -> None:
+    """The other one takes over; the first, when it goes on, leaves and has done nothing."""
+    first = launch(own.namespace, *QUICK, leader_elect=True)
+    first.start()
+    eventually(lambda: leads(first))
+    second = launch(own.namespace, *QUICK, leader_elect=True)
+    second.start()
+    assert not leads(second)
+    under_way = own.dcs.add_many(10, stop_s=3600.0)
+    own.create_many(under_way)
+    own.until_all("False/Stopping")
+    first.signal(signal.SIGSTOP)
+    meanwhile = own.dcs.add()
+    own.create("meanwhile", meanwhile)
+    own.until("meanwhile", "True/Terminated", TAKEOVER_S_MAX)
+    assert leads(second)
+    for task_id in under_way:
+        own.dcs.alter(task_id, word="TERMINATED")
+    first.signal(signal.SIGCONT)
+    assert first.wait() == 1
+    own.until_all("True/Terminated")
+    assert sorted(own.dcs.ordered()) == sorted(map(key_of, [*under_way, meanwhile]))
+    assert writes(own.records().values()) == 2 * 11
