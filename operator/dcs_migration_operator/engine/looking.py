@@ -112,6 +112,11 @@ class Looking:
             self._due_at[Pace.STOPPING] = min(self._due_at[Pace.STOPPING], due_at)
             self._changed.set()
 
+    @property
+    def watches(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self._pace)
+
     def recent(self, key: str) -> tuple[Seen, float] | None:
         """Return what the last complete list said about a task, if that list is still fresh."""
         seen = self._snapshot.get(key)

@@ -150,11 +150,14 @@ class Projects:
         return max((c.stuck_s() for c in self._channels.values()), default=0.0)
 
     def snapshot_ages(self, now: float) -> dict[str, float]:
-        """Return the age of the last complete list in seconds, by cloud project id."""
+        """Return the age of the last complete list in seconds, by cloud project id.
+
+        Where nothing is looked at no list is made, and its age says nothing.
+        """
         ages: dict[str, float] = {}
         for account, channel in self._channels.items():
             age_s = now - channel.looking.snapshot_at
-            if age_s < float("inf"):
+            if channel.looking.watches and age_s < float("inf"):
                 ages[account.project_id] = max(age_s, ages.get(account.project_id, 0.0))
         return ages
 

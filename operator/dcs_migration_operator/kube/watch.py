@@ -54,6 +54,12 @@ so a frozen one is told apart from an idle one within a minute."""
 LOGIN_PAUSE_S: Final = 2.0
 """kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
 
+WATCHING_PART: Final = "multidimensional multitasker"
+"""kopf's name for its task behind all watches; without it, its end is noticed later."""
+
+END_S: Final = 3.0
+"""How long the rest of kopf may take to end after that."""
+
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 """Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
@@ -159,7 +165,7 @@ async def watch(
     if cluster_projects:
         kopf.on.event(GROUP, VERSION, CLUSTER_PROJECTS, registry=registry)(_project)
 
-    await kopf.operator(
+    operator = kopf.operator(
         registry=registry,
         settings=_settings(),
         standalone=True,
@@ -168,6 +174,27 @@ async def watch(
         ready_flag=ready,
         stop_flag=stop,
     )
+    await _until_failed(asyncio.create_task(operator, name="kopf"), ready)
+
+
+async def _until_failed(operator: asyncio.Task[None], ready: asyncio.Event) -> None:
+    """Wait for the end of kopf, or of its part that watches: it may go on for ever without that.
+
+    (A task of it that waits for another login forgets that it was cancelled.)
+    """
+    begun = asyncio.create_task(ready.wait())
+    await asyncio.wait({operator, begun}, return_when=asyncio.FIRST_COMPLETED)
+    begun.cancel()
+    parts = {operator, *(task for task in asyncio.all_tasks() if task.get_name() == WATCHING_PART)}
+    try:
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        if operator not in done:
+            await asyncio.wait({operator}, timeout=END_S)
+        for task in parts:
+            if task.done() and not task.cancelled():
+                task.result()
+    finally:
+        operator.cancel()
 
 
 def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:

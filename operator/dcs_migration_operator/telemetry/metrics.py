@@ -5,9 +5,16 @@ Labels hold classes and phases, never an id, a name of a resource or a key.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -21,6 +28,11 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _CALL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BATCH: Final = (1, 2, 5, 10, 20, 30, 40, 50)
 _STOP_S: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+_OPERATIONS: Final = ("batch_stop", "list", "show")
+_OUTCOMES: Final = ("ok", "throttled", "client_error", "server_error", "timeout", "auth")
+_RESULTS: Final = ("accepted", "rejected", "unknown")
+_WRITES: Final = ("ok", "gone", "error")
 
 
 class Metrics:
@@ -41,6 +53,7 @@ class Metrics:
     ) -> None:
         self._registry = registry = CollectorRegistry()
         registry.register(_Gauges(tasks, snapshot_ages, leads))
+        ProcessCollector(registry=registry)
         self._requests = Counter(
             "dcs_operator_cloud_requests",
             "Calls of the DCS API by how they ended.",
@@ -84,6 +97,17 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Show all that is foreseen: `rate` sees nothing of a series that begins above 0."""
+        for operation, outcome in product(_OPERATIONS, _OUTCOMES):
+            self._requests.labels(operation, outcome)
+        for result in _RESULTS:
+            self._stop_results.labels(result)
+        for outcome in _WRITES:
+            self._writes.labels(outcome)
 
     def page(self) -> bytes:
         """Return the page that Prometheus scrapes."""

@@ -61,7 +61,7 @@ def families(one: Metrics) -> dict[str, Metric]:
     found = {}
     for family in text_string_to_metric_families(one.page().decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        if not name.endswith(CREATED):
+        if not name.endswith(CREATED) and not name.startswith("process_"):
             found[name] = family
     return found
 
