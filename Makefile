@@ -37,7 +37,7 @@ sandbox: $(STAMP) ## The same without the script: stays up, prints what to try b
 lint: $(STAMP) ## Style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy operator/dcs_migration_operator deploy/sandbox tests
+	$(BIN)/mypy operator/dcs_migration_operator deploy/sandbox deploy/dashboards deploy/reference tests
 	$(BIN)/lint-imports
 
 .PHONY: format
@@ -58,8 +58,13 @@ cluster: $(STAMP) ## Tests against a real etcd and kube-apiserver (built once)
 	$(BIN)/python -m sandbox.control_plane --build-only
 	$(BIN)/pytest tests/cluster
 
+.PHONY: monitoring
+monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus (built once)
+	$(BIN)/python -m sandbox.control_plane --build-only --tool promtool --tool prometheus
+	$(BIN)/pytest tests/monitoring
+
 .PHONY: test
-test: lint unit simulation cluster ## Everything CI runs
+test: lint unit simulation cluster monitoring ## Everything CI runs
 
 .PHONY: lock
 lock: ## Renew requirements/*.txt (needs uv)

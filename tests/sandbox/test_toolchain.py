@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
     last=$1
     shift
 done
-echo "$last cgo=$CGO_ENABLED work=$GOWORK" >> "$FAKE_GO_LOG"
+echo "${PWD##*/}: $last cgo=$CGO_ENABLED work=$GOWORK" >> "$FAKE_GO_LOG"
 echo built > "$out"
 """
 
@@ -75,7 +75,7 @@ def test_a_missing_binary_is_built_once(workshop: Workshop) -> None:
     workshop.script(workshop.path, "go", FAKE_GO)
     first = workshop.ensure("etcd")
     assert first == workshop.ensure("etcd") == {"etcd": toolchain.cached("etcd")}
-    assert workshop.builds() == ["go.etcd.io/etcd/server/v3 cgo=0 work=off"]
+    assert workshop.builds() == ["sandbox: go.etcd.io/etcd/server/v3 cgo=0 work=off"]
     assert os.listdir(first["etcd"].parent) == ["etcd"]  # noqa: PTH208 - hidden files count
 
 
@@ -183,19 +183,44 @@ def test_unknown_tools_are_named(workshop: Workshop) -> None:
         workshop.ensure("etdc")
 
 
-def test_another_go_mod_means_another_cache(
-    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_tool_is_built_in_its_own_module(workshop: Workshop) -> None:
+    """One request may reach into several modules; each names its own versions."""
+    workshop.script(workshop.path, "go", FAKE_GO)
+    found = workshop.ensure("etcd", "promtool")
+    assert [line.split(" ")[0] for line in workshop.builds()] == ["sandbox:", "monitoring:"]
+    assert found["promtool"].parent.name.startswith(
+        toolchain.version_of(toolchain.PROMETHEUS, toolchain.PACKAGES["promtool"].module)
+    )
+
+
+@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "main.go"])
+def test_a_change_in_a_module_means_another_cache(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    """After a change of versions nothing old is found."""
-    before = toolchain.cached("etcd")
-    module = tmp_path / "module"
-    module.mkdir()
-    text = (toolchain.MODULE_DIR / "go.mod").read_text(encoding="utf-8")
-    (module / "go.mod").write_text(text.replace("etcd/server/v3 v3.", "etcd/server/v3 v4."))
-    (module / "go.sum").touch()
-    monkeypatch.setattr(toolchain, "MODULE_DIR", module)
-    assert toolchain.cached("etcd") != before
-    assert toolchain.cached("etcd").is_relative_to(workshop.cache)
+    """After a change nothing old is found, while the tools of other modules stay."""
+    source = toolchain.PACKAGES["etcd"].module
+    folder = tmp_path / "module"
+    folder.mkdir()
+    for name in ("go.mod", "go.sum"):
+        (folder / name).write_bytes((source.folder / name).read_bytes())
+    package = toolchain.Package(toolchain.Module(folder, source.main), "etcd")
+    monkeypatch.setitem(toolchain.PACKAGES, "copy", package)
+    before = {name: toolchain.cached(name) for name in ("copy", "etcd", "promtool")}
+    # A copy of the module is the same module: where it lies is no part of a build.
+    assert before["copy"].parent == before["etcd"].parent
+    with (folder / changed).open("a", encoding="utf-8") as file:
+        file.write("// changed\n")
+    assert toolchain.cached("copy").parent != before["copy"].parent
+    assert {name: toolchain.cached(name) for name in ("etcd", "promtool")} == {
+        name: before[name] for name in ("etcd", "promtool")
+    }
+    assert toolchain.cached("copy").is_relative_to(workshop.cache)
+
+
+def test_a_version_that_go_mod_lacks_is_named() -> None:
+    """The message says which file was read and what it does not name."""
+    with pytest.raises(ToolchainError, match=r"sandbox/go\.mod does not name example\.org/none\."):
+        toolchain.version_of("example.org/none")
 
 
 def test_the_versions_are_linked_in() -> None:

@@ -1,4 +1,4 @@
-"""Builds Go commands of the pinned module, one after the other, showing that it is alive.
+"""Builds Go commands of pinned modules, one after the other, showing that it is alive.
 
 Owns one `go build` each: environment, progress, the text of a failure, and that no half-written
 binary is ever found. Which binaries are needed, and where they belong, is `toolchain.py`.
@@ -35,12 +35,23 @@ class ToolchainError(Exception):
 
 @dataclass(frozen=True)
 class Build:
-    """One binary to build: its name, its Go package, where it belongs, and linker flags."""
+    """One binary to build.
+
+    Attributes:
+        name: What people call it.
+        module_dir: The folder with the `go.mod`.
+        package: Its Go package, as seen from there.
+        target: Where the binary belongs.
+        link_flags: For Go's linker.
+        tags: Go build tags.
+    """
 
     name: str
+    module_dir: Path
     package: str
     target: Path
     link_flags: str
+    tags: str = ""
 
 
 def say(line: str) -> None:
@@ -49,9 +60,7 @@ def say(line: str) -> None:
     sys.stderr.flush()
 
 
-def build_all(
-    go: str, module_dir: Path, builds: list[Build], announce: Callable[[str], None] = say
-) -> None:
+def build_all(go: str, builds: list[Build], announce: Callable[[str], None] = say) -> None:
     """Build each binary in turn; one `go build` already uses every processor.
 
     Raises:
@@ -63,7 +72,7 @@ def build_all(
     announce(f"Building {names} from source. This happens once and takes some minutes.")
     for number, build in enumerate(builds, start=1):
         label = f"  {number}/{len(builds)} {build.name}"
-        _build(go, module_dir, build, Progress(label, announce))
+        _build(go, build, Progress(label, announce))
 
 
 class Progress:
@@ -96,18 +105,18 @@ class Progress:
         return f"{elapsed_s // 60}:{elapsed_s % 60:02d} min"
 
 
-def _build(go: str, module_dir: Path, build: Build, progress: Progress) -> None:
+def _build(go: str, build: Build, progress: Progress) -> None:
     """Build one binary beside its place, then move it there."""
     build.target.parent.mkdir(parents=True, exist_ok=True)
     partial = build.target.with_name(f".{build.name}.part")
     output = build.target.with_name(f"{build.name}.log")
     command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", build.link_flags]
-    command += ["-o", str(partial), build.package]
+    command += ["-tags", build.tags, "-o", str(partial), build.package]
     # No C compiler is needed, and a developer's workspace file must not change the versions.
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
     with output.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - the command line is built above
-            guarded(command), cwd=module_dir, env=environment, stdout=log, stderr=log
+            guarded(command), cwd=build.module_dir, env=environment, stdout=log, stderr=log
         )
         try:
             _wait(process, progress)

@@ -1,8 +1,8 @@
-"""Finds the binaries of the control plane and has missing ones built.
+"""Finds the tools that tests and the demo start, and has missing ones built.
 
 Owns where binaries come from: first `KUBEBUILDER_ASSETS` (what Go projects set for their tests),
-then this project's cache, then a build from the `go.mod` beside this file. Building itself is
-`gobuild.py`; starting anything is `plane.py`.
+then this project's cache, then a build from a pinned `go.mod`. There are several, so that a change
+of one rebuilds nothing of the others. Building is `gobuild.py`; starting anything is `plane.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import platform
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,26 +25,58 @@ from sandbox.control_plane.gobuild import Build, ToolchainError, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MODULE_DIR = Path(__file__).resolve().parents[1]
-CACHE_DIR = MODULE_DIR.parents[1] / ".cache" / "bin"
+SANDBOX_DIR = Path(__file__).resolve().parents[1]
+CACHE_DIR = SANDBOX_DIR.parents[1] / ".cache" / "bin"
 
 ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 
 KUBERNETES = "k8s.io/kubernetes"
-ETCD = "go.etcd.io/etcd/server/v3"
 HELM = "helm.sh/helm/v4"
+PROMETHEUS = "github.com/prometheus/prometheus"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A folder with a `go.mod`, which pins everything that is built there.
+
+    Attributes:
+        folder: Where `go.mod`, `go.sum` and our own Go code are, if there is any.
+        main: The dependency whose version names the folder in the cache.
+        tags: Go build tags.
+    """
+
+    folder: Path
+    main: str
+    tags: str = ""
+
+
+@dataclass(frozen=True)
+class Package:
+    """What one tool is built from: a Go package, as seen from a module."""
+
+    module: Module
+    path: str
+
+
+_CLUSTER = Module(SANDBOX_DIR, KUBERNETES)
+# Without the tag, the SDKs of a dozen clouds are compiled, for finding targets there.
+_MONITORING = Module(SANDBOX_DIR / "monitoring", PROMETHEUS, tags="remove_all_sd")
+_KSTATUS = Module(SANDBOX_DIR / "kstatus", "sigs.k8s.io/cli-utils")
 
 PACKAGES = {
-    "etcd": ETCD,
-    "kubectl": f"{KUBERNETES}/cmd/kubectl",
-    "kube-apiserver": f"{KUBERNETES}/cmd/kube-apiserver",
-    "kube-controller-manager": f"{KUBERNETES}/cmd/kube-controller-manager",
-    "helm": f"{HELM}/cmd/helm",
+    "etcd": Package(_CLUSTER, "go.etcd.io/etcd/server/v3"),
+    "kubectl": Package(_CLUSTER, f"{KUBERNETES}/cmd/kubectl"),
+    "kube-apiserver": Package(_CLUSTER, f"{KUBERNETES}/cmd/kube-apiserver"),
+    "kube-controller-manager": Package(_CLUSTER, f"{KUBERNETES}/cmd/kube-controller-manager"),
+    "helm": Package(_CLUSTER, f"{HELM}/cmd/helm"),
+    "prometheus": Package(_MONITORING, f"{PROMETHEUS}/cmd/prometheus"),
+    "promtool": Package(_MONITORING, f"{PROMETHEUS}/cmd/promtool"),
+    "kstatus": Package(_KSTATUS, "."),
 }
-"""What can be asked for, with the Go package it is built from."""
+"""What can be asked for, with what it is built from."""
 
 CORE = ("etcd", "kubectl", "kube-apiserver")
-"""What every start needs. The other two are built when something first asks for them."""
+"""What every start needs. The others are built when something first asks for them."""
 
 KUBERNETES_MINOR_MIN = 31
 """The CRDs use `selectableFields`, which Kubernetes 1.31 was the first to serve by default."""
@@ -72,8 +105,7 @@ def ensure(*names: str, announce: Callable[[str], None] = say) -> dict[str, Path
         with _build_lock(announce):
             # Whoever held the lock before may have built them.
             still = [name for name in missing if not cached(name).exists()]
-            builds = [Build(name, PACKAGES[name], cached(name), link_flags()) for name in still]
-            gobuild.build_all(go, MODULE_DIR, builds, announce)
+            gobuild.build_all(go, [_build(name) for name in still], announce)
         found |= {name: cached(name) for name in missing}
     return {name: found[name] for name in names}
 
@@ -95,38 +127,50 @@ def cached(name: str) -> Path:
     """Return where this project keeps the binary; it need not exist.
 
     The folder's name changes with everything that goes into a build, so that a binary of other
-    versions is never mistaken for this one.
+    versions is never mistaken for this one; and with nothing else.
     """
-    pins = (MODULE_DIR / "go.mod").read_bytes() + (MODULE_DIR / "go.sum").read_bytes()
-    settings = f"{link_flags()} {platform.system()} {platform.machine()}"
-    key = hashlib.sha256(pins + settings.encode()).hexdigest()[:12]
-    return CACHE_DIR / f"{version_of(KUBERNETES)}-{key}" / name
+    module = PACKAGES[name].module
+    sources = [module.folder / "go.mod", module.folder / "go.sum"]
+    sources += sorted(module.folder.glob("*.go"))
+    settings = f"{link_flags(module)} {platform.system()} {platform.machine()}{module.tags}"
+    content = b"".join(source.read_bytes() for source in sources) + settings.encode()
+    key = hashlib.sha256(content).hexdigest()[:12]
+    return CACHE_DIR / f"{version_of(module.main, module)}-{key}" / name
 
 
-def version_of(module: str) -> str:
+def version_of(dependency: str, module: Module = _CLUSTER) -> str:
     """Return the version that `go.mod` pins, such as `v1.37.2`; for `go`, the language version."""
-    text = (MODULE_DIR / "go.mod").read_text(encoding="utf-8")
-    match = re.search(rf"^\s*{re.escape(module)} (v?[\d.]+)", text, re.MULTILINE)
+    text = (module.folder / "go.mod").read_text(encoding="utf-8")
+    match = re.search(rf"^(?:require)?\s*{re.escape(dependency)} (v?[\d.]+)", text, re.MULTILINE)
     if match is None:
-        raise ToolchainError(f"go.mod does not name {module}.")
+        raise ToolchainError(f"{module.folder.name}/go.mod does not name {dependency}.")
     return match[1]
 
 
-def link_flags() -> str:
-    """Return the linker flags: no debug information, and the versions linked in.
+def link_flags(module: Module = _CLUSTER) -> str:
+    """Return the linker flags: no debug information, and Kubernetes' versions linked in.
 
     Without them the API server calls itself v0.0.0, and a chart that states a `kubeVersion`
     refuses it.
     """
-    kubernetes = version_of(KUBERNETES)
-    major, minor, _ = kubernetes.removeprefix("v").split(".", 2)
-    values = {
-        "k8s.io/component-base/version.gitVersion": kubernetes,
-        "k8s.io/component-base/version.gitMajor": major,
-        "k8s.io/component-base/version.gitMinor": minor,
-        f"{HELM}/internal/version.version": version_of(HELM),
-    }
+    values = {}
+    if module.main == KUBERNETES:
+        kubernetes = version_of(KUBERNETES, module)
+        major, minor, _ = kubernetes.removeprefix("v").split(".", 2)
+        values = {
+            "k8s.io/component-base/version.gitVersion": kubernetes,
+            "k8s.io/component-base/version.gitMajor": major,
+            "k8s.io/component-base/version.gitMinor": minor,
+            f"{HELM}/internal/version.version": version_of(HELM, module),
+        }
     return " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in values.items())])
+
+
+def _build(name: str) -> Build:
+    """Return what has to be built for one tool."""
+    package = PACKAGES[name]
+    module = package.module
+    return Build(name, module.folder, package.path, cached(name), link_flags(module), module.tags)
 
 
 def _is_fit(name: str, path: Path) -> bool:
@@ -146,8 +190,10 @@ def _find_go(missing: list[str]) -> str:
     """Return the Go command, or say what to install."""
     go = shutil.which("go")
     if go is None:
+        versions = {version_of("go", PACKAGES[name].module) for name in missing}
+        newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
         raise ToolchainError(
-            f"Install Go {version_of('go')} or newer and put it on PATH, to build"
+            f"Install Go {newest} or newer and put it on PATH, to build"
             f" {', '.join(missing)}; or set {ASSETS_VARIABLE} to a folder that has them."
         )
     return go
@@ -161,6 +207,6 @@ def _build_lock(announce: Callable[[str], None]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            announce("Another process is building the control plane; waiting for it ...")
+            announce("Another process is building tools; waiting for it ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
