@@ -1,0 +1,200 @@
+"""The pod of a rendered Deployment, run as a process: no kubelet is there to run it.
+
+Owns what a kubelet and a container runtime would give it: the command found on the image's PATH,
+the variables, the mounted ServiceAccount, an address of its own and a folder that it cannot write
+to. Differs from a pod in two things that are told by options of the operator: where the
+ServiceAccount is mounted and, as all pods share one network here, where it listens.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from cluster.operator_process import END_S_MAX, PROBLEM, SECRET
+from sandbox.control_plane.processes import LOOPBACK, free_port, guarded
+from sandbox.waiting import eventually
+
+if TYPE_CHECKING:
+    from chart.helm import Manifest
+    from sandbox.control_plane import ControlPlane
+
+READY_S_MAX: Final = 60.0
+"""From start to ready: 2 s on an idle machine."""
+
+ANSWER_S_MAX: Final = 10.0
+"""For one HTTP page."""
+
+WAIT_S_MAX: Final = 60.0
+"""For a process that has a reason to end by itself."""
+
+BIN: Final = Path(sys.executable).parent
+"""Where the package is installed; an image has it on its PATH as well."""
+
+
+class Pod:
+    """One pod; close it at the end.
+
+    Args:
+        plane: Its cluster.
+        deployment: Its owner; its ServiceAccount has to exist.
+        folder: Where its log and what is mounted into it are kept.
+
+    Attributes:
+        template: What the Deployment says of it.
+    """
+
+    def __init__(self, plane: ControlPlane, deployment: Manifest, folder: Path) -> None:
+        self.name = f"{deployment['metadata']['name']}-{secrets.token_hex(3)}"
+        self.log = folder / f"{self.name}.log"
+        self.log.touch()
+        self.template = deployment["spec"]["template"]
+        self._spec = self.template["spec"]
+        (self._container,) = self._spec["containers"]
+        self._port = free_port()
+        self._root = folder / self.name
+        self._root.mkdir(mode=0o555)
+        mounted = self._mount_account(plane, deployment["metadata"]["namespace"], folder)
+        address = urlsplit(plane.url)
+        self._environment = {
+            "PATH": str(BIN),
+            # A file: nothing can be kept there even by root, as on a root that is read-only.
+            "HOME": os.devnull,
+            "TMPDIR": str(self._root),
+            "HOSTNAME": self.name,
+            "KUBERNETES_SERVICE_HOST": str(address.hostname),
+            "KUBERNETES_SERVICE_PORT": str(address.port),
+            "DCS_OPERATOR_SERVICE_ACCOUNT_DIR": str(mounted),
+            **{one["name"]: one["value"] for one in self._container.get("env", ())},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _mount_account(self, plane: ControlPlane, namespace: str, folder: Path) -> Path:
+        """Write what the kubelet projects: a token, the CA and the namespace."""
+        account = self._spec["serviceAccountName"]
+        kubeconfig = plane.kubeconfig_for_service_account(account, namespace)
+        config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        ca_file = kubeconfig.parent / config["clusters"][0]["cluster"]["certificate-authority"]
+        mounted = folder / f"{self.name}.account"
+        mounted.mkdir()
+        shutil.copy(ca_file, mounted / "ca.crt")
+        (mounted / "namespace").write_text(namespace, encoding="utf-8")
+        token = mounted / "token"
+        token.touch(mode=0o600)
+        token.write_text(config["users"][0]["user"]["token"], encoding="utf-8")
+        return mounted
+
+    def start(self) -> None:
+        """Start it and wait until the readiness probe of the Deployment succeeds."""
+        self.launch()
+
+        def look() -> bool:
+            if not self.running:
+                raise RuntimeError(f"The operator ended: {self.tail()}")
+            return self.probe("readinessProbe")
+
+        eventually(look, READY_S_MAX)
+
+    def launch(self) -> None:
+        """Start it without waiting for anything."""
+        (program,) = self._container["command"]
+        found = shutil.which(program, path=self._environment["PATH"])
+        assert found, f"{program} is not installed"
+        command = [found, *self._container["args"], f"--listen={LOOPBACK}:{self._port}"]
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - the chart's own command line
+                guarded(command),
+                cwd=self._root,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def probe(self, name: str) -> bool:
+        """Do what the kubelet does for a probe of the Deployment."""
+        get = self._container[name]["httpGet"]
+        ports = {port["name"] for port in self._container["ports"]}
+        assert get["port"] in ports, get
+        try:
+            return self.page(get["path"])[0] == http.HTTPStatus.OK
+        except OSError:
+            return False
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Return the HTTP status and the text of one of its pages."""
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=ANSWER_S_MAX)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def leads(self) -> bool:
+        """Tell whether it holds the Lease, as its metrics say."""
+        return "\ndcs_operator_leader 1.0\n" in self.page("/metrics")[1]
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; returns its exit status."""
+        return self._started().wait(WAIT_S_MAX)
+
+    def terminate(self) -> None:
+        """End it as the kubelet does; it has to be gone before it would be killed."""
+        process = self._started()
+        process.send_signal(signal.SIGTERM)
+        assert self._spec["terminationGracePeriodSeconds"] > END_S_MAX
+        status = process.wait(END_S_MAX)
+        assert status == 0, self.tail()
+
+    def kill(self) -> None:
+        """End it as a crash of its node would."""
+        process = self._started()
+        process.kill()
+        process.wait()
+
+    def close(self, *, in_order: bool = True) -> None:
+        """End it if it runs, and check what it left behind.
+
+        Args:
+            in_order: Whether its log may hold no problem.
+        """
+        if self.running:
+            self.terminate()
+        sys.stdout.write(self.tail())
+        log = self.log.read_text(encoding="utf-8")
+        assert not SECRET.search(log), "a secret is in the log of the operator"
+        assert not in_order or not PROBLEM.search(log), self.tail()
+        written = [path.name for path in self._root.iterdir()]
+        assert written == [], "its root is read-only in a pod"
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-12:])
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("the pod was not started")
+        return self._process
+
+
+def local(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values with which the operator calls a DCS on this machine, and looks quickly."""
+    quick = {"batchIdleS": 0.1, "pollMinS": 0.2, "pollMaxS": 0.5, "pollObserveS": 1}
+    given = {f"operator.{key}": value for key, value in quick.items()}
+    return given | {"operator.allowEndpoint": [f"http://{LOOPBACK}:*"]} | values
