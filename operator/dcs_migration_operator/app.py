@@ -26,13 +26,7 @@ from dcs_migration_operator.dcs.ambient import obtain
 from dcs_migration_operator.engine.bridge import PATIENCE, ThreadedDcs, in_thread
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads
-from dcs_migration_operator.kube.api import (
-    CLUSTER_PROJECTS,
-    PROJECTS,
-    TASKS,
-    ApiError,
-    KubeApi,
-)
+from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, ApiError, KubeApi
 from dcs_migration_operator.kube.census import arrived, keep_counting
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
@@ -49,7 +43,7 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.core.model import Ambient, Lent, ObjectRef
     from dcs_migration_operator.core.status import Status
-    from dcs_migration_operator.kube.api import Cluster
+    from dcs_migration_operator.kube.session import Cluster
     from dcs_migration_operator.settings import Settings
 
 _log = logging.getLogger(__name__)

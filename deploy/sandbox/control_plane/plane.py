@@ -8,6 +8,7 @@ stored and never run. `python -m sandbox.control_plane` keeps one running for us
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import shutil
 import subprocess
@@ -252,9 +253,18 @@ class ControlPlane:
         return answer.stdout
 
     def install_crds(self) -> None:
-        """Apply the project's CRDs and wait until they are served."""
+        """Apply the project's CRDs and wait until they can be listed, which is a moment later."""
         self.kubectl("apply", "--filename", CRDS_DIR)
         self.kubectl("wait", "--for=condition=Established", "--filename", CRDS_DIR)
+        for crd in sorted(CRDS_DIR.glob("*.yaml")):
+            eventually(functools.partial(self._lists, crd.stem), READY_S_MAX)
+
+    def _lists(self, plural: str) -> bool:
+        try:
+            self.kubectl("get", plural, "--all-namespaces")
+        except KubectlError:
+            return False
+        return True
 
     def api_for(self, user: str, timeout_s: float = REQUEST_TIMEOUT_S) -> Api:
         """Return a client of one user; it is closed with the control plane."""

@@ -6,21 +6,20 @@ One session, apart from the watch's: in a shared pool the watch starves behind s
 
 from __future__ import annotations
 
-import ssl  # noqa: TC003 - dataclass fields are resolved at run time by some tools
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
 from dcs_migration_operator.kube.credentials import credentials_of
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
+from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from dcs_migration_operator.core.model import Credentials, ObjectRef
+    from dcs_migration_operator.kube.session import Cluster
 
 GROUP: Final = "dcs.huaweicloud.com"
 VERSION: Final = "v1alpha1"
@@ -53,81 +52,12 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """How to reach and convince the API server.
-
-    Attributes:
-        headers: Sent with each request; holds the token if that does not rotate.
-        token_file: A token that rotates on disk; read again when the file changes.
-        namespace: Of the pod, or of the kubeconfig's context.
-    """
-
-    server: str
-    namespace: str
-    ssl: ssl.SSLContext | bool = field(default=True, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    token_file: str = ""
-    proxy: str | None = None
-
-
 class ApiError(Exception):
     """The API server refused a call, or did not answer (`status` 0)."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-def open_session(
-    cluster: Cluster, connections_max: int, heard: Callable[[], None] | None = None
-) -> aiohttp.ClientSession:
-    """Return a session.
-
-    Args:
-        cluster: Where to connect.
-        connections_max: 0 means no limit.
-        heard: Called whenever a request begins or a piece of an answer arrives.
-    """
-    token = _RotatingToken(cluster.token_file) if cluster.token_file else None
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections_max, ssl=cluster.ssl),
-        headers=cluster.headers,
-        proxy=cluster.proxy,
-        middlewares=(token,) if token else (),
-        trace_configs=[_tracer(heard)] if heard else None,
-        timeout=aiohttp.ClientTimeout(total=None),
-        trust_env=False,
-    )
-
-
-def _tracer(heard: Callable[[], None]) -> aiohttp.TraceConfig:
-    async def note(*_: object) -> None:
-        heard()
-
-    tracer = aiohttp.TraceConfig()
-    tracer.on_request_start.append(note)
-    tracer.on_response_chunk_received.append(note)
-    return tracer
-
-
-class _RotatingToken:
-    """Sets the `Authorization` header of each request from a file that the kubelet renews."""
-
-    def __init__(self, path: str) -> None:
-        self._path = Path(path)
-        self._changed_ns = -1
-        self._header = ""
-
-    async def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        changed_ns = self._path.stat().st_mtime_ns
-        if changed_ns != self._changed_ns:
-            self._header = f"Bearer {self._path.read_text().strip()}"
-            self._changed_ns = changed_ns
-        request.headers["Authorization"] = self._header
-        return await handler(request)
 
 
 class KubeApi:
@@ -161,11 +91,17 @@ class KubeApi:
             raise
         return {str(item.get("name")) for item in body.get("resources") or ()}
 
-    async def probe(self, plural: str, namespace: str) -> None:
-        """List at most one object, to learn whether that is allowed."""
-        await self._call(
+    async def probe_list(self, plural: str, namespace: str) -> str:
+        """List at most one object, to learn whether that is allowed; returns the version."""
+        body = await self._call(
             "GET", _path(plural, namespace), params={"limit": "1"}, accept=METADATA_ONLY
         )
+        return str(body.get("metadata", {}).get("resourceVersion", ""))
+
+    async def probe_watch(self, plural: str, namespace: str, version: str) -> None:
+        """Begin a watch and end it, to learn whether that is allowed."""
+        moment = {"watch": "true", "timeoutSeconds": "1", "resourceVersion": version}
+        await self._call("GET", _path(plural, namespace), params=moment, read=False)
 
     async def versions(self, plural: str, namespaces: Iterable[str]) -> dict[str, int]:
         """Return uid → resourceVersion of all objects, read as metadata only, page by page."""
@@ -259,6 +195,7 @@ class KubeApi:
         json: object = None,
         accept: str = "application/json",
         content_type: str = "application/json",
+        read: bool = True,
     ) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("KubeApi is used outside of its context")
@@ -273,6 +210,9 @@ class KubeApi:
                 allow_redirects=False,
             ) as response:
                 if response.status in {200, 201}:
+                    if not read:
+                        response.close()
+                        return {}
                     body = await response.json()
                     return body if isinstance(body, dict) else {}
                 raise ApiError(response.status, await _message(response))

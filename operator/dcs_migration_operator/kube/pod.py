@@ -6,7 +6,7 @@ import os
 import ssl
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.kube.api import Cluster
+from dcs_migration_operator.kube.session import Cluster
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,7 +28,7 @@ class Unfit(Exception):
 
 
 async def check(api: KubeApi, namespaces: Iterable[str], *, cluster_projects: bool) -> None:
-    """Return if the CRDs are served and may be listed where they will be watched.
+    """Return if the CRDs are served, and may be listed and watched where that is needed.
 
     Raises:
         Unfit: They are not, or the API server cannot be reached or stays busy.
@@ -62,7 +62,8 @@ async def _check(api: KubeApi, namespaces: tuple[str, ...], *, cluster_projects:
         )
     for plural, where in scopes.items():
         for namespace in where:
-            await api.probe(plural, namespace)
+            version = await api.probe_list(plural, namespace)
+            await api.probe_watch(plural, namespace, version)
 
 
 def _unfit(api: KubeApi, error: ApiError) -> Unfit:

@@ -29,16 +29,9 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.status import from_json
-from dcs_migration_operator.kube.api import (
-    CLUSTER_PROJECTS,
-    GROUP,
-    PROJECTS,
-    TASKS,
-    VERSION,
-    Cluster,
-    open_session,
-)
+from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
 from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
+from dcs_migration_operator.kube.session import Cluster, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dcs_migration_operator.kube.api import Cluster, KubeApi
+from dcs_migration_operator.kube.api import KubeApi
+from dcs_migration_operator.kube.session import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -13,14 +13,8 @@ from aiohttp import web
 
 from dcs_migration_operator.core.model import ObjectRef
 from dcs_migration_operator.kube import api as api_module
-from dcs_migration_operator.kube.api import (
-    METADATA_ONLY,
-    PROJECTS,
-    TASKS,
-    ApiError,
-    Cluster,
-    KubeApi,
-)
+from dcs_migration_operator.kube.api import METADATA_ONLY, PROJECTS, TASKS, ApiError, KubeApi
+from dcs_migration_operator.kube.session import Cluster
 from unit.kube.apiserver import ApiServer, Asked, Reply, api_of, ok, refusal
 
 BASE = "/apis/dcs.huaweicloud.com/v1alpha1"
@@ -96,13 +90,13 @@ class TestErrors:
         """Whoever wrote it, it may hold anything."""
         async with api_of(ApiServer(answer)) as api:
             with pytest.raises(ApiError, match=r"^HTTP 502$"):
-                await api.probe(TASKS, "")
+                await api.probe_list(TASKS, "")
 
     async def test_a_long_message_is_cut(self) -> None:
         """After 256 characters."""
         async with api_of(ApiServer(refusal(400, "x" * 5000))) as api:
             with pytest.raises(ApiError, match=r"^x{256}$"):
-                await api.probe(TASKS, "")
+                await api.probe_list(TASKS, "")
 
     @pytest.mark.parametrize("body", [b"<html>", b"{", b""])
     async def test_a_success_that_is_no_json_is_an_error(self, body: bytes) -> None:
@@ -117,7 +111,7 @@ class TestErrors:
         server = ApiServer(Reply(302, headers={"Location": "/elsewhere"}))
         async with api_of(server) as api:
             with pytest.raises(ApiError) as caught:
-                await api.probe(TASKS, "")
+                await api.probe_list(TASKS, "")
         assert (caught.value.status, len(server.asked)) == (302, 1)
 
     async def test_nobody_there_is_status_0(self) -> None:
@@ -127,7 +121,7 @@ class TestErrors:
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
             async with KubeApi(Cluster(server=url, namespace="x"), connections_max=1) as api:
                 with pytest.raises(ApiError, match="cannot be reached") as caught:
-                    await api.probe(TASKS, "")
+                    await api.probe_list(TASKS, "")
         assert caught.value.status == 0
 
     async def test_an_answer_that_does_not_come_in_time_is_status_0(
@@ -145,7 +139,7 @@ class TestErrors:
         server.handle = wait  # type: ignore[method-assign]
         async with api_of(server) as api:
             with pytest.raises(ApiError, match="did not answer in time") as caught:
-                await api.probe(TASKS, "")
+                await api.probe_list(TASKS, "")
             released.set()
         assert caught.value.status == 0
 
@@ -185,7 +179,7 @@ class TestReading:
         """Its metadata is enough to learn whether listing is allowed."""
         server = ApiServer(ok({"items": []}))
         async with api_of(server) as api:
-            await api.probe(TASKS, namespace)
+            await api.probe_list(TASKS, namespace)
         (asked,) = server.asked
         assert (asked.path, dict(asked.query)) == (path, {"limit": "1"})
         assert asked.headers["Accept"] == METADATA_ONLY

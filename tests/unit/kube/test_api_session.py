@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from dcs_migration_operator.kube.api import TASKS, ApiError, Cluster, KubeApi, open_session
+from dcs_migration_operator.kube.api import TASKS, ApiError, KubeApi
+from dcs_migration_operator.kube.session import Cluster, open_session
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal, serving
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ async def test_a_token_is_read_again_when_its_file_changes(tmp_path: Path) -> No
     write(path, "first\n", 1)
     server = ApiServer(ok(EMPTY))
     async with api_of(server, token_file=str(path)) as api:
-        await api.probe(TASKS, "")
-        await api.probe(TASKS, "")
+        await api.probe_list(TASKS, "")
+        await api.probe_list(TASKS, "")
         write(path, "second\n", 2)
-        await api.probe(TASKS, "")
+        await api.probe_list(TASKS, "")
     assert [asked.headers["Authorization"] for asked in server.asked] == [
         "Bearer first",
         "Bearer first",
@@ -45,9 +46,9 @@ async def test_a_token_file_that_is_gone_is_an_error_of_the_call(tmp_path: Path)
     server = ApiServer(ok(EMPTY))
     async with api_of(server, token_file=str(path)) as api:
         with pytest.raises(ApiError) as caught:
-            await api.probe(TASKS, "")
+            await api.probe_list(TASKS, "")
         write(path, "back", 1)
-        await api.probe(TASKS, "")
+        await api.probe_list(TASKS, "")
     assert caught.value.status == 0
     assert len(server.asked) == 1
 
@@ -57,7 +58,7 @@ async def test_a_fixed_token_is_sent_with_each_request() -> None:
     server = ApiServer(refusal(401, "Unauthorized"))
     async with api_of(server, headers={"Authorization": "Bearer FIXED"}) as api:
         with pytest.raises(ApiError) as caught:
-            await api.probe(TASKS, "")
+            await api.probe_list(TASKS, "")
         assert "FIXED" not in f"{caught.value!r} {api.cluster!r}"
     assert server.asked[0].headers["Authorization"] == "Bearer FIXED"
 
@@ -68,7 +69,7 @@ async def test_a_server_with_a_path_keeps_it() -> None:
     async with serving(server) as url:
         cluster = Cluster(server=f"{url}/clusters/one/", namespace="x")
         async with KubeApi(cluster, connections_max=1) as api:
-            await api.probe(TASKS, "")
+            await api.probe_list(TASKS, "")
     assert server.asked[0].path == "/clusters/one/apis/dcs.huaweicloud.com/v1alpha1/migrationtasks"
 
 
@@ -81,7 +82,7 @@ async def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, tmp_p
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     server = ApiServer(ok(EMPTY))
     async with api_of(server) as api:
-        await api.probe(TASKS, "")
+        await api.probe_list(TASKS, "")
     assert "Authorization" not in server.asked[0].headers
 
 
@@ -91,7 +92,7 @@ async def test_the_proxy_of_a_kubeconfig_is_used() -> None:
     async with serving(server) as url:
         cluster = Cluster(server="http://cluster.invalid", namespace="x", proxy=url)
         async with KubeApi(cluster, connections_max=1) as api:
-            await api.probe(TASKS, "")
+            await api.probe_list(TASKS, "")
     assert server.asked[0].headers["Host"] == "cluster.invalid"
 
 

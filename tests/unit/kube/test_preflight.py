@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from dcs_migration_operator.kube.api import ApiError, Cluster
+from dcs_migration_operator.kube.api import ApiError
 from dcs_migration_operator.kube.preflight import PATIENCE_S, Unfit, check
+from dcs_migration_operator.kube.session import Cluster
 
 if TYPE_CHECKING:
     from dcs_migration_operator.kube.api import KubeApi
@@ -30,16 +31,25 @@ class Server:
     def __init__(self, *failures: int, served: set[str] | None = None) -> None:
         self.failures, self.resources = list(failures), ALL if served is None else served
         self.probed: list[tuple[str, str]] = []
+        self.unwatchable: set[str] = set()
 
     async def served(self) -> set[str]:
         """Return what is served."""
         return self.resources
 
-    async def probe(self, plural: str, namespace: str) -> None:
+    async def probe_list(self, plural: str, namespace: str) -> str:
         """Refuse or take a listing."""
         self.probed.append((plural, namespace))
         if self.failures:
             raise ApiError(self.failures.pop(0), "storage is (re)initializing")
+        return "7"
+
+    async def probe_watch(self, plural: str, namespace: str, version: str) -> None:
+        """Refuse or take a watch."""
+        assert version == "7"
+        assert (plural, namespace) == self.probed[-1]
+        if plural in self.unwatchable:
+            raise ApiError(403, f"cannot watch {plural}")
 
 
 async def run(server: Server, *namespaces: str, cluster_projects: bool = True) -> float:
@@ -87,3 +97,11 @@ async def test_a_missing_status_subresource_is_named() -> None:
     served = {"migrationtasks", "migrationtasks/status", "dcsprojects"}
     with pytest.raises(Unfit, match=r"serve dcsprojects/status of .*kubectl apply -f crds/"):
         await run(Server(served=served), cluster_projects=False)
+
+
+async def test_what_may_be_listed_but_not_watched_ends_it() -> None:
+    """Else the operator would look healthy and hear of nothing."""
+    server = Server()
+    server.unwatchable = {"dcsprojects"}
+    with pytest.raises(Unfit, match=r"^no permission: cannot watch dcsprojects"):
+        await run(server)
