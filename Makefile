@@ -55,8 +55,13 @@ simulation: $(STAMP) ## Thousands of drawn cases on virtual time: faults, crashe
 
 .PHONY: cluster
 cluster: $(STAMP) ## Tests against a real etcd and kube-apiserver (built once)
-	$(BIN)/python -m sandbox.control_plane --build-only
+	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager
 	$(BIN)/pytest tests/cluster
+
+.PHONY: chart
+chart: $(STAMP) ## The Helm chart with every file of values: no cluster
+	$(BIN)/python -m sandbox.control_plane --build-only --tool helm
+	$(BIN)/pytest tests/chart
 
 .PHONY: monitoring
 monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus (built once)
@@ -64,7 +69,23 @@ monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus
 	$(BIN)/pytest tests/monitoring
 
 .PHONY: test
-test: lint unit simulation cluster monitoring ## Everything CI runs
+test: lint unit simulation chart cluster monitoring ## Everything CI runs
+
+MINUTES ?= 20
+
+.PHONY: soak
+soak: $(STAMP) ## MINUTES of drawn cases on virtual time, then as long of churn on a real API server
+	PYTHONPATH=deploy:tests $(BIN)/python -m simulation.soak --minutes $(MINUTES)
+	PYTHONPATH=deploy:tests $(BIN)/python -m bench soak --minutes $(MINUTES)
+
+.PHONY: bench
+bench: $(STAMP) ## Cost per resource beside a naive peer; writes docs/performance.md (40 minutes)
+	PYTHONPATH=deploy:tests $(BIN)/python -m bench compare
+	PYTHONPATH=deploy:tests $(BIN)/python -m bench page
+
+.PHONY: reference
+reference: $(STAMP) ## Write the generated pages anew: CRDs, options, values of the chart
+	$(BIN)/python -m reference
 
 .PHONY: lock
 lock: ## Renew requirements/*.txt (needs uv)
