@@ -68,8 +68,13 @@ monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus
 	$(BIN)/python -m sandbox.control_plane --build-only --tool promtool --tool prometheus
 	$(BIN)/pytest tests/monitoring
 
+.PHONY: docs
+docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
+	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kstatus
+	$(BIN)/pytest tests/docs tests/gitops tests/image
+
 .PHONY: test
-test: lint unit simulation chart cluster monitoring ## Everything CI runs
+test: lint unit simulation chart cluster monitoring docs ## Everything CI runs
 
 MINUTES ?= 20
 

@@ -1,0 +1,83 @@
+"""Every block of commands of the pages for new users is run, or says why it cannot be."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dcs_migration_operator.core.model import task_key
+from docs.pages import Block, blocks, languages
+from docs.walk import TASK_ID, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cluster.operator_cloud import Cloud, CloudProject
+    from sandbox.control_plane import ControlPlane
+
+pytest_plugins = ["cluster.operator_fixtures", "cluster.chart_fixtures"]
+
+WALKS = {
+    "readme": ("README.md",),
+    "life": ("docs/getting-started.md", "docs/upgrade.md", "docs/uninstall.md"),
+}
+"""Pages that are followed one after the other, on a cluster where nothing is installed."""
+
+PAGES = tuple(page for walk in WALKS.values() for page in walk)
+
+NOT_RUN = {
+    "README.md: make demo   # the main job on an embedded Kubernetes control plane and a"
+    " simulated DCS": "runs these tests",
+    "README.md: kubectl apply -f crds/": "runs until Ctrl-C",
+    "docs/getting-started.md: docker build --file deploy/Dockerfile --tag"
+    " registry.example.com/dcs-migration-operator:dev .": "needs a container engine and a registry",
+    "docs/getting-started.md: kubectl --namespace dcs-system rollout status"
+    " deployment/dcs-migration-operator": "waits for pods, which a kubelet has to start",
+    "docs/upgrade.md: helm install dcs-migration-operator deploy/chart --namespace dcs-system"
+    " --create-namespace --take-ownership": "only after an installation by hand",
+}
+"""The blocks that the tests leave out, with the reason that the page gives for each."""
+
+
+@pytest.fixture
+def dcs(cloud: Cloud) -> CloudProject:
+    """Give an account in which the migration of the pages runs."""
+    project = cloud.open_project()
+    project.add(TASK_ID)
+    return project
+
+
+@pytest.fixture
+def walk(ground: ControlPlane, dcs: CloudProject, tmp_path: Path) -> Iterator[Walk]:
+    """Give a reader who has followed nothing yet."""
+    with contextlib.closing(Walk(ground, dcs, tmp_path)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("pages", WALKS.values(), ids=WALKS.keys())
+@pytest.mark.timeout(300)
+def test_whoever_follows_the_pages_gets_there(
+    pages: tuple[str, ...], walk: Walk, dcs: CloudProject
+) -> None:
+    """All commands succeed as they are, and DCS ends the migration after one order."""
+    for page in pages:
+        for block in blocks(page):
+            if not block.reason:
+                walk.follow(block)
+    assert dcs.words(TASK_ID)[-1] == "TERMINATED"
+    assert dcs.ordered() == [task_key(TASK_ID)]
+
+
+def test_what_is_not_run_says_why() -> None:
+    """Only these blocks, for these reasons; another one has to be run or to be entered here."""
+    marked: list[Block] = [block for page in PAGES for block in blocks(page) if block.reason]
+    assert {block.title: block.reason for block in marked} == NOT_RUN
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_are_marked_as_such(page: str) -> None:
+    """As `sh`: a block that is called otherwise would be neither run nor listed."""
+    assert languages(page) <= {"sh", "yaml", "json", "text", ""}

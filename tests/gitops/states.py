@@ -1,0 +1,160 @@
+"""Every state that a resource can be left in, with what a person who waits for it would expect.
+
+The statuses are written by the operator's own core, so that a change of its words or conditions
+reaches the tools that read them. The rows are those of the contract's table of conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from dcs_migration_operator.core.model import Order, Outcome, TroubleKind
+from dcs_migration_operator.core.projects import describe_project
+from dcs_migration_operator.core.status import Status, to_json
+from sandbox import manifests
+from unit import make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dcs_migration_operator.core.decide import Situation
+
+CRDS = Path(__file__).resolve().parents[2] / "crds"
+
+KINDS = {
+    "migrationtasks": "MigrationTask",
+    "dcsprojects": "DCSProject",
+    "clusterdcsprojects": "ClusterDCSProject",
+}
+"""By plural, which is also the name of the CRD's file."""
+
+ACTIVE = (
+    *("CREATING", "RUNNING", "MIGRATING", "FULLMIGRATING"),
+    *("INCRMIGEATING", "INCRMIGRATING", "A_NEW_WORD"),
+)
+ENDED = ("SUCCESS", "MIGRATION_SUCCESS", "RELEASED")
+FAILED = ("FAILED", "MIGRATION_FAILED", "ERROR")
+
+
+class Expected(Enum):
+    """What a tool that waits should do; the value is kstatus' word."""
+
+    DONE = "Current"
+    WAIT = "InProgress"
+    ALARM = "Failed"
+
+
+@dataclass(frozen=True)
+class State:
+    """One object as the API server returns it, and what to expect of it."""
+
+    name: str
+    body: dict[str, Any]
+    expected: Expected
+
+
+def _states() -> Iterator[State]:
+    yield from _stopping()
+    yield from _observing()
+    yield from _in_trouble()
+    yield from _projects()
+    yield from _unwritten()
+
+
+def _stopping() -> Iterator[State]:
+    rejected = Order(Outcome.REJECTED, attempts=1, answered_at=990.0, fault=make.FAULT)
+    yield _task("stop, not asked yet", make.situation(), Expected.WAIT)
+    for word in ACTIVE:
+        yield _task(f"stop, {word}, not ordered", make.situation(word), Expected.WAIT)
+        accepted = make.situation(word, order=make.accepted(990.0))
+        yield _task(f"stop, {word}, accepted", accepted, Expected.WAIT)
+    late = make.accepted(500.0, attempts=2, ineffective=1)
+    yield _task("stop without effect", make.situation("MIGRATING", order=late), Expected.WAIT)
+    refused = make.situation("MIGRATING", order=rejected)
+    yield _task("stop, refused", refused, Expected.WAIT)
+    stopping = make.situation("TERMINATING", order=make.accepted(990.0))
+    yield _task("stop, TERMINATING", stopping, Expected.WAIT)
+    stopped = make.situation("TERMINATED", order=make.accepted(990.0))
+    yield _task("stop, TERMINATED", stopped, Expected.DONE)
+    for word in ENDED:
+        yield _task(f"stop, {word}", make.situation(word), Expected.DONE)
+    for word in FAILED:
+        yield _task(f"stop, {word}", make.situation(word), Expected.ALARM)
+    yield _task("stop, DELETED", make.situation("DELETED"), Expected.ALARM)
+    # The wish to stop was applied a moment ago; the status still speaks of the generation before.
+    observed = _task("", make.situation("MIGRATING", stopped=False), Expected.DONE).body
+    observed["metadata"]["generation"] = 2
+    observed["spec"]["stopped"] = True
+    yield State("stop, not taken up yet", observed, Expected.WAIT)
+
+
+def _observing() -> Iterator[State]:
+    yield _task("observe, not asked yet", make.situation(stopped=False), Expected.WAIT)
+    for word in (*ACTIVE, "TERMINATING", "TERMINATED", *ENDED):
+        yield _task(f"observe, {word}", make.situation(word, stopped=False), Expected.DONE)
+    for word in (*FAILED, "DELETED"):
+        yield _task(f"observe, {word}", make.situation(word, stopped=False), Expected.ALARM)
+
+
+def _in_trouble() -> Iterator[State]:
+    for kind in TroubleKind:
+        trouble = make.trouble(kind, fault=make.FAULT)
+        expected = Expected.WAIT if kind.heals_alone else Expected.ALARM
+        for word in (None, "MIGRATING", "TERMINATING"):
+            before = make.situation(word, trouble=trouble)
+            yield _task(f"stop, {kind.value}, seen {word}", before, expected)
+        unseen = make.situation(stopped=False, trouble=trouble)
+        yield _task(f"observe, {kind.value}, not asked yet", unseen, expected)
+        # What is only watched need not be seen all the time; what a person has to mend is told.
+        seen = make.situation("MIGRATING", stopped=False, trouble=trouble)
+        watched = Expected.DONE if kind.heals_alone else Expected.ALARM
+        yield _task(f"observe, {kind.value}, seen", seen, watched)
+        done = make.situation("TERMINATED", trouble=trouble)
+        yield _task(f"stop, {kind.value}, TERMINATED", done, Expected.DONE)
+
+
+def _projects() -> Iterator[State]:
+    for plural in ("dcsprojects", "clusterdcsprojects"):
+        usable = describe_project(make.project(), Status(), None, make.now())
+        yield State(f"{plural}, usable", _object(plural, usable), Expected.DONE)
+        for kind in TroubleKind:
+            trouble = make.trouble(kind)
+            status = describe_project(make.project(), Status(), trouble, make.now())
+            expected = Expected.WAIT if kind.heals_alone else Expected.ALARM
+            yield State(f"{plural}, {kind.value}", _object(plural, status), expected)
+
+
+def _unwritten() -> Iterator[State]:
+    """Yield objects that the operator has not seen: their status is what the CRD's defaults say."""
+    for plural in KINDS:
+        crd = yaml.safe_load((CRDS / f"{plural}.yaml").read_text(encoding="utf-8"))
+        schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        body = _object(plural, Status())
+        body["status"] = schema["properties"]["status"].get("default", {})
+        yield State(f"{plural}, just created", body, Expected.WAIT)
+
+
+def _task(name: str, before: Situation, expected: Expected) -> State:
+    # Later than `quiet_until`, so that also what passes by itself has been written.
+    status = make.shown_after(replace(before, quiet_until=0.0))
+    body = _object("migrationtasks", status)
+    body["spec"] = {"taskId": make.TASK_ID, "stopped": before.task.stopped}
+    return State(name, body, expected)
+
+
+def _object(plural: str, status: Status) -> dict[str, Any]:
+    return {
+        "apiVersion": manifests.GROUP_VERSION,
+        "kind": KINDS[plural],
+        "metadata": {"name": "one", "generation": 1},
+        "status": to_json(status),
+    }
+
+
+STATES = tuple(_states())
+"""Every state of every kind."""
