@@ -70,7 +70,7 @@ monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus
 
 .PHONY: docs
 docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
-	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kstatus
+	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager --tool kstatus
 	$(BIN)/pytest tests/docs tests/gitops tests/image
 
 .PHONY: test
@@ -80,12 +80,14 @@ MINUTES ?= 20
 
 .PHONY: soak
 soak: $(STAMP) ## MINUTES of drawn cases on virtual time, then as long of churn on a real API server
+	$(BIN)/python -m sandbox.control_plane --build-only
 	PYTHONPATH=deploy:tests $(BIN)/python -m simulation.soak --minutes $(MINUTES)
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench soak --minutes $(MINUTES)
 
 .PHONY: bench
-bench: $(STAMP) ## Cost per resource beside a naive peer; writes docs/performance.md (40 minutes)
-	PYTHONPATH=deploy:tests $(BIN)/python -m bench compare
+bench: $(STAMP) ## Cost per resource beside a naive peer, 40 minutes (BENCH="--n 1000 --runs 1")
+	$(BIN)/python -m sandbox.control_plane --build-only
+	PYTHONPATH=deploy:tests $(BIN)/python -m bench compare $(BENCH)
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench page
 
 .PHONY: reference

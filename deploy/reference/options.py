@@ -25,8 +25,8 @@ DEFAULT: Final = re.compile(r" \(default(?:: (.*))?\)$")
 HERE_AND_NOW: Final = {"--log-format": "text on a terminal, else json"}
 """Defaults that depend on where the parser is made."""
 
-WITHOUT_VARIABLE: Final = {"--all-namespaces"}
-"""It is what an empty variable of `--namespace` means."""
+THE_DEFAULT: Final = {"--all-namespaces"}
+"""It says what holds anyway, so that its variable alone changes nothing."""
 
 HEAD = f"""# Options
 
@@ -63,9 +63,8 @@ def actions() -> Iterator[argparse.Action]:
 
 
 def variable(action: argparse.Action) -> str:
-    """Return the environment variable of an option; empty if there is none."""
-    option = action.option_strings[0]
-    return "" if option in WITHOUT_VARIABLE else cli.PREFIX + action.dest.upper()
+    """Return the environment variable of an option."""
+    return cli.PREFIX + action.dest.upper()
 
 
 def _row(action: argparse.Action) -> tuple[str, str, str, str]:
@@ -73,10 +72,9 @@ def _row(action: argparse.Action) -> tuple[str, str, str, str]:
     found = DEFAULT.search(text)
     option = action.option_strings[0]
     default = HERE_AND_NOW.get(option) or (found[1] or "yes" if found else "")
-    name = variable(action)
     return (
         ", ".join(code(one) for one in action.option_strings),
-        code(name) if name else "",
+        code(variable(action)),
         default,
         DEFAULT.sub("", text),
     )

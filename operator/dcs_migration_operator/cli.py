@@ -118,12 +118,19 @@ def _add_channel(run: argparse.ArgumentParser) -> None:
     option = _Options(run)
     size = _count(1, BATCH_SIZE_MAX)
     option("--batch-size", size, "50", "ids per stop order; DCS takes at most 50")
-    option("--batch-idle-s", _seconds(0, 60), "0.2", "an order leaves when nothing new came for")
-    option("--batch-max-wait-s", _seconds(0, 60), "2", "no stop waits longer for company")
-    option("--poll-min-s", _seconds(0.1, 3600), "2", "first look after an acceptance")
-    option("--poll-max-s", _seconds(0.1, 3600), "10", "slowest look while stopping")
-    option("--poll-observe-s", _seconds(1, 86400), "60", "look at tasks that are only observed")
-    option("--request-timeout-s", _seconds(1, 600), "30", "one DCS call")
+    option(
+        "--batch-idle-s",
+        _seconds(0, 60),
+        "0.2",
+        "an order leaves when nothing new came for so many s",
+    )
+    option("--batch-max-wait-s", _seconds(0, 60), "2", "no stop waits longer for company, in s")
+    option("--poll-min-s", _seconds(0.1, 3600), "2", "first look after an acceptance, in s")
+    option("--poll-max-s", _seconds(0.1, 3600), "10", "slowest look while stopping, in s")
+    option(
+        "--poll-observe-s", _seconds(1, 86400), "60", "look at tasks that are only observed, in s"
+    )
+    option("--request-timeout-s", _seconds(1, 600), "30", "time limit of one DCS call, in s")
 
 
 class _Options:
@@ -148,13 +155,12 @@ def _settings(options: argparse.Namespace) -> Settings:
     parser = _parser()
     if options.poll_max_s < options.poll_min_s:
         parser.error("--poll-max-s is less than --poll-min-s")
-    env_scope = [] if options.all_namespaces else options.env_namespaces
-    namespaces = tuple(dict.fromkeys(options.namespace or env_scope))
-    defaults = Settings()
-    for name in ("leader-elect", "cluster-projects"):
+    for name in ("all-namespaces", "leader-elect", "cluster-projects"):
         if _flag(name, default=True) is None:
             variable = PREFIX + name.upper().replace("-", "_")
             parser.error(f"{variable} is neither true nor false")
+    defaults = Settings()
+    namespaces = _namespaces(options, parser)
     host, port = options.listen
     return Settings(
         channel=ChannelSettings(
@@ -185,6 +191,15 @@ def _settings(options: argparse.Namespace) -> Settings:
         log_format=options.log_format,
         log_level=options.log_level,
     )
+
+
+def _namespaces(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    """Return what to watch; options outweigh variables, and variables must not contradict."""
+    if options.all_namespaces or options.namespace:
+        return tuple(dict.fromkeys(options.namespace or ()))
+    if options.env_namespaces and _flag("all-namespaces", default=False):
+        parser.error(f"{PREFIX}ALL_NAMESPACES and {PREFIX}NAMESPACE contradict each other")
+    return tuple(dict.fromkeys(options.env_namespaces))
 
 
 def _env_patterns(parser: argparse.ArgumentParser) -> list[str]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cluster.operator_cloud import Cloud
-from cluster.operator_process import QUICK, OperatorProcess
+from cluster.operator_process import QUICK, SECRET, OperatorProcess
 from cluster.operator_records import Recorder
 from cluster.operator_trials import TRIALS, Outcome, undergo
 from cluster.operator_workspace import Workspace
@@ -82,6 +82,10 @@ def shared_operator(
     with contextlib.closing(operator):
         operator.start()
         yield operator, namespace
+        # After all that went wrong: neither the metrics nor any event hold a secret.
+        events = control_plane.kubectl("get", "events", "--all-namespaces", "--output", "json")
+        for text in (operator.page("/metrics")[1], events):
+            assert not SECRET.search(text), "a secret is in the metrics or in an event"
 
 
 @pytest.fixture(scope="session")

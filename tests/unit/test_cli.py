@@ -223,6 +223,14 @@ class TestNamespaces:
         main(["run", "--namespace", "a"])
         assert [settings.namespaces for settings in started] == [(), ("a",)]
 
+    def test_variables_must_not_contradict_each_other(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody guesses which one was meant."""
+        monkeypatch.setenv("DCS_OPERATOR_ALL_NAMESPACES", "true")
+        monkeypatch.setenv("DCS_OPERATOR_NAMESPACE", "a")
+        assert "contradict each other" in usage_error(capsys, "run")
+
     def test_all_and_some_exclude_each_other(self, capsys: pytest.CaptureFixture[str]) -> None:
         """One of them is a mistake."""
         err = usage_error(capsys, "run", "--all-namespaces", "--namespace", "a")
