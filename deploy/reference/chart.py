@@ -33,7 +33,7 @@ HEAD = """# Helm chart of dcs-migration-operator {version}
 For Kubernetes ≥ 1.29 and Helm 4. From a checkout:
 
 ```sh
-helm install dcs deploy/chart --namespace dcs-system --create-namespace
+helm install dcs-migration-operator deploy/chart --namespace dcs-system --create-namespace
 ```
 
 What it prints says how to make the first stop. Which rights the operator gets and why is in
