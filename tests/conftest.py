@@ -7,8 +7,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.control_plane import ToolchainError, ensure
+from sandbox.control_plane.toolchain import CORE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+TOOLS_OF_FIXTURES = {
+    "control_plane": CORE,
+    "ground": (*CORE, "helm", "kube-controller-manager"),
+    "helm": ("helm",),
+}
+TOOLS_OF_FOLDERS = {"gitops": ("kstatus",), "monitoring": ("promtool", "prometheus")}
+"""What tests need that is built from source, by their fixtures and by their folder."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what is missing before the first test, whose time limit is far too short for that."""
+    needed: dict[str, None] = {}
+    for item in session.items:
+        for fixture in getattr(item, "fixturenames", ()):
+            needed |= dict.fromkeys(TOOLS_OF_FIXTURES.get(fixture, ()))
+        needed |= dict.fromkeys(TOOLS_OF_FOLDERS.get(item.path.parent.name, ()))
+    if session.config.option.collectonly or not needed:
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            ensure(*needed)
+    except ToolchainError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(scope="session", autouse=True)

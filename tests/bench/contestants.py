@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sandbox import dcs
 from sandbox.control_plane.processes import LOOPBACK, free_port
+from sandbox.pages import read_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,12 +85,9 @@ class Product:
 
     def _page(self, path: str) -> str | None:
         """Return a page, or nothing if it does not answer with 200."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=PAGE_S_MAX)
-        with contextlib.closing(connection), contextlib.suppress(OSError):
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            return text if answer.status == http.HTTPStatus.OK else None
+        with contextlib.suppress(OSError):
+            status, text = read_page(f"{LOOPBACK}:{self.port}", path, PAGE_S_MAX)
+            return text if status == http.HTTPStatus.OK else None
         return None
 
 

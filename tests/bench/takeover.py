@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sandbox.control_plane import ControlPlane
+from sandbox.pages import read_page
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 ASK_S = 0.05
 PORTS = (18191, 18192)
 PATIENCE_S = 60.0
+
+ANSWER_S_MAX = 2.0
+"""For one page; what takes longer counts as not leading."""
 
 
 class Replica:
@@ -48,12 +52,9 @@ class Replica:
 
     def page(self, path: str) -> str | None:
         """Return a page, or nothing if it does not answer with 200."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2.0)
-        with contextlib.closing(connection), contextlib.suppress(OSError):
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            return text if answer.status == http.HTTPStatus.OK else None
+        with contextlib.suppress(OSError):
+            status, text = read_page(f"127.0.0.1:{self._port}", path, ANSWER_S_MAX)
+            return text if status == http.HTTPStatus.OK else None
         return None
 
     def leads(self) -> bool:

@@ -13,25 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chart.helm import Helm
-from sandbox.control_plane import ControlPlane, ToolchainError, ensure
+from sandbox.control_plane import ControlPlane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TOOLS = ("helm", "kube-controller-manager")
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build what is missing before the first test, whose time limit is far too short for that."""
-    wanted = any("ground" in getattr(item, "fixturenames", ()) for item in session.items)
-    if session.config.option.collectonly or not wanted:
-        return
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    try:
-        with capture.global_and_fixture_disabled():
-            ensure(*TOOLS)
-    except ToolchainError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(scope="module")

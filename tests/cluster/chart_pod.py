@@ -23,6 +23,7 @@ import yaml
 
 from cluster.operator_process import END_S_MAX, PROBLEM, SECRET
 from sandbox.control_plane.processes import LOOPBACK, free_port, guarded
+from sandbox.pages import read_page
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 READY_S_MAX: Final = 60.0
 """From start to ready: 2 s on an idle machine."""
-
-ANSWER_S_MAX: Final = 10.0
-"""For one HTTP page."""
 
 WAIT_S_MAX: Final = 60.0
 """For a process that has a reason to end by itself."""
@@ -138,13 +136,7 @@ class Pod:
 
     def page(self, path: str) -> tuple[int, str]:
         """Return the HTTP status and the text of one of its pages."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=ANSWER_S_MAX)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
+        return read_page(f"{LOOPBACK}:{self._port}", path)
 
     def leads(self) -> bool:
         """Tell whether it holds the Lease, as its metrics say."""

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from sandbox.control_plane import ControlPlane, ToolchainError, ensure
-from sandbox.control_plane.toolchain import CORE
+from sandbox.control_plane import ControlPlane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,19 +29,6 @@ class Kubectl(Protocol):
         self, *arguments: str | Path, stdin: str | None = None, kubeconfig: Path | None = None
     ) -> str:
         """Run kubectl."""
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build missing binaries before the first test, whose time limit is far too short for that."""
-    wanted = any("control_plane" in getattr(item, "fixturenames", ()) for item in session.items)
-    if session.config.option.collectonly or not wanted:
-        return
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    try:
-        with capture.global_and_fixture_disabled():
-            ensure(*CORE)
-    except ToolchainError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from sandbox.control_plane.processes import (
     loopback_environment,
 )
 from sandbox.dcs import REDIS_PASSWORD
+from sandbox.pages import read_page
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -42,9 +43,6 @@ READY_S_MAX = 60.0
 
 END_S_MAX = 10.0
 """From SIGTERM to the end: the contract's figure."""
-
-ANSWER_S_MAX = 10.0
-"""For one HTTP page."""
 
 RUN_S_MAX = 60.0
 """For a command that ends by itself."""
@@ -143,13 +141,7 @@ class OperatorProcess:
 
     def page(self, path: str) -> tuple[int, str]:
         """Return the HTTP status and the text of one of its pages."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=ANSWER_S_MAX)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
+        return read_page(self.address, path)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that have these labels."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.conftest import api, control_plane, namespace, pytest_collection_finish
+from cluster.conftest import api, control_plane, namespace
 from image.buildfile import Build, stages
 
-__all__ = ["api", "control_plane", "namespace", "pytest_collection_finish"]
+__all__ = ["api", "control_plane", "namespace"]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import yaml
 from monitoring.rules import RULES
 from sandbox.control_plane import ensure
 from sandbox.control_plane.processes import LOOPBACK, Server, free_port
+from sandbox.pages import read_page
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -97,10 +98,4 @@ class Prometheus:
         return max(values)
 
     def _get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=ANSWER_S_MAX)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
+        return read_page(f"{LOOPBACK}:{self._port}", path)

@@ -6,7 +6,6 @@ depend on what the operator says about itself.
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sandbox.dcs.migration import ENDED_WORDS, key_of
+from sandbox.pages import read_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -111,12 +111,7 @@ class Dcs:
         return {key_of(one["task_id"]): one["history"] for one in shown}
 
     def _get(self, path: str) -> Any:
-        connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
-        try:
-            connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
+        return json.loads(read_page(self._address, path, TIMEOUT_S)[1])
 
 
 def words(histories: Mapping[str, Sequence[tuple[float, str]]]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from sandbox.control_plane.toolchain import CORE
 from sandbox.demo import fleet
 from sandbox.demo.calls import Dcs
 from sandbox.demo.resources import Recording
+from sandbox.pages import read_page
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ NAMESPACE = "default"
 
 READY_S_MAX = 60.0
 """From start to ready of one Python program: 1 s on an idle machine."""
-
-ANSWER_S_MAX = 5.0
-"""For the operator's answer to whether it is ready."""
 
 
 class StageError(Exception):
@@ -232,9 +230,4 @@ class Stage:
 
 def _is_ready(address: str) -> bool:
     """Tell whether the operator says that it is ready."""
-    connection = http.client.HTTPConnection(address, timeout=ANSWER_S_MAX)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    finally:
-        connection.close()
+    return read_page(address, "/readyz")[0] == http.HTTPStatus.OK

@@ -142,12 +142,14 @@ _BY_STATUS: Final[Mapping[int, type[DcsError]]] = MappingProxyType(
     }
 )
 
+_CODES: Final = frozenset(_BY_CODE) | {code for _, code in _BY_OPERATION}
+
 OTHER: Final = "other"
 
 
 def reason_of(code: str) -> str:
     """Return a code that the book knows, else `other`: a metric's labels must have a limit."""
-    return code if code in _BY_CODE else OTHER
+    return code if code in _CODES else OTHER
 
 
 _OUTWEIGHING: Final = frozenset({401, 429})

@@ -13,7 +13,7 @@ from collections import OrderedDict, deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.conditions import STALLED
+from dcs_migration_operator.core.conditions import STALLED, clip
 from dcs_migration_operator.core.status import rfc3339
 from dcs_migration_operator.kube.api import API_VERSION, KINDS, ApiError
 
@@ -31,11 +31,19 @@ ALIKE_MAX: Final = 10
 ALIKE_S: Final = 600.0
 """So many events of one namespace, kind and reason within this time, as client-go aggregates."""
 
+SORTS_MAX: Final = 1_000
+"""Sorts that are counted; the oldest is forgotten, which costs ten events more."""
+
 WAITING_MAX: Final = 100
 """Events that wait to be posted; beyond that the oldest is given up: the status says it anyway."""
 
 REMEMBERED_MAX: Final = 10_000
 """Causes told; the oldest is forgotten, and its event would only be counted up."""
+
+NAME_CHARS_MAX: Final = 200
+"""Of the resource's name in the event's: with dot and digest it stays below Kubernetes' 253."""
+
+DIGEST_CHARS: Final = 16
 
 CONFLICT: Final = 409
 
@@ -58,7 +66,7 @@ class Events:
     ) -> None:
         self._create, self._again, self._monotonic = create, again, monotonic
         self._told: OrderedDict[str, str] = OrderedDict()
-        self._alike: dict[tuple[str, str, str], deque[float]] = {}
+        self._alike: OrderedDict[tuple[str, str, str], deque[float]] = OrderedDict()
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=WAITING_MAX)
         self._poster: asyncio.Task[None] | None = None
 
@@ -94,14 +102,13 @@ class Events:
             await asyncio.gather(self._poster, return_exceptions=True)
 
     def _count_alike(self, ref: ObjectRef, reason: str) -> int:
-        """Return the how-manieth of its sort within the time this is."""
-        now = self._monotonic()
-        for key, times in list(self._alike.items()):
-            while times and times[0] <= now - ALIKE_S:
-                times.popleft()
-            if not times:
-                del self._alike[key]
-        times = self._alike.setdefault((ref.namespace, ref.plural, reason), deque())
+        """Return how many of its sort there were within the time, this one included."""
+        now, key = self._monotonic(), (ref.namespace, ref.plural, reason)
+        times = self._alike.setdefault(key, deque())
+        if len(self._alike) > SORTS_MAX:
+            self._alike.popitem(last=False)
+        while times and times[0] <= now - ALIKE_S:
+            times.popleft()
         if len(times) <= ALIKE_MAX:
             times.append(now)
         return len(times)
@@ -131,11 +138,11 @@ class Events:
 def _event(ref: ObjectRef, reason: str, message: str) -> dict[str, Any]:
     """Return the Event; its name follows from resource and cause, so that it exists once."""
     moment = rfc3339(datetime.now(UTC).replace(microsecond=0))
-    digest = hashlib.sha256(f"{ref.uid} {reason}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{ref.uid} {reason}".encode()).hexdigest()[:DIGEST_CHARS]
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{ref.name[:200]}.{digest}"},
+        "metadata": {"name": f"{ref.name[:NAME_CHARS_MAX]}.{digest}"},
         "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": KINDS[ref.plural],
@@ -145,7 +152,7 @@ def _event(ref: ObjectRef, reason: str, message: str) -> dict[str, Any]:
         },
         "type": "Warning",
         "reason": reason,
-        "message": message[:1024],
+        "message": clip(message),
         "source": {"component": COMPONENT},
         "firstTimestamp": moment,
         "lastTimestamp": moment,

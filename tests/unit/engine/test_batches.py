@@ -80,7 +80,9 @@ async def test_what_bad_ids_cost(bad: list[str], calls: int, splits: int) -> Non
     assert (len(cloud.calls), cloud.splits.total()) == (calls, splits)
 
 
-@pytest.mark.parametrize("code,reason", [("DCS.4855", "DCS.4855"), ("DCS.12345", "other")])
+@pytest.mark.parametrize(
+    "code,reason", [("DCS.4855", "DCS.4855"), ("DCS.4133", "DCS.4133"), ("DCS.12345", "other")]
+)
 async def test_splits_are_counted_by_known_codes(code: str, reason: str) -> None:
     """A server that invents codes cannot make the metric grow."""
     cloud = Cloud(set(IDS[:1]), code)
