@@ -7,12 +7,21 @@ Owns the shapes that tests and the demo create by the hundred. What people write
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GROUP_VERSION = "dcs.huaweicloud.com/v1alpha1"
 
 TASKS = "migrationtasks"
 PROJECTS = "dcsprojects"
+
+
+def written_status(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the status that an operator wrote, or nothing if there is only what the CRD says."""
+    status: dict[str, Any] = body.get("status") or {}
+    return status if "observedGeneration" in status else {}
 
 
 def path(namespace: str, plural: str, name: str = "", subresource: str = "") -> str:

@@ -199,7 +199,7 @@ class Team:
 
     def has_status(self, path: str) -> bool:
         """Tell whether anything was ever written to an object's status."""
-        return bool(self._api.get(path).get("status"))
+        return bool(manifests.written_status(self._api.get(path)))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the events about one object of the namespace."""

@@ -172,7 +172,7 @@ class Recorder:
             metadata = body["metadata"]
             record = self._records.setdefault((metadata["namespace"], metadata["name"]), Record())
             record.metadata, record.deleted = metadata, event["type"] == "DELETED"
-            status = body.get("status")
+            status = manifests.written_status(body)
             self._version = metadata["resourceVersion"]
             if status and (not record.statuses or record.last.body != status):
                 record.statuses.append(Shown(status, metadata["generation"]))

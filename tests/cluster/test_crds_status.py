@@ -85,7 +85,20 @@ def test_writing_the_resource_leaves_the_status_alone(task: Task, api: Api) -> N
     body = {"spec": {"stopped": True}, "status": {"phase": "TERMINATED"}}
     changed = api.patch(task.path, body)
     assert changed["spec"]["stopped"] is True
-    assert "status" not in changed
+    assert changed["status"]["phase"] == "PENDING"
+
+
+def test_a_resource_nobody_has_seen_says_so(task: Task, api: Api) -> None:
+    """From its first moment it is pending, for people and for tools that read conditions."""
+    status = api.get(task.path)["status"]
+    said = {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]}
+    assert said == {
+        "Ready": ("False", "Pending"),
+        "Stopped": ("Unknown", "Pending"),
+        "Reconciling": ("True", "Pending"),
+    }
+    assert status["phase"] == "PENDING"
+    assert manifests.written_status(api.get(task.path)) == {}
 
 
 def test_a_status_word_nobody_has_heard_of_is_stored(task: Task) -> None:
@@ -157,4 +170,4 @@ def test_tasks_are_selected_by_wish_and_phase(api: Api, namespace: str) -> None:
 
     assert selected("spec.stopped=true,status.phase=TERMINATED") == ["done"]
     assert selected("spec.stopped=true,status.phase!=TERMINATED") == ["going", "new"]
-    assert selected("status.phase=") == ["new"]
+    assert selected("status.phase=PENDING") == ["new"]

@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sandbox.manifests import written_status
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -85,7 +87,7 @@ class Resources:
             return
         resource = self.by_name.setdefault(name, Resource(name))
         resource.stopped = bool(body["spec"].get("stopped"))
-        status = body.get("status") or {}
+        status = written_status(body)
         resource.current = status.get("observedGeneration") == body["metadata"]["generation"]
         if status != resource.status:
             resource.status = status

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MESSAGE_CHARS_MAX: Final = 1024
 """Longest message in a status; DCS bounds its own at 1,024 characters."""
 
+NEVER: Final = "1970-01-01T00:00:00Z"
+"""Since when the conditions hold that the CRDs give a resource which nobody has touched."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -133,12 +136,15 @@ def to_json(status: Status) -> dict[str, Any]:
 
 
 def from_json(body: Mapping[str, Any]) -> Status:
-    """Return the status behind what the API server holds."""
+    """Return the status behind what the API server holds; a CRD's default is an empty one."""
+    conditions = tuple(_conditions(body.get("conditions")))
+    if any(c.since == NEVER for c in conditions):
+        return Status()
     stop, task, error = (_mapping(body.get(key)) for key in ("stop", "task", "lastError"))
     return Status(
         phase=_text(body.get("phase")),
         generation=_number(body.get("observedGeneration")),
-        conditions=tuple(_conditions(body.get("conditions"))),
+        conditions=conditions,
         stop=StopRecord(
             requested_at=_text(stop.get("requestedAt")),
             accepted_at=_text(stop.get("acceptedAt")),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +35,8 @@ from dcs_migration_operator.core.status import (
 )
 from dcs_migration_operator.settings import DEFAULT_ENDPOINTS
 from unit import make
+
+CRDS = Path(__file__).resolve().parents[3] / "crds"
 
 TEXT = st.text(max_size=20)
 FILLED = st.text(min_size=1, max_size=20)
@@ -80,6 +84,15 @@ def test_a_status_survives_the_server(status: Status) -> None:
 def test_a_foreign_status_is_read_as_far_as_it_makes_sense(body: dict[str, object]) -> None:
     """Whatever somebody wrote there, reading it does not fail."""
     assert isinstance(from_json(body), Status)
+
+
+@pytest.mark.parametrize("crd", sorted(CRDS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_what_a_crd_gives_is_as_if_nobody_had_written(crd: Path) -> None:
+    """The conditions of a resource that nobody has seen are not taken for an operator's."""
+    version = yaml.safe_load(crd.read_text(encoding="utf-8"))["spec"]["versions"][0]
+    default = version["schema"]["openAPIV3Schema"]["properties"]["status"]["default"]
+    assert from_json(default) == Status()
+    assert default["conditions"]
 
 
 def test_a_transition_time_moves_with_the_status_alone() -> None:
