@@ -7,7 +7,7 @@ then nothing that it has begun goes on until the pause is over, whatever the clo
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Credentials, task_key
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     )
     from dcs_migration_operator.dcs.answers import Page
     from simulation.world import World
+
+
+KOPF_S: Final = 0.05
+"""How long an event waits in kopf's queues, while later ones are read already."""
 
 
 class Replica:
@@ -96,7 +100,14 @@ class Replica:
         await self.kill()
 
     def hear(self, uid: str, news: tuple[Task, Status, int] | None) -> None:
-        """Take in one delivery of the watch."""
+        """Take in one line of the watch: an echo ends at the door, kopf hands on what is left."""
+        if news:
+            task, _, version = news
+            if not self.dead and self.engine.is_echo(uid, task.generation, version):
+                return
+        asyncio.get_running_loop().call_later(KOPF_S, self._hear, uid, news)
+
+    def _hear(self, uid: str, news: tuple[Task, Status, int] | None) -> None:
         if self.dead:
             return
         if news is None:

@@ -101,8 +101,9 @@ class ModelApi:
     def tell(self, uid: str) -> None:
         """Let the watch deliver one object."""
         stored = self.objects[uid]
-        if self.engine:
-            self.engine.task_changed(stored.task, stored.status, stored.version)
+        generation, version = stored.task.generation, stored.version
+        if self.engine and not self.engine.is_echo(uid, generation, version):
+            self.engine.task_changed(stored.task, stored.status, version)
 
     async def _write(self, uid: str) -> None:
         while uid in self._newest:

@@ -109,6 +109,10 @@ class Engine:
         """Take in a task resource."""
         self.reconciler.changed(task, status, version)
 
+    def is_echo(self, uid: str, generation: int, version: int) -> bool:
+        """Tell whether an event of a task resource is only an echo of a status of ours."""
+        return self.reconciler.table.is_echo(uid, generation, version)
+
     def versions(self) -> dict[str, int]:
         """Return the uid and newest `resourceVersion` of every task resource that is known."""
         return {entry.task.ref.uid: entry.version for entry in self.reconciler.table}

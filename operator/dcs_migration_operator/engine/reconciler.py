@@ -89,6 +89,8 @@ class Reconciler:
         entry = self.table.get(task.ref.uid)
         if entry and version <= entry.version:
             return
+        if self.table.is_echo(task.ref.uid, task.generation, version):
+            return
         now = self._clock()
         if entry and (entry.task.key, entry.task.project) != (task.key, task.project):
             self.gone(task.ref.uid)  # the schema forbids it; a CRD may have been replaced
@@ -100,16 +102,12 @@ class Reconciler:
             where = self._admit(task, self._resolve(task.project))
             entry.channel, entry.blocked = channel_and_trouble(where)
         else:
-            echo = version <= entry.written
-            if echo and task.generation == entry.task.generation:
-                entry.version = version
-                return
             if task.generation != entry.task.generation:
                 entry.news_at = now.mono
             if task.stopped and not entry.task.stopped:
                 entry.order = Order(requested=now.wall)
             entry.task, entry.version = task, version
-            if not entry.writing and not echo:
+            if not entry.writing and version > entry.written:
                 entry.shown = status
         self._reconcile(entry)
 

@@ -83,6 +83,19 @@ class Table:
         entry = self._entries.get(uid)
         return entry.version if entry else None
 
+    def is_echo(self, uid: str, generation: int, version: int) -> bool:
+        """Tell whether an event says nothing but what we wrote, or are about to replace.
+
+        If so, its version counts as told.
+        """
+        entry = self._entries.get(uid)
+        if not entry or generation != entry.task.generation:
+            return False
+        echo = entry.writing or version <= max(entry.written, entry.version)
+        if echo:
+            entry.version = max(entry.version, version)
+        return echo
+
     def of_task(self, channel: Channel, key: str) -> list[Entry]:
         """Return the entries that name this task on this channel."""
         return [e for e in self._by_key.get(key, {}).values() if e.channel is channel]

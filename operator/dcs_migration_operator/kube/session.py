@@ -32,7 +32,10 @@ class Cluster:
 
 
 def open_session(
-    cluster: Cluster, connections_max: int, heard: Callable[[], None] | None = None
+    cluster: Cluster,
+    connections_max: int,
+    heard: Callable[[], None] | None = None,
+    response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
 ) -> aiohttp.ClientSession:
     """Return a session.
 
@@ -40,6 +43,7 @@ def open_session(
         cluster: Where to connect.
         connections_max: 0 means no limit.
         heard: Called whenever a request begins or a piece of an answer arrives.
+        response_class: How answers are read.
     """
     token = _RotatingToken(cluster.token_file) if cluster.token_file else None
     return aiohttp.ClientSession(
@@ -49,6 +53,7 @@ def open_session(
         middlewares=(token,) if token else (),
         trace_configs=[_tracer(heard)] if heard else None,
         timeout=aiohttp.ClientTimeout(total=None),
+        response_class=response_class,
         trust_env=False,
     )
 

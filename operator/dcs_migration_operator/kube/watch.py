@@ -30,6 +30,7 @@ from dcs_migration_operator.core.model import (
 )
 from dcs_migration_operator.core.status import from_json
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
+from dcs_migration_operator.kube.echoes import response_without_echoes
 from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
 from dcs_migration_operator.kube.session import Cluster, open_session
 
@@ -144,7 +145,7 @@ async def watch(
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        session = open_session(cluster, connections_max=0, heard=heard)
+        session = open_session(cluster, 0, heard, response_without_echoes(engine.is_echo))
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)

@@ -1,0 +1,93 @@
+"""Keeps the echoes of our own status writes from kopf, by a look at the raw lines of a watch.
+
+Every status written comes back as an event that says nothing new: two of three events of a stop.
+To find that out from within kopf costs 0.4 ms each, a sixth of all that a stop costs; from the
+line's numbers it costs 0.01 ms.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from aiohttp.connector import Connection
+
+    IsEcho = Callable[[str, int, int], bool]
+    """Tells by uid, `generation` and `resourceVersion` whether an event is only an echo."""
+
+PASSED_EVERY: Final = 50
+"""One echo of so many passes all the same, since kopf learns from events where in the stream it
+is. Left far behind, it would have to list everything again after its next connection: the API
+server keeps at least 100 events per resource."""
+
+# Keys stand in alphabetical order, and within a JSON string every quote has a backslash before it.
+# A label or an annotation may well be called "resourceVersion", but it stands before the last one;
+# its value is a string, so it is no `generation`.
+_CHANGED: Final = b'{"type":"MODIFIED",'
+_GENERATION: Final = re.compile(rb'"generation":(\d+)[,}]')
+_VERSION_KEY: Final = b'"resourceVersion":"'
+_VERSION_AND_UID: Final = re.compile(rb'"resourceVersion":"(\d+)","uid":"([^"\\]+)"}')
+
+
+def response_without_echoes(is_echo: IsEcho) -> type[aiohttp.ClientResponse]:
+    """Return the class of responses whose watches leave out what `is_echo` tells."""
+
+    class Response(aiohttp.ClientResponse):
+        """The answer to a request of kopf."""
+
+        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+            """Begin to read; a watch is read through our glasses."""
+            await super().start(connection)
+            if self.url.query.get("watch") == "true":
+                self.content = cast("aiohttp.StreamReader", _Lines(self.content, is_echo))
+            return self
+
+    return Response
+
+
+def numbers_of(line: bytes) -> tuple[str, int, int] | None:
+    """Return uid, `generation` and `resourceVersion` of the object that an event says changed.
+
+    Nothing for any other event, and for a line that is not written as kube-apiserver writes it.
+    """
+    if not line.startswith(_CHANGED):
+        return None
+    generation = _GENERATION.search(line)
+    version = _VERSION_AND_UID.match(line, line.rfind(_VERSION_KEY))
+    if not generation or not version:
+        return None
+    return version[2].decode(), int(generation[1]), int(version[1])
+
+
+class _Lines:
+    """The body of a watch without echoes; as to anything else, the body."""
+
+    def __init__(self, content: aiohttp.StreamReader, is_echo: IsEcho) -> None:
+        self._content, self._is_echo = content, is_echo
+        self._left_out = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Yield whole lines; the way in which kopf reads."""
+        rest = b""
+        async for chunk in self._content.iter_chunked(size):
+            *lines, rest = (rest + chunk).split(b"\n")
+            kept = [line for line in lines if not self._leave_out(line)]
+            if kept:
+                yield b"\n".join(kept) + b"\n"
+        if rest:
+            yield rest
+
+    def _leave_out(self, line: bytes) -> bool:
+        numbers = numbers_of(line)
+        if not numbers or not self._is_echo(*numbers):
+            return False
+        self._left_out += 1
+        return self._left_out % PASSED_EVERY != 0
