@@ -45,6 +45,12 @@ class Life:
     """The rate per key is limited, so many tasks take long whatever the machine."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    size_bytes: int
+    objects: int
+
+
 class _Dcs(ModelDcs):
     """The model, whose list copies the whole fleet for each page; this one does not."""
 
@@ -67,22 +73,33 @@ class _Rig(Rig):
 def live(tasks: int) -> Life:
     """Stop so many tasks, all wished at the same moment."""
     began_s = time.process_time()
-    found: Life = virtual.run(_life(tasks, {}, began_s))
+    found: Life = virtual.run(_life(tasks, [], began_s))
     return found
 
 
 def bytes_per_task(tasks: int) -> float:
     """Return what the engine holds of each task once all have ended."""
-    held: dict[str, int] = {}
+    before, after = _held(tasks)
+    return (after.size_bytes - before.size_bytes) / tasks
+
+
+def objects_held(tasks: int) -> int:
+    """Return how many objects that can hold others the engine adds to hold so many tasks."""
+    before, after = _held(tasks)
+    return after.objects - before.objects
+
+
+def _held(tasks: int) -> list[_Held]:
+    held: list[_Held] = []
     tracemalloc.start()
     try:
         virtual.run(_life(tasks, held, 0.0))
     finally:
         tracemalloc.stop()
-    return (held["after"] - held["before"]) / tasks
+    return held
 
 
-async def _life(tasks: int, held: dict[str, int], began_s: float) -> Life:
+async def _life(tasks: int, held: list[_Held], began_s: float) -> Life:
     """Stop all tasks; with `tracemalloc` on, note what is held before and after."""
     loop = asyncio.get_running_loop()
     fleet = {task_id(number): Migration() for number in range(tasks)}
@@ -90,7 +107,7 @@ async def _life(tasks: int, held: dict[str, int], began_s: float) -> Life:
         rig.add_project()
         rig.engine.activate()
         await asyncio.sleep(LOOK_S)
-        _note(held, "before")
+        _note(held)
         wished_s = loop.time()
         for number in range(tasks):
             rig.add_task(number)
@@ -110,11 +127,11 @@ async def _life(tasks: int, held: dict[str, int], began_s: float) -> Life:
         )
         # What is left is what the engine holds: not the model's objects with their histories.
         rig.api.objects.clear()
-        _note(held, "after")
+        _note(held)
     return found
 
 
-def _note(held: dict[str, int], moment: str) -> None:
+def _note(held: list[_Held]) -> None:
     if tracemalloc.is_tracing():
         gc.collect()
-        held[moment] = tracemalloc.get_traced_memory()[0]
+        held.append(_Held(tracemalloc.get_traced_memory()[0], len(gc.get_objects())))

@@ -31,6 +31,11 @@ PATIENCE: Final = 1.5
 """The client keeps its own time limit; this share of it passes before a thread is given up."""
 
 
+IDLE_S: Final = 30.0
+"""Connections without a call for so long are closed: a gateway or a NAT on the way forgets them
+after a minute or more, often without a word, and an order sent into one has an unknown outcome."""
+
+
 class ThreadedDcs:
     """Implements `engine.ports.Dcs` over `DcsClient`."""
 
@@ -45,6 +50,8 @@ class ThreadedDcs:
         )
         self._patience_s = settings.request_timeout_s * PATIENCE
         self._slots = asyncio.Semaphore(threads_max)
+        self._calls = 0
+        self._resting: asyncio.TimerHandle | None = None
 
     async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
         """Order a stop for each id; answers by key."""
@@ -60,10 +67,13 @@ class ThreadedDcs:
 
     def close(self) -> None:
         """Close idle connections; calls under way end by their own time limit."""
+        self._disturb()
         self._client.close()
 
     async def _call(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         await self._slots.acquire()
+        self._calls += 1
+        self._disturb()
         call = asyncio.ensure_future(in_thread(method, *args, **kwargs))
         call.add_done_callback(self._ended)
         try:
@@ -75,8 +85,16 @@ class ThreadedDcs:
     def _ended(self, call: asyncio.Future[R]) -> None:
         """Give the slot back when the thread has ended, which may be after its caller left."""
         self._slots.release()
+        self._calls -= 1
+        if not self._calls:
+            self._resting = call.get_loop().call_later(IDLE_S, self._client.close)
         if not call.cancelled():
             call.exception()  # looked at, so that asyncio does not report it
+
+    def _disturb(self) -> None:
+        if self._resting:
+            self._resting.cancel()
+            self._resting = None
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,8 +1,7 @@
 """kopf as event source and nothing else: the only door to it.
 
-One `on.event` handler per kind, which turns a body into frozen values and hands them on at once:
-no framework writes, no finalizer, no annotation, no cost at a restart. The reason of
-each setting stands beside it.
+One `on.event` handler per kind, which hands a body on at once: no framework writes, no finalizer,
+no annotation, no cost at a restart. The reason of each setting stands beside it.
 """
 
 from __future__ import annotations
@@ -11,34 +10,20 @@ import asyncio
 import contextvars
 import logging
 import os
-import sys
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import kopf
 import yaml
 
-from dcs_migration_operator.core.admission import NOBODY, allowed_from_json
-from dcs_migration_operator.core.endpoints import endpoint_of
-from dcs_migration_operator.core.model import (
-    CLUSTER_PROJECT_KIND,
-    PROJECT_KIND,
-    Ambient,
-    ObjectRef,
-    Project,
-    ProjectRef,
-    Task,
-    task_key,
-)
-from dcs_migration_operator.core.status import from_json
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
+from dcs_migration_operator.kube.bodies import project_event, task_event
 from dcs_migration_operator.kube.echoes import response_without_echoes
 from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
 from dcs_migration_operator.kube.session import Cluster, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from dcs_migration_operator.engine.engine import Engine
 
@@ -60,10 +45,6 @@ END_S: Final = 3.0
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 """Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
-
-
-_project_ref = lru_cache(maxsize=1024)(ProjectRef)
-"""Thousands of tasks share a few projects, and so the memory for their names."""
 
 
 class NoCluster(Exception):
@@ -197,61 +178,6 @@ async def _until_failed(operator: asyncio.Task[None], ready: asyncio.Event) -> N
                 task.result()
     finally:
         operator.cancel()
-
-
-def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
-    """Hand one event of a `MigrationTask` on."""
-    metadata, spec = body["metadata"], body.get("spec", {})
-    if deleted:
-        engine.task_gone(metadata["uid"])
-        return
-    project = spec.get("projectRef", {})
-    task_id = spec.get("taskId", "")
-    if not task_id:
-        _log.warning("a MigrationTask without spec.taskId is ignored; is its CRD ours?")
-        return
-    namespace, kind = sys.intern(metadata["namespace"]), project.get("kind", PROJECT_KIND)
-    task = Task(
-        ref=ObjectRef(TASKS, namespace, metadata["name"], metadata["uid"]),
-        generation=metadata.get("generation", 0),
-        task_id=task_id,
-        key=task_key(task_id),
-        stopped=spec.get("stopped") is True,
-        project=_project_ref(
-            kind,
-            "" if kind == CLUSTER_PROJECT_KIND else namespace,
-            project.get("name", "default"),
-        ),
-    )
-    engine.task_changed(task, from_json(body.get("status", {})), int(metadata["resourceVersion"]))
-
-
-def project_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
-    """Hand one event of a `DCSProject` or a `ClusterDCSProject` on; only that has no namespace."""
-    metadata, spec = body["metadata"], body.get("spec", {})
-    namespace, name, uid = metadata.get("namespace", ""), metadata["name"], metadata["uid"]
-    ref = ProjectRef(PROJECT_KIND if namespace else CLUSTER_PROJECT_KIND, namespace, name)
-    if deleted:
-        engine.project_gone(ref, uid)
-        return
-    credentials = spec.get("credentials", {})
-    project = Project(
-        ref=ref,
-        object=ObjectRef(PROJECTS if namespace else CLUSTER_PROJECTS, namespace, name, uid),
-        generation=metadata.get("generation", 0),
-        endpoint=endpoint_of(spec.get("region", ""), spec.get("endpoint", "")),
-        project_id=spec.get("projectId", ""),
-        secret=credentials.get("secretRef", {}).get("name", ""),
-        # Not read in a namespaced project, even if a changed CRD should let it stand there.
-        ambient=None if namespace else _ambient(credentials.get("ambient")),
-        allowed=NOBODY if namespace else allowed_from_json(spec.get("allowedNamespaces")),
-    )
-    status = from_json(body.get("status", {}))
-    engine.project_changed(project, status, int(metadata["resourceVersion"]))
-
-
-def _ambient(word: object) -> Ambient | None:
-    return next((ambient for ambient in Ambient if ambient.value == word), None)
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -10,7 +10,7 @@ import pytest
 
 from dcs_migration_operator.core.model import ObjectRef, Project, ProjectRef, Task, task_key
 from dcs_migration_operator.core.status import Status, to_json
-from dcs_migration_operator.kube.watch import project_event, task_event
+from dcs_migration_operator.kube.bodies import project_event, task_event
 from unit import make
 
 if TYPE_CHECKING:

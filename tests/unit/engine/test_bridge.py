@@ -1,0 +1,75 @@
+"""Connections to DCS are kept while there are calls, and closed when there are none for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from dcs_migration_operator.core.model import Account, Seen
+from dcs_migration_operator.engine import bridge
+from dcs_migration_operator.engine.bridge import IDLE_S, ThreadedDcs
+from dcs_migration_operator.settings import ChannelSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
+
+CALL_S = 2.0
+
+
+class Client:
+    """A client that notes when it closes its connections."""
+
+    closed_at: list[float]
+
+    def __init__(self, *_: object, **__: object) -> None:
+        Client.closed_at = []
+
+    def show(self, task_id: str) -> Seen:
+        """Answer."""
+        return Seen("MIGRATING", task_id)
+
+    def close(self) -> None:
+        """Take note."""
+        Client.closed_at.append(asyncio.get_running_loop().time())
+
+
+async def _later(function: Callable[..., object], *args: object) -> object:
+    await asyncio.sleep(CALL_S)
+    return function(*args)
+
+
+@pytest.fixture
+def dcs(monkeypatch: pytest.MonkeyPatch) -> ThreadedDcs:
+    """A bridge to that client, with virtual time in the place of threads."""
+    monkeypatch.setattr(bridge, "DcsClient", Client)
+    monkeypatch.setattr(bridge, "in_thread", _later)
+    return ThreadedDcs(cast("Account", None), ChannelSettings())
+
+
+async def test_connections_are_closed_after_a_while_without_calls(dcs: ThreadedDcs) -> None:
+    """Once, counted from the end of the last call."""
+    await asyncio.gather(dcs.show("a"), dcs.show("b"))
+    await asyncio.sleep(IDLE_S * 3)
+    assert Client.closed_at == [CALL_S + IDLE_S]
+
+
+async def test_a_call_keeps_them(dcs: ThreadedDcs) -> None:
+    """Nothing is closed under a call, or sooner than a while after it."""
+    for _ in range(3):
+        await dcs.show("a")
+        await asyncio.sleep(IDLE_S - CALL_S / 2)
+    assert Client.closed_at == []
+    await asyncio.sleep(IDLE_S)
+    assert len(Client.closed_at) == 1
+
+
+async def test_a_closed_bridge_closes_them_at_once(dcs: ThreadedDcs) -> None:
+    """And not a second time."""
+    await dcs.show("a")
+    dcs.close()
+    await asyncio.sleep(IDLE_S * 2)
+    assert Client.closed_at == [CALL_S]
