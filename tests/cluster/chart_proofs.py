@@ -51,7 +51,7 @@ def does_not_start(life: Life) -> None:
 
 
 def tells_nothing_of_tasks(life: Life) -> None:
-    """Tasks are stopped, but their statuses stay empty."""
+    """Tasks are stopped, but nothing is written to their statuses."""
     life.start()
     life.until_refused()
     eventually(life.team.dcs.ordered)
@@ -59,7 +59,7 @@ def tells_nothing_of_tasks(life: Life) -> None:
 
 
 def tells_nothing_of_projects(life: Life) -> None:
-    """Tasks are stopped, but the status of the DCSProject stays empty."""
+    """Tasks are stopped, but nothing is written to the status of the DCSProject."""
     life.start()
     life.until_refused()
     life.team.until("Terminated", life.team.path("own"))
@@ -67,7 +67,7 @@ def tells_nothing_of_projects(life: Life) -> None:
 
 
 def tells_nothing_of_shared_projects(life: Life) -> None:
-    """Tasks are stopped, but the status of the ClusterDCSProject stays empty."""
+    """Tasks are stopped, but nothing is written to the status of the ClusterDCSProject."""
     life.team.share()
     life.team.add_task("shared", shared=True)
     life.start()
