@@ -18,8 +18,8 @@ from dcs_migration_operator.dcs.answers import Page
 from dcs_migration_operator.dcs.client import LIST_ROWS_MAX
 from sandbox.waiting import eventually_async
 from simulation import virtual
-from simulation.cloud import Migration, ModelDcs
-from simulation.rig import Rig, task_id
+from simulation.cloud import Migration, ModelDcs, task_id
+from simulation.rig import Rig
 
 if TYPE_CHECKING:
     from dcs_migration_operator.core.model import Account

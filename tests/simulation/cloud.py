@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = "model-request"
 
 
+def task_id(number: int) -> str:
+    """Return the id of the n-th migration."""
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
 @dataclass(slots=True)
 class Migration:
     """One migration in the cloud.

@@ -7,9 +7,8 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from simulation.cloud import Migration
+from simulation.cloud import Migration, task_id
 from simulation.faults import API, CLOUD, ApiFault, CloudFault, Pause, Weather
-from simulation.world import task_id
 
 BUSY_S: Final = 120.0
 """Users and weather are busy for so long."""

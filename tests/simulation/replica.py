@@ -19,7 +19,7 @@ from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import ModelDcs
 from simulation.probe import NoProbe
-from simulation.world import clock, now
+from simulation.virtual import clock, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

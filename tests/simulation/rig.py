@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from dcs_migration_operator.core.model import (
@@ -12,7 +11,6 @@ from dcs_migration_operator.core.model import (
     Ambient,
     Credentials,
     Lent,
-    Now,
     ObjectRef,
     Project,
     ProjectRef,
@@ -23,8 +21,9 @@ from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads, SecretProblem
 from dcs_migration_operator.settings import Settings
-from simulation.cloud import Migration, ModelDcs
+from simulation.cloud import Migration, ModelDcs, task_id
 from simulation.probe import NoProbe
+from simulation.virtual import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,22 +31,10 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.admission import AllowedNamespaces
     from dcs_migration_operator.core.errors import Problem
 
-EPOCH = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE = "team-a"
 OPERATOR_NAMESPACE = "dcs-system"
 SECRET_NAME = "dcs"
 KEYS = Credentials("AK", "SK")
-
-
-def clock() -> Now:
-    """Return the virtual moment on both clocks."""
-    mono = asyncio.get_running_loop().time()
-    return Now(mono, EPOCH + timedelta(seconds=int(mono)))
-
-
-def task_id(number: int) -> str:
-    """Return the id of the n-th migration."""
-    return f"{number:08x}-0000-4000-8000-000000000000"
 
 
 @dataclass(slots=True)

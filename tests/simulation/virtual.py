@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from dcs_migration_operator.core.model import Now
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -18,6 +21,21 @@ LIFE_S_MAX: Final = 20_000.0
 
 SPINS_MAX: Final = 20_000
 """Rounds of the loop without any time passing; a batch of 60 tasks takes tens."""
+
+
+EPOCH: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+"""What a wall clock shows when virtual time begins."""
+
+
+def now() -> float:
+    """Return the virtual second."""
+    return asyncio.get_running_loop().time()
+
+
+def clock() -> Now:
+    """Return the virtual moment on both clocks."""
+    mono = now()
+    return Now(mono, EPOCH + timedelta(seconds=int(mono)))
 
 
 class Spinning(Exception):

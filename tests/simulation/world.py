@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.model import Now, ObjectRef, Project, ProjectRef, Task, task_key
+from dcs_migration_operator.core.model import ObjectRef, Project, ProjectRef, Task, task_key
 from dcs_migration_operator.core.phases import TERMINATING
 from dcs_migration_operator.core.status import Status, from_json, parse_time
 from dcs_migration_operator.kube.api import ApiError
+from simulation.cloud import task_id
+from simulation.virtual import clock, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from simulation.faults import Weather
     from simulation.replica import Replica
 
-EPOCH: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 NAMESPACE: Final = "team-a"
 LEASE: Final = "lease"
 WRITE_S: Final = 0.01
@@ -34,22 +34,6 @@ HEARD_S: Final = 16.0
 
 PATIENCE_S: Final = 59.0
 """So long nothing is ordered again after an acceptance; a second for the status's coarse times."""
-
-
-def now() -> float:
-    """Return the virtual second."""
-    return asyncio.get_running_loop().time()
-
-
-def clock() -> Now:
-    """Return the virtual moment on both clocks."""
-    mono = now()
-    return Now(mono, EPOCH + timedelta(seconds=int(mono)))
-
-
-def task_id(number: int) -> str:
-    """Return the id of the n-th migration."""
-    return f"{number:08x}-0000-4000-8000-000000000000"
 
 
 @dataclass(slots=True)

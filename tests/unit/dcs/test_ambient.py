@@ -23,7 +23,7 @@ from dcs_migration_operator.core.model import Ambient, Credentials
 from dcs_migration_operator.dcs.ambient import obtain
 from dcs_migration_operator.engine.ambient import AmbientKeys
 from dcs_migration_operator.engine.bridge import in_thread
-from simulation.rig import clock
+from simulation.virtual import clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

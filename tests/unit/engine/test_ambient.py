@@ -15,8 +15,9 @@ from dcs_migration_operator.core.model import Ambient, Credentials, Fault, Lent
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.ambient import AmbientKeys
 from dcs_migration_operator.engine.bridge import in_thread
-from simulation.cloud import Migration
-from simulation.rig import KEYS, Rig, clock, task_id
+from simulation.cloud import Migration, task_id
+from simulation.rig import KEYS, Rig
+from simulation.virtual import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ from dcs_migration_operator.core.errors import (
 )
 from dcs_migration_operator.core.model import Credentials, Fault
 from dcs_migration_operator.engine.ports import SecretProblem
-from simulation.cloud import Migration
-from simulation.rig import KEYS, ModelApi, Rig, task_id
+from simulation.cloud import Migration, task_id
+from simulation.rig import KEYS, ModelApi, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

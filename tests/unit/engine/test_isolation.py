@@ -9,8 +9,8 @@ import pytest
 
 from dcs_migration_operator.core.errors import Refused, Throttled
 from dcs_migration_operator.core.model import Credentials, Fault
-from simulation.cloud import Migration
-from simulation.rig import Rig, task_id
+from simulation.cloud import Migration, task_id
+from simulation.rig import Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

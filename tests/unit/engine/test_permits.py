@@ -12,8 +12,8 @@ from dcs_migration_operator.core.errors import Problem
 from dcs_migration_operator.engine import permits
 from dcs_migration_operator.engine.ports import SecretProblem
 from dcs_migration_operator.settings import ChannelSettings, Settings
-from simulation.cloud import Migration
-from simulation.rig import OPERATOR_NAMESPACE, Rig, task_id
+from simulation.cloud import Migration, task_id
+from simulation.rig import OPERATOR_NAMESPACE, Rig
 
 pytestmark = pytest.mark.looptime
 
