@@ -70,6 +70,15 @@ def test_rights_are_few(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=named)
+def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
+    """What a later step runs cannot push."""
+    steps = [step for job in loaded(path)["jobs"].values() for step in job["steps"]]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=named)
 def test_what_is_run_is_there(path: Path) -> None:
     """Each target of make and each folder of tests exists."""
     text = path.read_text(encoding="utf-8")
