@@ -136,6 +136,7 @@ STOPS = {
             tasks("MIGRATING", "True", "2x40") | tasks("TERMINATING", "False", "2x40"),
         ),
         Day("for a while", "31m", tasks("MIGRATING", "False", "2x9 0x40")),
+        Day("none all day", "31m", tasks("MIGRATING", "False", "0x40")),
     ),
     "DCSOperatorBatchingLost": (
         Day(
