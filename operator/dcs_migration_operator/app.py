@@ -27,7 +27,7 @@ from dcs_migration_operator.engine.bridge import PATIENCE, ThreadedDcs, in_threa
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, ApiError, KubeApi
-from dcs_migration_operator.kube.census import arrived, keep_counting
+from dcs_migration_operator.kube.census import arrived, gone_forgotten, keep_counting
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.preflight import Unfit, check
@@ -99,7 +99,7 @@ class _Operator:
 
     def __init__(self, settings: Settings, cluster: Cluster, api: KubeApi) -> None:
         self._settings, self._cluster, self._api = settings, cluster, api
-        self._listed = asyncio.Event()
+        self._listed, self._relisted = asyncio.Event(), asyncio.Event()
         self._heard_at = clock().mono
         self._elector = Elector(
             api,
@@ -154,6 +154,7 @@ class _Operator:
                 settings.namespaces,
                 cluster_projects=settings.cluster_projects,
                 heard=self._heard,
+                listed=self._relisted.set,
                 ready=watch_ready,
                 stop=watch_stop,
             )
@@ -172,15 +173,30 @@ class _Operator:
     async def _start(self, watch_ready: asyncio.Event) -> None:
         """Wait for the first listing and for leadership, then let the engine act."""
         await watch_ready.wait()
+        await self._all_arrived()
+        self._relisted.clear()
+        self._listed.set()
+        tasks = len(self._engine.reconciler.table)
+        _log.info("the first listing is complete", extra={"tasks": tasks})
+        if self._settings.leader_elect and not self._elector.elected.is_set():
+            await self._elector.elected.wait()
+            # A standby may have missed a deletion long ago, or what the leader wrote just now.
+            await gone_forgotten(
+                self._count_all_versions, self._engine.all_versions, self._engine.gone
+            )
+            await self._all_arrived()
+        self._engine.activate()
+        await keep_counting(
+            self._count_all_versions,
+            self._engine.all_versions,
+            self._engine.gone,
+            self._relisted,
+        )
+
+    async def _all_arrived(self) -> None:
         table, projects = self._engine.reconciler.table, self._engine.projects
         await arrived(self._count_task_versions, table.version_of)
         await arrived(self._count_project_versions, projects.version_of)
-        self._listed.set()
-        _log.info("the first listing is complete", extra={"tasks": len(table)})
-        if self._settings.leader_elect:
-            await self._elector.elected.wait()
-        self._engine.activate()
-        await keep_counting(self._count_all_versions, self._engine.all_versions, self._engine.gone)
 
     async def _count_task_versions(self) -> dict[str, int]:
         return await self._api.versions(TASKS, self._settings.namespaces)

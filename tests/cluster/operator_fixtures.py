@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cluster.operator_cloud import Cloud
+from cluster.operator_gate import Gate
 from cluster.operator_process import QUICK, SECRET, OperatorProcess
 from cluster.operator_records import Recorder
 from cluster.operator_trials import TRIALS, Outcome, undergo
@@ -204,3 +205,10 @@ def launch_for_module(
     """Do the same for a fixture that serves a whole module."""
     with _launching(control_plane, tmp_path_factory.mktemp("operators")) as launch:
         yield launch
+
+
+@pytest.fixture
+def gate(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Gate]:
+    """Give a gate to the API server of the session."""
+    with Gate(control_plane.kubeconfig, tmp_path) as opened:
+        yield opened

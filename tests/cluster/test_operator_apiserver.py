@@ -7,28 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.operator_gate import TOO_OLD, Gate
+from cluster.operator_gate import TOO_OLD
 from cluster.operator_process import QUICK
 from cluster.operator_records import writes
+from sandbox.dcs.faults import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from cluster.operator_fixtures import Launch
+    from cluster.operator_gate import Gate
     from cluster.operator_workspace import Workspace
     from sandbox.control_plane import ControlPlane
 
 pytest_plugins = ["cluster.operator_fixtures"]
-
-
-@pytest.fixture
-def gate(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Gate]:
-    """Give a gate to the API server of the session."""
-    with Gate(control_plane.kubeconfig, tmp_path) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("status", [409, 422, 429, 500, 503])
@@ -101,6 +95,26 @@ def test_a_leader_that_cannot_renew_its_lease_leaves(
     operator.start()
     own.until("meanwhile", "True/Terminated")
     assert own.dcs.ordered() == [key_of(task_id)]
+
+
+def test_a_deletion_that_the_watch_did_not_tell_of_is_found(
+    own: Workspace, gate: Gate, launch: Launch
+) -> None:
+    """A watch that begins anew lists only what is there; what is gone is not ordered any more."""
+    operator = launch(own.namespace, *QUICK, kubeconfig=gate.kubeconfig)
+    operator.start()
+    own.dcs.fail(FaultKind.THROTTLE, operation="batch_stop", for_s=3600, window_s=1)
+    deleted, kept = own.dcs.add(), own.dcs.add()
+    own.create("deleted", deleted)
+    own.create("kept", kept)
+    own.until("deleted", "False/Throttled")
+    gate.silence()
+    own.delete("deleted")
+    gate.cut(TOO_OLD)
+    eventually(lambda: operator.metric("dcs_operator_tasks") == 1)
+    own.dcs.heal()
+    own.until("kept", "True/Terminated")
+    assert len(own.dcs.words(deleted)) == 1  # it goes on as it did
 
 
 def test_a_silent_watch_is_connected_anew(own: Workspace, gate: Gate, launch: Launch) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from cluster.operator_gate import TOO_OLD
 from cluster.operator_process import QUICK
 from cluster.operator_records import writes
+from sandbox.dcs.faults import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
     from cluster.operator_fixtures import Launch
+    from cluster.operator_gate import Gate
     from cluster.operator_process import OperatorProcess
     from cluster.operator_workspace import Workspace
 
@@ -49,3 +52,29 @@ def test_a_leader_that_stood_still_does_nothing_more(own: Workspace, launch: Lau
     own.until_all("True/Terminated")
     assert sorted(own.dcs.ordered()) == sorted(map(key_of, [*under_way, meanwhile]))
     assert writes(own.records().values()) == 2 * 11
+
+
+def test_a_standby_orders_nothing_for_what_was_deleted_behind_its_back(
+    own: Workspace, gate: Gate, launch: Launch
+) -> None:
+    """Its watch lost a deletion, so it holds a wish of nobody; it finds out before it acts."""
+    first = launch(own.namespace, *QUICK, leader_elect=True)
+    first.start()
+    eventually(lambda: leads(first))
+    second = launch(own.namespace, *QUICK, leader_elect=True, kubeconfig=gate.kubeconfig)
+    second.start()
+    own.dcs.fail(FaultKind.THROTTLE, operation="batch_stop", for_s=3600)
+    deleted, kept = own.dcs.add(), own.dcs.add()
+    own.create("deleted", deleted)
+    own.until("deleted", "False/Throttled")
+    eventually(lambda: second.metric("dcs_operator_tasks") == 1)
+    gate.silence()
+    own.delete("deleted")
+    gate.cut(TOO_OLD)
+    own.create("kept", kept)
+    eventually(lambda: second.metric("dcs_operator_tasks") == 2)
+    first.signal(signal.SIGKILL)
+    own.dcs.heal()
+    own.until("kept", "True/Terminated", TAKEOVER_S_MAX)
+    assert leads(second)
+    assert len(own.dcs.words(deleted)) == 1  # it goes on as it did

@@ -60,6 +60,7 @@ async def heard(
             cast("Engine", heard),
             (namespace,),
             heard=lambda: None,
+            listed=lambda: None,
             ready=ready,
             stop=stop,
         )

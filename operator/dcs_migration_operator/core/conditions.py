@@ -10,7 +10,7 @@ from enum import Enum, auto
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.status import MESSAGE_CHARS_MAX, Condition
+from dcs_migration_operator.core.status import MESSAGE_CHARS_MAX, NEVER, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,9 +52,10 @@ def dated(
 ) -> tuple[Condition, ...]:
     """Return the wanted conditions with their transition times.
 
-    The time of a condition moves only when its `status` does, as the API conventions ask.
+    The time of a condition moves only when its `status` does, as the API conventions ask; the
+    one that a CRD gives by default is none.
     """
-    known = {c.type: c for c in before}
+    known = {c.type: c for c in before if c.since not in {"", NEVER}}
     return tuple(
         Condition(
             type=c.type,
@@ -62,7 +63,7 @@ def dated(
             reason=c.reason,
             message=c.message,
             since=known[c.type].since
-            if c.type in known and known[c.type].status == c.status and known[c.type].since
+            if c.type in known and known[c.type].status == c.status
             else moment,
             generation=generation,
         )

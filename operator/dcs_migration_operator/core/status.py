@@ -141,7 +141,7 @@ def to_json(status: Status) -> dict[str, Any]:
 def from_json(body: Mapping[str, Any]) -> Status:
     """Return the status behind what the API server holds; a CRD's default is an empty one."""
     conditions = tuple(_conditions(body.get("conditions")))
-    if any(c.since == NEVER for c in conditions):
+    if "observedGeneration" not in body and any(c.since == NEVER for c in conditions):
         return Status()
     stop, task, error = (_mapping(body.get(key)) for key in ("stop", "task", "lastError"))
     return Status(

@@ -23,6 +23,8 @@ NAME_CHARS_MAX: Final = 256
 ERROR_CHARS_MAX: Final = 512
 CODE_CHARS_MAX: Final = 64
 
+ROWS: Final = "migration_tasks"
+
 _ADDRESS = re.compile(r"[\w.:,\-\[\] ]+")
 
 
@@ -120,7 +122,7 @@ def shown_task(body: bytes, request_id: str) -> Seen:
 def _listed(row: dict[str, Any]) -> Seen | dict[str, Any]:
     """Return what a row says, at once: a page of rows as they come is six times as large."""
     task_id, word = _text(row, "task_id"), _text(row, "status")
-    if not task_id or not word:
+    if not task_id or not word or ROWS in row:
         return row
     return Seen(
         word=sys.intern(word),
@@ -166,7 +168,7 @@ def _unknown(why: str, request_id: str) -> StopAnswer:
 def _rows(
     body: bytes, request_id: str, read_row: Callable[[dict[str, Any]], object] | None = None
 ) -> list[Any]:
-    rows = _object(body, request_id, read_row).get("migration_tasks")
+    rows = _object(body, request_id, read_row).get(ROWS)
     if not isinstance(rows, list):
         raise bad_answer("without the list `migration_tasks`", request_id)
     return rows

@@ -12,7 +12,7 @@ import io
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import requests
 import urllib3
@@ -20,6 +20,11 @@ from requests.adapters import HTTPAdapter
 
 if TYPE_CHECKING:
     import socket
+
+IDLE_S: Final = 30.0
+"""A connection without a call for so long is not used any more: a gateway or a NAT on the way
+forgets it after a minute or more, often without a word, and an order sent into it has an unknown
+outcome."""
 
 _call = threading.local()
 """The deadline of the call that this thread makes; a call stays in one thread."""
@@ -93,9 +98,24 @@ class _Https(urllib3.connection.HTTPSConnection):
             raise NoTls(self, "the TLS handshake failed") from error
 
 
-class _HttpPool(urllib3.HTTPConnectionPool):
+class _Aging(urllib3.HTTPConnectionPool):
+    """A pool that closes a connection instead of using it after `IDLE_S` (it opens again)."""
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection: Any = super()._get_conn(timeout)
+        if time.monotonic() - getattr(connection, "idle_since", float("inf")) > IDLE_S:
+            connection.close()
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.idle_since = time.monotonic()
+        super()._put_conn(conn)
+
+
+class _HttpPool(_Aging):
     ConnectionCls = _Http
 
 
-class _HttpsPool(urllib3.HTTPSConnectionPool):
+class _HttpsPool(_Aging, urllib3.HTTPSConnectionPool):
     ConnectionCls = _Https

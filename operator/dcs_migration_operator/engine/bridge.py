@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Fault
 from dcs_migration_operator.dcs.client import DcsClient
+from dcs_migration_operator.dcs.transport import IDLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,11 +30,6 @@ R = TypeVar("R")
 
 PATIENCE: Final = 1.5
 """The client keeps its own time limit; this share of it passes before a thread is given up."""
-
-
-IDLE_S: Final = 30.0
-"""Connections without a call for so long are closed: a gateway or a NAT on the way forgets them
-after a minute or more, often without a word, and an order sent into one has an unknown outcome."""
 
 
 class ThreadedDcs:

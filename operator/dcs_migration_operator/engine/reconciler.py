@@ -120,11 +120,18 @@ class Reconciler:
             self._watch(entry.channel, entry)
 
     def written(self, uid: str, version: int, status: Status) -> bool:
-        """Take in that a status is on the server; returns whether it is one of ours."""
+        """Take in that a status is on the server; returns whether it is one of ours.
+
+        If something newer was told meanwhile, somebody may have replaced it: it is written again,
+        which changes nothing if nobody has.
+        """
         entry = self.table.get(uid)
         if entry:
             entry.written = max(entry.written, version)
             entry.writing = entry.writing and entry.shown is not status
+            if entry.version > version and not entry.writing:
+                entry.writing = True
+                self._sink.want(entry.task.ref, entry.shown)
         return entry is not None
 
     def bind(self, ref: ProjectRef, where: Channel | Trouble | None) -> None:

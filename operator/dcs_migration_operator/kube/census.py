@@ -9,12 +9,13 @@ a watch that has gone deaf.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 CHECK_S: Final = 0.05
 """How often arrival is checked; 10,000 objects arrive in seconds."""
@@ -25,18 +26,22 @@ RECOUNT_S: Final = 2.0
 COUNT_S: Final = 600.0
 """Pause between two counts: 10,000 objects are 20 pages of metadata, 0.3 s of work."""
 
+COUNTS_MAX: Final = 15
+"""Counts that may fail in a row; with the pauses between them that is half a minute."""
+
 LATE_S: Final = 60.0
 """An object that was counted has to arrive within this time, or the watch is deaf."""
 
 
 class DeafWatch(Exception):
-    """Objects exist that the watch does not tell of; only a new start helps."""
+    """What the watch tells is not what is there; only a new start helps."""
 
 
 async def keep_counting(
     count: Callable[[], Awaitable[dict[str, int]]],
     known: Callable[[], dict[str, int]],
     forget: Callable[[str], None],
+    relisted: asyncio.Event,
 ) -> None:
     """Count again and again: forget what is gone, and end when the watch is deaf.
 
@@ -44,19 +49,24 @@ async def keep_counting(
         count: Lists uid → resourceVersion; may raise `ApiError`, which is left for the next time.
         known: What the watch has told, in the same form.
         forget: Told the uid of each object that is gone.
+        relisted: Set when the watch had to begin anew, and so has missed deletions.
 
     Raises:
-        DeafWatch: What was counted did not arrive in time.
+        DeafWatch: What was counted did not arrive in time, or is older than what is known.
     """
     while True:
-        await asyncio.sleep(COUNT_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(COUNT_S):
+                await relisted.wait()
+        relisted.clear()
         before = known()
         try:
             counted = await count()
         except ApiError:
             continue
-        for uid in before.keys() - counted.keys():
-            forget(uid)
+        _forget_gone(before, counted, forget)
+        if any(version < before.get(uid, 0) for uid, version in counted.items()):
+            raise DeafWatch("the API server's versions went back; was it restored from a backup?")
         late = {uid for uid, version in counted.items() if before.get(uid, 0) < version}
         if late:
             await asyncio.sleep(LATE_S)
@@ -74,6 +84,36 @@ async def _gone_again(count: Callable[[], Awaitable[dict[str, int]]], deaf: list
     return not any(uid in counted for uid in deaf)
 
 
+def _forget_gone(
+    before: Mapping[str, int], counted: Mapping[str, int], forget: Callable[[str], None]
+) -> None:
+    for uid in before.keys() - counted.keys():
+        forget(uid)
+
+
+async def gone_forgotten(
+    count: Callable[[], Awaitable[dict[str, int]]],
+    known: Callable[[], dict[str, int]],
+    forget: Callable[[str], None],
+) -> None:
+    """Forget what is known and not there any more; the parameters are those of `keep_counting`.
+
+    Raises:
+        ApiError: Nothing could be counted.
+    """
+    before = known()
+    _forget_gone(before, await _counted(count), forget)
+
+
+async def _counted(count: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, int]:
+    """Count, and once more if that fails."""
+    for _ in range(COUNTS_MAX - 1):
+        with contextlib.suppress(ApiError):
+            return await count()
+        await asyncio.sleep(RECOUNT_S)
+    return await count()
+
+
 async def arrived(
     count: Callable[[], Awaitable[dict[str, int]]], version_of: Callable[[str], int | None]
 ) -> None:
@@ -82,10 +122,13 @@ async def arrived(
     Args:
         count: Lists uid → resourceVersion.
         version_of: The version that has arrived, if any has.
+
+    Raises:
+        ApiError: Nothing could be counted.
     """
     loop = asyncio.get_running_loop()
     while True:
-        missing = await count()
+        missing = await _counted(count)
         recount_at = loop.time() + RECOUNT_S
         while loop.time() < recount_at:
             missing = {

@@ -34,8 +34,13 @@ _VERSION_KEY: Final = b'"resourceVersion":"'
 _VERSION_AND_UID: Final = re.compile(rb'"resourceVersion":"(\d+)","uid":"([^"\\]+)"}')
 
 
-def response_without_echoes(is_echo: IsEcho) -> type[aiohttp.ClientResponse]:
-    """Return the class of responses whose watches leave out what `is_echo` tells."""
+def response_without_echoes(
+    is_echo: IsEcho, heard: Callable[[], None]
+) -> type[aiohttp.ClientResponse]:
+    """Return the class of responses whose watches leave out what `is_echo` tells.
+
+    `heard` is called for each piece of a watch that arrives, whatever is left of it.
+    """
 
     class Response(aiohttp.ClientResponse):
         """The answer to a request of kopf."""
@@ -44,7 +49,7 @@ def response_without_echoes(is_echo: IsEcho) -> type[aiohttp.ClientResponse]:
             """Begin to read; a watch is read through our glasses."""
             await super().start(connection)
             if self.url.query.get("watch") == "true":
-                self.content = cast("aiohttp.StreamReader", _Lines(self.content, is_echo))
+                self.content = cast("aiohttp.StreamReader", _Lines(self.content, is_echo, heard))
             return self
 
     return Response
@@ -67,8 +72,10 @@ def numbers_of(line: bytes) -> tuple[str, int, int] | None:
 class _Lines:
     """The body of a watch without echoes; as to anything else, the body."""
 
-    def __init__(self, content: aiohttp.StreamReader, is_echo: IsEcho) -> None:
-        self._content, self._is_echo = content, is_echo
+    def __init__(
+        self, content: aiohttp.StreamReader, is_echo: IsEcho, heard: Callable[[], None]
+    ) -> None:
+        self._content, self._is_echo, self._heard = content, is_echo, heard
         self._left_out = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -78,6 +85,7 @@ class _Lines:
         """Yield whole lines; the way in which kopf reads."""
         rest = b""
         async for chunk in self._content.iter_chunked(size):
+            self._heard()
             *lines, rest = (rest + chunk).split(b"\n")
             kept = [line for line in lines if not self._leave_out(line)]
             if kept:

@@ -35,6 +35,7 @@ def open_session(
     cluster: Cluster,
     connections_max: int,
     heard: Callable[[], None] | None = None,
+    listed: Callable[[], None] | None = None,
     response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
 ) -> aiohttp.ClientSession:
     """Return a session.
@@ -42,7 +43,9 @@ def open_session(
     Args:
         cluster: Where to connect.
         connections_max: 0 means no limit.
-        heard: Called whenever a request begins or a piece of an answer arrives.
+        heard: Called whenever a request begins or a piece of an answer arrives, but for watches:
+            their pieces are seen by `response_class` alone.
+        listed: Called whenever a listing begins.
         response_class: How answers are read.
     """
     token = _RotatingToken(cluster.token_file) if cluster.token_file else None
@@ -51,18 +54,25 @@ def open_session(
         headers=cluster.headers,
         proxy=cluster.proxy,
         middlewares=(token,) if token else (),
-        trace_configs=[_tracer(heard)] if heard else None,
+        trace_configs=[_tracer(heard, listed)] if heard and listed else None,
         timeout=aiohttp.ClientTimeout(total=None),
         response_class=response_class,
         trust_env=False,
     )
 
 
-def _tracer(heard: Callable[[], None]) -> aiohttp.TraceConfig:
+def _tracer(heard: Callable[[], None], listed: Callable[[], None]) -> aiohttp.TraceConfig:
     async def note(*_: object) -> None:
         heard()
 
+    async def note_listing(
+        _session: aiohttp.ClientSession, _: object, begun: aiohttp.TraceRequestStartParams
+    ) -> None:
+        if "limit" in begun.url.query and "continue" not in begun.url.query:
+            listed()
+
     tracer = aiohttp.TraceConfig()
+    tracer.on_request_start.append(note_listing)
     tracer.on_request_start.append(note)
     tracer.on_response_chunk_received.append(note)
     return tracer

@@ -1,7 +1,7 @@
 """The status queue: the newest status of an object wins, a bounded number is under way at once.
 
 Never two writes of one object at a time. A write that fails is tried again with growing pauses,
-until the object is dropped; 404 ends it, since the watch will say that the object is gone.
+until the object is dropped, also after a 404: if the object is gone, the watch will say so.
 """
 
 from __future__ import annotations
@@ -149,11 +149,7 @@ class StatusQueue:
         try:
             version = await self._patch(ref, self._encode(status))
         except ApiError as error:
-            if error.status == NOT_FOUND:
-                self._count("gone")
-                self._newest.pop(ref, None)
-                return
-            self._count("error")
+            self._count("gone" if error.status == NOT_FOUND else "error")
             if ref not in self._dropped:
                 self._rest(ref, status, error)
         else:
@@ -164,7 +160,8 @@ class StatusQueue:
     def _rest(self, ref: ObjectRef, status: Status, error: ApiError) -> None:
         failures = self._failures[ref] = self._failures.get(ref, 0) + 1
         pause_s = min(RETRY_S_MIN * 2.0 ** min(failures - 1, 10), RETRY_S_MAX)
-        _log.warning(
+        _log.log(
+            logging.DEBUG if error.status == NOT_FOUND else logging.WARNING,
             "a status could not be written",
             extra={
                 "object": str(ref),

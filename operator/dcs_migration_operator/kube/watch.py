@@ -107,6 +107,7 @@ async def watch(
     *,
     cluster_projects: bool = False,
     heard: Callable[[], None],
+    listed: Callable[[], None],
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
@@ -118,6 +119,7 @@ async def watch(
         namespaces: Empty means all.
         cluster_projects: Also watch `ClusterDCSProject`; that is always in the whole cluster.
         heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
+        listed: Called whenever a listing begins: at the start, and when the watch lost its place.
         ready: Set once the watch is under way.
         stop: Ends it.
 
@@ -133,7 +135,8 @@ async def watch(
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        session = open_session(cluster, 0, heard, response_without_echoes(engine.is_echo))
+        response_class = response_without_echoes(engine.is_echo, heard)
+        session = open_session(cluster, 0, heard, listed, response_class)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)

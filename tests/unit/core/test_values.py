@@ -24,6 +24,7 @@ from dcs_migration_operator.core.orders import answered, recalled
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.core.status import (
+    NEVER,
     Condition,
     ErrorRecord,
     Status,
@@ -93,6 +94,20 @@ def test_what_a_crd_gives_is_as_if_nobody_had_written(crd: Path) -> None:
     default = version["schema"]["openAPIV3Schema"]["properties"]["status"]["default"]
     assert from_json(default) == Status()
     assert default["conditions"]
+
+
+def test_a_status_that_another_build_wrote_over_the_default_is_read() -> None:
+    """It may have kept the time of 1970; it says a generation, so somebody has written it."""
+    body = {
+        "observedGeneration": 1,
+        "phase": "TERMINATING",
+        "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": NEVER}],
+        "stop": {"acceptedAt": "2026-03-01T12:00:00Z", "attempts": 1},
+    }
+    read = from_json(body)
+    assert (read.phase, read.stop and read.stop.attempts) == ("TERMINATING", 1)
+    (ready,) = dated([condition(READY, "False", "Stopping", "a")], read.conditions, 1, "now")
+    assert ready.since == "now"
 
 
 def test_a_transition_time_moves_with_the_status_alone() -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from dcs_migration_operator.core.model import Account, Seen
+from dcs_migration_operator.dcs.transport import IDLE_S
 from dcs_migration_operator.engine import bridge
-from dcs_migration_operator.engine.bridge import IDLE_S, ThreadedDcs
+from dcs_migration_operator.engine.bridge import ThreadedDcs
 from dcs_migration_operator.settings import ChannelSettings
 
 if TYPE_CHECKING:

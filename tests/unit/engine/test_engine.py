@@ -19,14 +19,13 @@ from dcs_migration_operator.core.errors import (
     Unavailable,
 )
 from dcs_migration_operator.core.model import Credentials, Fault
+from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.ports import SecretProblem
 from simulation.cloud import Migration, task_id
 from simulation.rig import KEYS, ModelApi, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from dcs_migration_operator.core.status import Status
 
     Interfere = Callable[[object, str, str, Sequence[str]], None]
 
@@ -231,6 +230,22 @@ class TestOneByOne:
             rig.api.tell(uid)
             await settle(10.0)
             assert rig.phases(uid)[-1] == "TERMINATED"
+
+    async def test_a_status_that_somebody_replaced_just_after_ours_is_put_right(self) -> None:
+        """The event overtakes the answer to our write, and was left out at the door."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            uid = rig.add_task(0)
+            rig.engine.activate()
+            await settle(10.0)
+            stored, writes = rig.api.objects[uid], len(rig.phases(uid))
+            rig.api.version += 1
+            stored.version, stored.status = rig.api.version, Status()
+            rig.api.tell(uid)  # it is being written again
+            theirs = rig.api.version + 2
+            assert rig.engine.is_echo(uid, stored.task.generation, theirs)
+            await settle(10.0)
+            assert rig.phases(uid)[writes:] == ["TERMINATED"] * 2
 
 
 class TestWhatDcsSays:

@@ -102,10 +102,32 @@ async def test_whoever_listens_hears_requests_and_answers() -> None:
     async with serving(ApiServer(ok(EMPTY))) as url:
         cluster = Cluster(server=url, namespace="x")
         async with (
-            open_session(cluster, 0, heard=lambda: heard.append(1)) as session,
+            open_session(cluster, 0, lambda: heard.append(1), lambda: None) as session,
             session.get(url) as response,
         ):
             begun = len(heard)
             await response.read()
     assert begun == 1
     assert len(heard) > begun
+
+
+@pytest.mark.parametrize(
+    "query, listings",
+    [
+        ("?limit=500", 1),
+        ("?limit=500&continue=x", 0),
+        ("?watch=true&resourceVersion=1", 0),
+        ("", 0),
+    ],
+)
+async def test_whoever_listens_hears_when_a_listing_begins(query: str, listings: int) -> None:
+    """Its first page alone counts."""
+    listed: list[int] = []
+    async with serving(ApiServer(ok(EMPTY))) as url:
+        cluster = Cluster(server=url, namespace="x")
+        async with (
+            open_session(cluster, 0, lambda: None, lambda: listed.append(1)) as session,
+            session.get(f"{url}/apis/x/tasks{query}"),
+        ):
+            pass
+    assert len(listed) == listings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,12 @@ from dcs_migration_operator.kube.api import ApiError
 from dcs_migration_operator.kube.census import (
     CHECK_S,
     COUNT_S,
+    COUNTS_MAX,
     LATE_S,
     RECOUNT_S,
     DeafWatch,
     arrived,
+    gone_forgotten,
     keep_counting,
 )
 
@@ -32,6 +35,7 @@ class World:
         self.counts = 0
         self.forgotten: list[str] = []
         self.failing = False
+        self.relisted = asyncio.Event()
 
     async def count(self) -> dict[str, int]:
         """List what exists."""
@@ -57,9 +61,11 @@ class World:
     async def counting(self, for_s: float) -> None:
         """Count again and again for so long."""
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(
-                keep_counting(self.count, lambda: dict(self.known), self.forget), for_s
-            )
+            await asyncio.wait_for(self.keep_counting(), for_s)
+
+    async def keep_counting(self) -> None:
+        """Count until the watch is deaf."""
+        await keep_counting(self.count, lambda: dict(self.known), self.forget, self.relisted)
 
 
 class TestArrival:
@@ -109,12 +115,28 @@ class TestArrival:
             await world.listing()
         assert world.counts == pytest.approx(60.0 / RECOUNT_S, abs=2)
 
-    async def test_a_count_that_fails_ends_the_wait(self) -> None:
+    async def test_a_count_that_fails_is_tried_again(self) -> None:
+        """An API server may be busy for a moment."""
+        world = World({"a": 5}, {"a": 5})
+        world.failing = True
+        world.later(RECOUNT_S * 2.5, lambda: setattr(world, "failing", False))
+        assert await world.listing() == RECOUNT_S * 3
+
+    async def test_counts_that_keep_failing_end_the_wait(self) -> None:
         """The caller reports it; a listing is never called complete because of it."""
         world = World({"a": 5}, {})
         world.failing = True
         with pytest.raises(ApiError):
             await world.listing()
+        assert world.counts == COUNTS_MAX
+
+
+async def test_what_is_gone_is_forgotten_before_anybody_acts_on_it() -> None:
+    """At once, and nothing else; what is not known yet is left to the watch."""
+    world = World({"a": 5, "c": 9}, {"a": 5, "b": 7})
+    await gone_forgotten(world.count, lambda: dict(world.known), world.forget)
+    assert (world.forgotten, world.known) == (["b"], {"a": 5})
+    assert asyncio.get_running_loop().time() == 0.0
 
 
 class TestCounting:
@@ -132,10 +154,26 @@ class TestCounting:
         await world.counting(COUNT_S * 3)
         assert world.forgotten == ["b"]
 
+    async def test_a_watch_that_began_anew_is_checked_at_once(self) -> None:
+        """A listing tells of what is there, and not of what is gone."""
+        world = World({"a": 5}, {"a": 5, "b": 7})
+        world.later(7.0, world.relisted.set)
+        await world.counting(8.0)
+        assert (world.counts, world.forgotten) == (1, ["b"])
+        await world.counting(COUNT_S - 1.0)
+        assert world.counts == 1
+
+    async def test_versions_that_went_back_end_it(self) -> None:
+        """All news would be taken for old: the API server was restored from a backup."""
+        world = World({"a": 4}, {"a": 5})
+        with pytest.raises(DeafWatch, match="went back"):
+            await world.keep_counting()
+
     async def test_an_object_that_arrives_late_is_waited_for(self) -> None:
         """It was made a moment before the count; the watch tells of it."""
         world = World({"a": 5, "b": 7}, {"a": 5})
-        world.later(COUNT_S + LATE_S - 1.0, lambda: world.known.update(b=8))
+        for objects in (world.existing, world.known):
+            world.later(COUNT_S + LATE_S - 1.0, functools.partial(objects.update, b=8))
         await world.counting(COUNT_S * 3)
         assert world.forgotten == []
 
@@ -144,7 +182,7 @@ class TestCounting:
         """Of a new object, or of a change of an old one."""
         world = World({"a": 5}, known)
         with pytest.raises(DeafWatch, match="1 objects"):
-            await keep_counting(world.count, lambda: dict(world.known), world.forget)
+            await world.keep_counting()
         assert asyncio.get_running_loop().time() == COUNT_S + LATE_S
 
     async def test_an_object_that_came_and_went_proves_nothing(self) -> None:

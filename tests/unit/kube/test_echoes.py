@@ -19,6 +19,8 @@ from dcs_migration_operator.kube.session import Cluster, open_session
 from unit.kube.apiserver import ApiServer, Reply, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcs_migration_operator.kube.echoes import IsEcho
 
 # What a tenant writes there may look like anything, also like what is looked for.
@@ -71,7 +73,11 @@ def test_a_line_of_another_form_is_left_to_kopf(line: bytes) -> None:
 
 
 async def read(
-    is_echo: IsEcho, body: bytes, size: int = 1 << 20, query: str = "?watch=true"
+    is_echo: IsEcho,
+    body: bytes,
+    size: int = 1 << 20,
+    query: str = "?watch=true",
+    heard: Callable[[], None] = lambda: None,
 ) -> Any:
     """Return what arrives of a body that is read in pieces of so many bytes."""
     async with (
@@ -79,7 +85,7 @@ async def read(
         open_session(
             Cluster(server=url, namespace="default"),
             connections_max=0,
-            response_class=response_without_echoes(is_echo),
+            response_class=response_without_echoes(is_echo, heard),
         ) as session,
         session.get(f"{url}/apis{query}") as response,
     ):
@@ -116,6 +122,14 @@ async def test_some_echoes_pass_so_that_the_position_in_the_stream_is_known() ->
     assert versions == [str(n) for n in range(PASSED_EVERY, count + 1, PASSED_EVERY)]
 
 
+async def test_every_piece_is_a_sign_of_life() -> None:
+    """Also one with nothing but echoes, so that a busy watch is not called silent."""
+    heard: list[int] = []
+    body = event() + b"\n" + event() + b"\n"
+    arrived = await read(lambda *_: True, body, len(event()) + 1, heard=lambda: heard.append(1))
+    assert (arrived, len(heard)) == (b"", 2)
+
+
 async def test_only_a_watch_is_read_so() -> None:
     """A listing is left as it is."""
     body = event() + b"\n"
@@ -125,7 +139,7 @@ async def test_only_a_watch_is_read_so() -> None:
 async def test_a_refused_watch_can_be_read_as_any_answer() -> None:
     """The message of the API server is not lost."""
     server = ApiServer(Reply(status=403, body=b'{"message": "no"}'))
-    response_class = response_without_echoes(lambda *_: True)
+    response_class = response_without_echoes(lambda *_: True, lambda: None)
     async with (
         serving(server) as url,
         open_session(

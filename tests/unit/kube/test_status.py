@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -125,16 +126,27 @@ async def test_resting_objects_do_not_hold_a_writer() -> None:
     assert server.times("task-2") == [1.1]
 
 
-async def test_an_object_that_is_gone_is_not_written_again() -> None:
-    """404 ends it, and what was wanted meanwhile."""
+async def test_an_object_that_is_gone_is_not_written_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The watch tells that it is; until then it is tried again, without a word in the log."""
+    server = Server(404, 404)
+    queue = server.queue()
+    queue.want(ref(), status("A"))
+    await asyncio.sleep(3.0)
+    queue.drop(ref())
+    assert await queue.drain(60.0)
+    assert (server.outcomes, server.written) == ({"gone": 2}, [])
+    assert not [one for one in caplog.records if one.levelno > logging.DEBUG]
+
+
+async def test_an_object_that_only_seems_gone_is_written() -> None:
+    """Another API server may answer so for a moment, after the CRDs came back."""
     server = Server(404)
     queue = server.queue()
     queue.want(ref(), status("A"))
-    await asyncio.sleep(0.5)
-    queue.want(ref(), status("B"))
     assert await queue.drain(60.0)
-    assert server.times() == [0.0]
-    assert (server.outcomes, server.written) == ({"gone": 1}, [])
+    assert server.outcomes == {"gone": 1, "ok": 1}
 
 
 async def test_a_dropped_object_is_not_written() -> None:
