@@ -156,7 +156,7 @@ TASKS = Row(
         ),
         Panel(
             "By Ready",
-            "False: under way, or a person is needed. Unknown: it has no status yet.",
+            "False: under way, or a person is needed. Unknown: nobody has written to it yet.",
             (q(tasks("", "ready"), "{{ready}}"),),
             kind="bars",
             width=12,

@@ -44,7 +44,7 @@ administrator has applied the CRDs.
 The CRDs are part of the templates, so that `helm upgrade` upgrades them. `helm uninstall` keeps
 them, and with them every MigrationTask, unless `crds.keep` is false; the Lease stays too. If the
 CRDs were applied by hand before, or are left of a release of another name or namespace, add
-`--take-ownership` to the first install.
+`--take-ownership --force-conflicts` to the first install.
 
 ## Values
 

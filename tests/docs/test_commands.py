@@ -37,7 +37,7 @@ NOT_RUN = {
     "docs/getting-started.md: kubectl --namespace dcs-system rollout status"
     " deployment/dcs-migration-operator": "waits for pods, which a kubelet has to start",
     "docs/upgrade.md: helm install dcs-migration-operator deploy/chart --namespace dcs-system"
-    " --create-namespace --take-ownership": "only after an installation by hand",
+    " --create-namespace --take-ownership --force-conflicts": "only after an installation by hand",
 }
 """The blocks that the tests leave out, with the reason that the page gives for each."""
 

@@ -7,10 +7,10 @@ rule: they are there only while they are true, and never both.
 from __future__ import annotations
 
 from enum import Enum, auto
-from sys import intern
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.status import MESSAGE_CHARS_MAX, NEVER, Condition
+from dcs_migration_operator.core.texts import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ def clip(text: str, chars_max: int = MESSAGE_CHARS_MAX) -> str:
 
 def condition(kind: str, status: str, reason: str, message: str) -> Condition:
     """Return a condition that has no time and no generation yet; `dated` adds them."""
-    return Condition(kind, status, reason, intern(clip(message)), since="", generation=0)
+    return Condition(kind, status, reason, shared(clip(message)), since="", generation=0)
 
 
 def standing_condition(standing: Standing, reason: str, message: str) -> tuple[Condition, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from sys import intern
 from typing import TYPE_CHECKING, Any, Final
+
+from dcs_migration_operator.core.texts import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -181,11 +182,11 @@ def _conditions(items: object) -> Iterable[Condition]:
         fields = _mapping(item)
         yield Condition(
             # Thousands of resources say the same; they share the memory for it.
-            type=intern(_text(fields.get("type"))),
-            status=intern(_text(fields.get("status"))),
-            reason=intern(_text(fields.get("reason"))),
-            message=intern(_text(fields.get("message"))),
-            since=intern(_text(fields.get("lastTransitionTime"))),
+            type=shared(_text(fields.get("type"))),
+            status=shared(_text(fields.get("status"))),
+            reason=shared(_text(fields.get("reason"))),
+            message=shared(_text(fields.get("message"))),
+            since=shared(_text(fields.get("lastTransitionTime"))),
             generation=_number(fields.get("observedGeneration")),
         )
 

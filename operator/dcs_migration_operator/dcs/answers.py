@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Fault, Outcome, Seen, StopAnswer, task_key
+from dcs_migration_operator.core.texts import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,10 +125,10 @@ def _listed(row: dict[str, Any]) -> Seen | dict[str, Any]:
     if not task_id or not word or ROWS in row:
         return row
     return Seen(
-        word=sys.intern(word),
+        word=shared(word),
         task_id=task_id,
         name=_text(row, "task_name"),
-        method=sys.intern(_text(row, "migration_method")),
+        method=shared(_text(row, "migration_method")),
         source=_instance(row, "source_instance_name", "source_instance_id", "data_source"),
         target=_instance(
             row, "target_instance_name", "target_instance_id", "target_instance_addrs"

@@ -6,7 +6,6 @@ Defaults are those of the CRDs, also without an API server that fills them in.
 from __future__ import annotations
 
 import logging
-import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.status import from_json
+from dcs_migration_operator.core.texts import shared
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> Non
     if not task_id:
         _log.warning("a MigrationTask without spec.taskId is ignored; is its CRD ours?")
         return
-    namespace, kind = sys.intern(metadata["namespace"]), project.get("kind", PROJECT_KIND)
+    namespace, kind = shared(metadata["namespace"]), project.get("kind", PROJECT_KIND)
     task = Task(
         ref=ObjectRef(TASKS, namespace, metadata["name"], metadata["uid"]),
         generation=metadata.get("generation", 0),
