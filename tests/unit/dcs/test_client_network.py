@@ -22,6 +22,7 @@ from dcs_migration_operator.core.errors import (
     Unavailable,
 )
 from dcs_migration_operator.dcs import client as client_module
+from dcs_migration_operator.dcs import transport
 from sandbox.dcs import Fault, FaultKind
 from unit.dcs import wire
 
@@ -69,6 +70,29 @@ async def test_a_refused_connection_had_no_effect(
     assert await failed(client, verb) == (Unavailable, "no-connection", "")
     await dcs.listen()
     await asyncio.to_thread(client.list_page, 0)
+
+
+@pytest.mark.parametrize("idle_s, connections", [(0.0, 3), (3600.0, 1)])
+async def test_a_connection_that_was_idle_for_long_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, idle_s: float, connections: int
+) -> None:
+    """Whoever is on the way may have forgotten it; a younger one is."""
+    monkeypatch.setattr(transport, "IDLE_S", idle_s)
+    opened: list[object] = []
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        with contextlib.suppress(*wire.GONE):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(WHOLE)
+        writer.close()
+
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+        client = wire.client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for _ in range(3):
+            await asyncio.to_thread(client.list_page, 0)
+        client.close()
+    assert len(opened) == connections
 
 
 async def test_a_name_that_does_not_resolve_had_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
