@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator import __version__
+from dcs_migration_operator import __version__, memory
 from dcs_migration_operator.core.endpoints import is_origin
 from dcs_migration_operator.settings import ChannelSettings, Settings
 from dcs_migration_operator.telemetry import logs
@@ -33,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.set_up(settings.log_format, settings.log_level)
     from dcs_migration_operator.app import CannotWork, run  # noqa: PLC0415 - --version is quick
 
-    _collect_rarely()
+    memory.settle()
     try:
         asyncio.run(run(settings))
     except CannotWork as error:
@@ -42,18 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
-
-
-def _collect_rarely() -> None:
-    """Let garbage collection pass over what lives long less often.
-
-    The modules are never garbage, and a task resource is 20 objects that live as long as it: with
-    Python's defaults, looking for cycles among them takes an eighth of the CPU at 10,000 resources,
-    so a twentieth, and no more memory (measured).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 20)
 
 
 def _parser() -> argparse.ArgumentParser:
