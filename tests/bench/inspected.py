@@ -1,7 +1,8 @@
 """The operator, unchanged, that says at SIGUSR1 how many asyncio tasks and objects it has.
 
 Objects are those that may hold others; blocks are all pieces of memory that Python has given out,
-texts included. Memory that grows while neither does is the allocator's.
+texts included; heap is what the C library has given out, for whatever is large or not Python's.
+Memory that grows while none of them does is the allocator's.
 
     INSPECT_FILE=/path python -m bench.inspected run ...
 
@@ -11,16 +12,41 @@ All of it is invisible from outside. The answer is written to the file that the 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from dcs_migration_operator.cli import main
 
 VARIABLE = "INSPECT_FILE"
+
+
+class _Mallinfo(ctypes.Structure):
+    """What glibc's mallinfo2(3) returns."""
+
+    _fields_: ClassVar = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def _heap_bytes() -> int:
+    """Return the bytes that malloc has given out, mapped ones included; 0 without glibc."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0
+    mallinfo2.restype = _Mallinfo
+    found = mallinfo2()
+    return int(found.uordblks + found.hblkhd)
 
 
 def _answer(*_: object) -> None:
@@ -29,6 +55,7 @@ def _answer(*_: object) -> None:
         "tasks": len(asyncio.all_tasks()),
         "objects": len(gc.get_objects()),
         "blocks": sys.getallocatedblocks(),
+        "heap_bytes": _heap_bytes(),
     }
     file = Path(os.environ[VARIABLE])
     file.with_suffix(".new").write_text(json.dumps(found), encoding="utf-8")

@@ -53,10 +53,15 @@ TOLERANCES: Final = {
     "tasks": (0.1, 30),
     "objects": (0.05, 5000),
     "blocks": (0.05, 20_000),
+    "heap_bytes": (0.05, 2 * MIB),
 }
 """Growth that is noise: a share of the first value, and at least so much. Memory: the allocator's
 arenas. Files: one connection each for 16 writers may be open or not. Threads: they come with calls
-under way. Tasks, objects, blocks: they come with resources under way."""
+under way. Tasks, objects, blocks, heap: they come with resources under way."""
+
+
+MEMORY: Final = {"rss_bytes": "RSS, MiB", "heap_bytes": "heap in use, MiB"}
+"""What is shown in MiB, and how it is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,7 @@ class Sample:
     tasks: int
     objects: int
     blocks: int
+    heap_bytes: int
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +145,7 @@ def sample(server: Server, file: Path, at_s: float) -> Sample:
         tasks=inside["tasks"],
         objects=inside["objects"],
         blocks=inside["blocks"],
+        heap_bytes=inside["heap_bytes"],
     )
 
 
@@ -170,7 +177,7 @@ def rows(grown: dict[str, dict[str, Any]]) -> list[list[str]]:
     head = ["", "start", "2nd fifth", "last fifth", "calm", "slope per hour", "noise", "grew"]
     found = [head]
     for name, one in grown.items():
-        unit, title = (MIB, "RSS, MiB") if name == "rss_bytes" else (1, name.replace("_", " "))
+        unit, title = (MIB, MEMORY[name]) if name in MEMORY else (1, name.replace("_", " "))
         keys = ("start", "first", "last", "calm", "per_hour", "noise")
         digits = 1 if unit == MIB else 0
         figures = (f"{one[key] / unit:,.{digits}f}" for key in keys)

@@ -20,6 +20,7 @@ def samples(memory_mib: list[float]) -> list[Sample]:
             tasks=40,
             objects=70_000,
             blocks=400_000,
+            heap_bytes=20 * MIB,
         )
         for number, one in enumerate(memory_mib)
     ]
