@@ -34,7 +34,7 @@ client = (
 @kopf.on.resume(*RESOURCE)
 def stop(spec: kopf.Spec, status: kopf.Status, patch: kopf.Patch, **_: Any) -> None:
     """Order the stop, once for each resource."""
-    if spec.get("stopped") and not status.get("phase"):
+    if spec.get("stopped") and status.get("phase") == "PENDING":  # the default of the CRD
         client.stop_migration_task(v2.StopMigrationTaskRequest(task_id=spec["taskId"]))
         patch.status["phase"] = "TERMINATING"
 
