@@ -27,7 +27,7 @@ from dcs_migration_operator.engine.bridge import PATIENCE, ThreadedDcs, in_threa
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, ApiError, KubeApi
-from dcs_migration_operator.kube.census import arrived, gone_forgotten, keep_counting
+from dcs_migration_operator.kube.census import arrived, caught_up, keep_counting
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.preflight import Unfit, check
@@ -173,7 +173,7 @@ class _Operator:
     async def _start(self, watch_ready: asyncio.Event) -> None:
         """Wait for the first listing and for leadership, then let the engine act."""
         await watch_ready.wait()
-        await self._all_arrived()
+        await arrived(self._count_versions, self._engine.version_of)
         self._relisted.clear()
         self._listed.set()
         tasks = len(self._engine.reconciler.table)
@@ -181,34 +181,23 @@ class _Operator:
         if self._settings.leader_elect and not self._elector.elected.is_set():
             await self._elector.elected.wait()
             # A standby may have missed a deletion long ago, or what the leader wrote just now.
-            await gone_forgotten(
-                self._count_all_versions, self._engine.all_versions, self._engine.gone
+            await caught_up(
+                self._count_versions,
+                self._engine.versions,
+                self._engine.version_of,
+                self._engine.gone,
             )
-            await self._all_arrived()
         self._engine.activate()
         await keep_counting(
-            self._count_all_versions,
-            self._engine.all_versions,
-            self._engine.gone,
-            self._relisted,
+            self._count_versions, self._engine.versions, self._engine.gone, self._relisted
         )
 
-    async def _all_arrived(self) -> None:
-        table, projects = self._engine.reconciler.table, self._engine.projects
-        await arrived(self._count_task_versions, table.version_of)
-        await arrived(self._count_project_versions, projects.version_of)
-
-    async def _count_task_versions(self) -> dict[str, int]:
-        return await self._api.versions(TASKS, self._settings.namespaces)
-
-    async def _count_project_versions(self) -> dict[str, int]:
-        found = await self._api.versions(PROJECTS, self._settings.namespaces)
+    async def _count_versions(self) -> dict[str, int]:
+        found = await self._api.versions(TASKS, self._settings.namespaces)
+        found |= await self._api.versions(PROJECTS, self._settings.namespaces)
         if self._settings.cluster_projects:
             found |= await self._api.versions(CLUSTER_PROJECTS, ())
         return found
-
-    async def _count_all_versions(self) -> dict[str, int]:
-        return await self._count_task_versions() | await self._count_project_versions()
 
     async def _end(
         self, parts: Mapping[str, asyncio.Task[None]], watch_stop: asyncio.Event

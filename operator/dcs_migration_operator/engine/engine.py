@@ -114,12 +114,13 @@ class Engine:
         return self.reconciler.table.is_echo(uid, generation, version)
 
     def versions(self) -> dict[str, int]:
-        """Return the uid and newest `resourceVersion` of every task resource that is known."""
-        return {entry.task.ref.uid: entry.version for entry in self.reconciler.table}
+        """Return the uid and newest `resourceVersion` of every resource that is known."""
+        tasks = {entry.task.ref.uid: entry.version for entry in self.reconciler.table}
+        return tasks | self.projects.versions()
 
-    def all_versions(self) -> dict[str, int]:
-        """Return the same of every resource that is known, projects included."""
-        return self.versions() | self.projects.versions()
+    def version_of(self, uid: str) -> int | None:
+        """Return the newest `resourceVersion` of one resource, if it is known."""
+        return self.reconciler.table.version_of(uid) or self.projects.version_of(uid)
 
     def task_gone(self, uid: str) -> None:
         """Take in the deletion of a task resource."""

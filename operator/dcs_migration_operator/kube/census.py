@@ -61,7 +61,7 @@ async def keep_counting(
         relisted.clear()
         before = known()
         try:
-            counted = await count()
+            counted = await _counted(count)
         except ApiError:
             continue
         _forget_gone(before, counted, forget)
@@ -91,22 +91,29 @@ def _forget_gone(
         forget(uid)
 
 
-async def gone_forgotten(
+async def caught_up(
     count: Callable[[], Awaitable[dict[str, int]]],
     known: Callable[[], dict[str, int]],
+    version_of: Callable[[str], int | None],
     forget: Callable[[str], None],
 ) -> None:
-    """Forget what is known and not there any more; the parameters are those of `keep_counting`.
+    """Return once what is known is what is there; the parameters are those of the others.
 
     Raises:
         ApiError: Nothing could be counted.
+        DeafWatch: What was counted did not arrive in time: better that somebody else acts.
     """
     before = known()
     _forget_gone(before, await _counted(count), forget)
+    try:
+        async with asyncio.timeout(LATE_S):
+            await arrived(count, version_of)
+    except TimeoutError:
+        raise DeafWatch("the watch does not tell of objects that exist") from None
 
 
 async def _counted(count: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, int]:
-    """Count, and once more if that fails."""
+    """Count, again and again if that fails, up to a limit."""
     for _ in range(COUNTS_MAX - 1):
         with contextlib.suppress(ApiError):
             return await count()

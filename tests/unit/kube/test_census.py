@@ -17,7 +17,7 @@ from dcs_migration_operator.kube.census import (
     RECOUNT_S,
     DeafWatch,
     arrived,
-    gone_forgotten,
+    caught_up,
     keep_counting,
 )
 
@@ -62,6 +62,10 @@ class World:
         """Count again and again for so long."""
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(self.keep_counting(), for_s)
+
+    async def catching_up(self) -> None:
+        """Do what a standby does before it acts."""
+        await caught_up(self.count, lambda: dict(self.known), self.known.get, self.forget)
 
     async def keep_counting(self) -> None:
         """Count until the watch is deaf."""
@@ -131,12 +135,30 @@ class TestArrival:
         assert world.counts == COUNTS_MAX
 
 
-async def test_what_is_gone_is_forgotten_before_anybody_acts_on_it() -> None:
-    """At once, and nothing else; what is not known yet is left to the watch."""
-    world = World({"a": 5, "c": 9}, {"a": 5, "b": 7})
-    await gone_forgotten(world.count, lambda: dict(world.known), world.forget)
-    assert (world.forgotten, world.known) == (["b"], {"a": 5})
-    assert asyncio.get_running_loop().time() == 0.0
+class TestTakeover:
+    """What a standby does before it acts."""
+
+    async def test_what_is_gone_is_forgotten_and_what_is_new_is_awaited(self) -> None:
+        """Both may have passed it by."""
+        world = World({"a": 5, "c": 9}, {"a": 4, "b": 7})
+        world.later(1.0, lambda: world.known.update(a=5))
+        world.later(2.0, lambda: world.known.update(c=9))
+        await world.catching_up()
+        assert world.forgotten == ["b"]
+        assert 2.0 <= asyncio.get_running_loop().time() <= 2.0 + 2 * CHECK_S
+
+    async def test_in_good_order_it_takes_no_time(self) -> None:
+        """Two counts, and nothing to wait for."""
+        world = World({"a": 5}, {"a": 5})
+        await world.catching_up()
+        assert (world.counts, asyncio.get_running_loop().time()) == (2, 0.0)
+
+    async def test_whoever_is_deaf_does_not_stay_the_leader(self) -> None:
+        """It ends after a minute, and another replica takes over."""
+        world = World({"a": 5}, {"a": 4})
+        with pytest.raises(DeafWatch):
+            await world.catching_up()
+        assert asyncio.get_running_loop().time() == LATE_S
 
 
 class TestCounting:
@@ -196,7 +218,7 @@ class TestCounting:
         world = World({"a": 5}, {"b": 7})
         world.failing = True
         await world.counting(COUNT_S * 3 + 1.0)
-        assert (world.counts, world.forgotten) == (3, [])
+        assert (world.counts, world.forgotten) == (2 * COUNTS_MAX, [])
 
     async def test_a_count_that_fails_later_proves_nothing_either(self) -> None:
         """The check before the verdict needs an answer."""
