@@ -36,7 +36,7 @@ def test_the_collector_passes_over_what_is_there() -> None:
 def test_a_connection_takes_a_small_buffer() -> None:
     """The event loop still asks this attribute, which it does not document, and would take more."""
     memory.settle()
-    assert memory.TLS_BYTES == SSLProtocol.max_size
+    assert SSLProtocol.max_size == memory.TLS_BYTES
     assert "bytearray(self.max_size)" in inspect.getsource(SSLProtocol.__init__)
 
 
