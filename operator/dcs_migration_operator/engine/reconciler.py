@@ -87,9 +87,8 @@ class Reconciler:
     def changed(self, task: Task, status: Status, version: int) -> None:
         """Take in what the watch says about a resource; echoes and old news change nothing."""
         entry = self.table.get(task.ref.uid)
-        if entry and version <= entry.version:
-            return
-        if self.table.is_echo(task.ref.uid, task.generation, version):
+        old = entry is not None and version <= entry.version
+        if old or self.table.is_echo(task.ref.uid, task.generation, version):
             return
         now = self._clock()
         if entry and (entry.task.key, entry.task.project) != (task.key, task.project):
@@ -120,16 +119,13 @@ class Reconciler:
             self._watch(entry.channel, entry)
 
     def written(self, uid: str, version: int, status: Status) -> bool:
-        """Take in that a status is on the server; returns whether it is one of ours.
-
-        If something newer was told meanwhile, somebody may have replaced it: it is written again,
-        which changes nothing if nobody has.
-        """
+        """Take in that a status is on the server; returns whether it is one of ours."""
         entry = self.table.get(uid)
         if entry:
             entry.written = max(entry.written, version)
             entry.writing = entry.writing and entry.shown is not status
             if entry.version > version and not entry.writing:
+                # Somebody may have replaced it; to write it again costs nothing if nobody has.
                 entry.writing = True
                 self._sink.want(entry.task.ref, entry.shown)
         return entry is not None
