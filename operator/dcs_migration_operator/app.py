@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator import __version__
 from dcs_migration_operator.core.conditions import READY
-from dcs_migration_operator.core.model import Now
+from dcs_migration_operator.core.model import Instant
 from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.dcs.ambient import obtain
-from dcs_migration_operator.engine.bridge import PATIENCE, ThreadedDcs, in_thread
+from dcs_migration_operator.dcs.codes import reason_of
+from dcs_migration_operator.dcs.threads import PATIENCE, ThreadedDcs, in_thread
 from dcs_migration_operator.engine.engine import Engine
 from dcs_migration_operator.engine.ports import ClusterReads
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, ApiError, KubeApi
@@ -41,7 +42,7 @@ from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from dcs_migration_operator.core.model import Ambient, Lent, ObjectRef
+    from dcs_migration_operator.core.model import Ambient, ExpiringCredentials, ObjectRef
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.kube.session import Cluster
     from dcs_migration_operator.settings import Settings
@@ -62,9 +63,9 @@ class CannotWork(Exception):
     """The operator cannot do its work here; the text is one line that says what to do."""
 
 
-def clock() -> Now:
+def clock() -> Instant:
     """Return this moment on the event loop's clock and in whole seconds of UTC."""
-    return Now(asyncio.get_running_loop().time(), datetime.now(UTC).replace(microsecond=0))
+    return Instant(asyncio.get_running_loop().time(), datetime.now(UTC).replace(microsecond=0))
 
 
 async def run(settings: Settings) -> None:
@@ -109,7 +110,10 @@ class _Operator:
             monotonic=asyncio.get_running_loop().time,
         )
         self._metrics = Metrics(
-            tasks=self._count_tasks, snapshot_ages=self._snapshot_ages, leads=self._leads
+            tasks=self._count_tasks,
+            snapshot_ages=self._snapshot_ages,
+            leads=self._leads,
+            split_reason=reason_of,
         )
         self._events = Events(
             create=api.create_event,
@@ -283,7 +287,7 @@ async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None
             raise CannotWork(f"{name} cannot go on ({reason}); restarting resumes everything")
 
 
-async def _lend(ambient: Ambient) -> Lent:
+async def _lend(ambient: Ambient) -> ExpiringCredentials:
     return await in_thread(obtain, ambient)
 
 

@@ -13,9 +13,8 @@ import tracemalloc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.model import Seen
-from dcs_migration_operator.dcs.answers import Page
-from dcs_migration_operator.dcs.client import LIST_ROWS_MAX
+from dcs_migration_operator.core.cloud import LIST_ROWS_MAX, Page
+from dcs_migration_operator.core.model import Observation
 from sandbox.waiting import eventually_async
 from simulation import virtual
 from simulation.cloud import Migration, ModelDcs, task_id
@@ -61,7 +60,7 @@ class _Dcs(ModelDcs):
     async def list_page(self, offset: int) -> Page:
         await self._begin("list", ())
         page, now = self._rows[offset : offset + LIST_ROWS_MAX], asyncio.get_running_loop().time()
-        return Page(len(page), tuple(Seen(one.at(now), name) for name, one in page))
+        return Page(len(page), tuple(Observation(one.at(now), name) for name, one in page))
 
 
 class _Rig(Rig):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dcs_migration_operator import cli
-from dcs_migration_operator.dcs.codes import PERMISSIONS
+from dcs_migration_operator.core.cloud import PERMISSIONS
 from docs.pages import ROOT, anchors, links, read
 from reference import options
 from reference.__main__ import main, pages, stale

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from dcs_migration_operator.core.model import Order, Outcome, TroubleKind
+from dcs_migration_operator.core.model import Outcome, StopRequest, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.core.status import Status, to_json
 from sandbox import manifests
@@ -67,7 +67,7 @@ def _states() -> Iterator[State]:
 
 
 def _stopping() -> Iterator[State]:
-    rejected = Order(Outcome.REJECTED, attempts=1, answered_at=990.0, fault=make.FAULT)
+    rejected = StopRequest(Outcome.REJECTED, attempts=1, answered_at=990.0, detail=make.FAULT)
     yield _task("stop, not asked yet", make.situation(), Expected.WAIT)
     for word in ACTIVE:
         yield _task(f"stop, {word}, not ordered", make.situation(word), Expected.WAIT)
@@ -103,7 +103,7 @@ def _observing() -> Iterator[State]:
 
 def _in_trouble() -> Iterator[State]:
     for kind in TroubleKind:
-        trouble = make.trouble(kind, fault=make.FAULT)
+        trouble = make.trouble(kind, detail=make.FAULT)
         expected = Expected.WAIT if kind.heals_alone else Expected.ALARM
         for word in (None, "MIGRATING", "TERMINATING"):
             before = make.situation(word, trouble=trouble)

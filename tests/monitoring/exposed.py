@@ -7,6 +7,7 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.telemetry.metrics import Metrics
 
 FOREIGN = frozenset({"up", "ALERTS", "kube_deployment_status_replicas_unavailable"})
@@ -25,6 +26,7 @@ def metrics() -> Metrics:
         tasks=lambda: {("PENDING", "False"): 1},
         snapshot_ages=lambda: {"project": 1.0},
         leads=lambda: True,
+        split_reason=reason_of,
     )
     made.cloud_request(Operation.LIST, "ok", 0.1)
     made.batch(50)

@@ -11,11 +11,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Page
 from dcs_migration_operator.core.errors import NotFound
-from dcs_migration_operator.core.model import Fault, Outcome, Seen, StopAnswer, task_key
+from dcs_migration_operator.core.model import (
+    ErrorDetail,
+    Observation,
+    Outcome,
+    StopAnswer,
+    task_key,
+)
 from dcs_migration_operator.core.phases import PhaseClass, class_of
-from dcs_migration_operator.dcs.answers import Page
-from dcs_migration_operator.dcs.client import BATCH_IDS_MAX, LIST_ROWS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,16 +111,16 @@ class ModelDcs:
         page = rows[offset : offset + LIST_ROWS_MAX]
         now = asyncio.get_running_loop().time()
         self.interfere("list", "after", ())
-        return Page(len(page), tuple(Seen(one.at(now), task_id) for task_id, one in page))
+        return Page(len(page), tuple(Observation(one.at(now), task_id) for task_id, one in page))
 
-    async def show(self, task_id: str) -> Seen:
+    async def show(self, task_id: str) -> Observation:
         """Return one migration."""
         await self._begin("show", (task_id,))
         one = self.fleet.get(task_id)
         self.interfere("show", "after", (task_id,))
         if one is None:
-            raise NotFound(Fault("DCS.4133", "instance job not found"))
-        return Seen(one.at(asyncio.get_running_loop().time()), task_id)
+            raise NotFound(ErrorDetail("DCS.4133", "instance job not found"))
+        return Observation(one.at(asyncio.get_running_loop().time()), task_id)
 
     def close(self) -> None:
         """Take note."""
@@ -131,12 +136,12 @@ class ModelDcs:
     def _stop(self, task_id: str) -> StopAnswer:
         one, now = self.fleet.get(task_id), asyncio.get_running_loop().time()
         if one is None:
-            fault = Fault("DCS.4133", "instance job not found")
+            fault = ErrorDetail("DCS.4133", "instance job not found")
             return StopAnswer(Outcome.REJECTED, REQUEST_ID, fault)
         one.orders.append(now)
         ended = class_of(one.at(now)) not in {PhaseClass.ACTIVE, PhaseClass.TERMINATING}
         if one.refuses or ended:
-            fault = Fault(one.refuses or "DCS.4957", "not in this state", REQUEST_ID)
+            fault = ErrorDetail(one.refuses or "DCS.4957", "not in this state", REQUEST_ID)
             return StopAnswer(Outcome.REJECTED, REQUEST_ID, fault)
         if one.ignores:
             one.ignores -= 1

@@ -14,13 +14,13 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.core.model import Fault
+from dcs_migration_operator.core.model import ErrorDetail
 from dcs_migration_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FAULT: Final = Fault("model", "drawn by the simulation", "model-request")
+_FAULT: Final = ErrorDetail("model", "drawn by the simulation", "model-request")
 
 CLOUD: Final[dict[str, Callable[[], DcsError]]] = {
     "throttled": lambda: Throttled(_FAULT),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.dcs.codes import Operation
+    from dcs_migration_operator.core.cloud import Operation
 
 
 class NoProbe:

@@ -24,15 +24,15 @@ from simulation.virtual import clock, now
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dcs_migration_operator.core.cloud import Page
     from dcs_migration_operator.core.model import (
         Account,
         ObjectRef,
+        Observation,
         Project,
-        Seen,
         StopAnswer,
         Task,
     )
-    from dcs_migration_operator.dcs.answers import Page
     from simulation.world import World
 
 
@@ -223,7 +223,7 @@ class _Dcs:
         await self._replica.step()
         return page
 
-    async def show(self, task_id: str) -> Seen:
+    async def show(self, task_id: str) -> Observation:
         self._take_time()
         self._replica.looked_at = now()
         seen = await self._dcs.show(task_id)

@@ -10,7 +10,7 @@ from dcs_migration_operator.core.model import (
     Account,
     Ambient,
     Credentials,
-    Lent,
+    ExpiringCredentials,
     ObjectRef,
     Project,
     ProjectRef,
@@ -19,7 +19,7 @@ from dcs_migration_operator.core.model import (
 )
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.engine import Engine
-from dcs_migration_operator.engine.ports import ClusterReads, SecretProblem
+from dcs_migration_operator.engine.ports import ClusterReads, SecretReadError
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import Migration, ModelDcs, task_id
 from simulation.probe import NoProbe
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dcs_migration_operator.core.admission import AllowedNamespaces
-    from dcs_migration_operator.core.errors import Problem
+    from dcs_migration_operator.core.errors import ReadError
 
 NAMESPACE = "team-a"
 OPERATOR_NAMESPACE = "dcs-system"
@@ -122,10 +122,10 @@ class Rig:
         self.api = api or ModelApi()
         self.fleet = fleet
         self.dcs: list[ModelDcs] = []
-        self.secret: Credentials | SecretProblem = KEYS
+        self.secret: Credentials | SecretReadError = KEYS
         self.interfere: Callable[..., None] = lambda *_: None
-        self.labels: dict[str, Mapping[str, str] | Problem] = {}
-        self.lent: Lent | Problem = Lent(KEYS, None)
+        self.labels: dict[str, Mapping[str, str] | ReadError] = {}
+        self.lent: ExpiringCredentials | ReadError = ExpiringCredentials(KEYS, None)
         self.reads: list[str] = []
         self.loans: list[Ambient] = []
         self.keys_of: dict[str, Credentials] = {}
@@ -266,7 +266,7 @@ class Rig:
         assert name == "dcs"
         self.reads.append(namespace)
         await asyncio.sleep(0.001)
-        if isinstance(self.secret, SecretProblem):
+        if isinstance(self.secret, SecretReadError):
             raise self.secret
         return self.secret
 
@@ -278,7 +278,7 @@ class Rig:
             raise found
         return found
 
-    async def _lend(self, ambient: Ambient) -> Lent:
+    async def _lend(self, ambient: Ambient) -> ExpiringCredentials:
         self.loans.append(ambient)
         await asyncio.sleep(0.5)
         if isinstance(self.lent, Exception):

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from bench import engine
-from dcs_migration_operator.dcs.client import BATCH_IDS_MAX, LIST_ROWS_MAX
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX
 
 LOOKS: Final = 3
 """Before the order, 2 s after its acceptance, and 3 s later; a stop takes 3 s here."""

@@ -11,7 +11,7 @@ import selectors
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.model import Now
+from dcs_migration_operator.core.model import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -32,10 +32,10 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def clock() -> Now:
+def clock() -> Instant:
     """Return the virtual moment on both clocks."""
     mono = now()
-    return Now(mono, EPOCH + timedelta(seconds=int(mono)))
+    return Instant(mono, EPOCH + timedelta(seconds=int(mono)))
 
 
 class Spinning(Exception):

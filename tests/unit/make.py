@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dcs_migration_operator.core.decide import Situation, Verdict, decide
+from dcs_migration_operator.core.decide import Decision, Situation, decide
 from dcs_migration_operator.core.describe import describe
 from dcs_migration_operator.core.model import (
-    Fault,
-    Now,
+    ErrorDetail,
+    Instant,
     ObjectRef,
-    Order,
+    Observation,
     Outcome,
     Project,
     ProjectRef,
-    Seen,
+    StopRequest,
     Task,
     Trouble,
     TroubleKind,
@@ -26,13 +26,13 @@ from dcs_migration_operator.core.status import Status
 
 TASK_ID = "b21989ec-2889-4b8e-99db-19c073425ec2"
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-FAULT = Fault("DCS.4957", "not allowed in the current task state", "req-1")
+FAULT = ErrorDetail("DCS.4957", "not allowed in the current task state", "req-1")
 PROJECT = ProjectRef("DCSProject", "team-a", "default")
 
 
-def now(seconds: float = 1000.0) -> Now:
+def now(seconds: float = 1000.0) -> Instant:
     """Return a moment; the wall clock runs along from second 1,000 on."""
-    return Now(seconds, START + timedelta(seconds=int(seconds - 1000.0)))
+    return Instant(seconds, START + timedelta(seconds=int(seconds - 1000.0)))
 
 
 def task(*, stopped: bool = True, generation: int = 1, **changes: Any) -> Task:
@@ -49,14 +49,14 @@ def task(*, stopped: bool = True, generation: int = 1, **changes: Any) -> Task:
     return replace(base, **changes)
 
 
-def seen(word: str, **changes: Any) -> Seen:
+def seen(word: str, **changes: Any) -> Observation:
     """Return a sighting."""
-    return Seen(word=word, task_id=TASK_ID, **changes)
+    return Observation(word=word, task_id=TASK_ID, **changes)
 
 
-def accepted(at: float, **changes: Any) -> Order:
+def accepted(at: float, **changes: Any) -> StopRequest:
     """Return an order that was accepted at this monotonic second."""
-    base = Order(
+    base = StopRequest(
         outcome=Outcome.ACCEPTED,
         attempts=1,
         answered_at=at,
@@ -67,9 +67,9 @@ def accepted(at: float, **changes: Any) -> Order:
     return replace(base, **changes)
 
 
-def trouble(kind: TroubleKind, since: float = 900.0, fault: Fault | None = None) -> Trouble:
+def trouble(kind: TroubleKind, since: float = 900.0, detail: ErrorDetail | None = None) -> Trouble:
     """Return a trouble that is old enough to be told."""
-    return Trouble(kind, since, "Something is wrong.", fault)
+    return Trouble(kind, since, "Something is wrong.", detail)
 
 
 def situation(
@@ -82,7 +82,7 @@ def situation(
         seen=seen(word) if word else None,
         seen_at=seen_at if word else float("-inf"),
         confirmed=False,
-        order=Order(requested=START),
+        order=StopRequest(requested=START),
         trouble=None,
         quiet_until=900.0,
     )
@@ -94,7 +94,7 @@ def shown_after(before: Situation, at: float = 1000.0) -> Status:
     return describe(before, decide(before, now(at)), now(at))
 
 
-def outcome(before: Situation, at: float = 1000.0) -> tuple[Verdict, Status]:
+def outcome(before: Situation, at: float = 1000.0) -> tuple[Decision, Status]:
     """Return the verdict and the status in words."""
     verdict = decide(before, now(at))
     return verdict, describe(before, verdict, now(at))

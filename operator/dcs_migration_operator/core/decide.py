@@ -15,10 +15,10 @@ from dcs_migration_operator.core.model import Outcome, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.core.model import Now, Order, Seen, Task, Trouble
+    from dcs_migration_operator.core.model import Instant, Observation, StopRequest, Task, Trouble
     from dcs_migration_operator.core.status import Status
 
-SEEN_AGE_S_MAX: Final = 30.0
+OBSERVATION_AGE_S_MAX: Final = 30.0
 """No order for a task whose status is older than this: the contract's "look before you leap"."""
 
 EFFECT_S_MIN: Final = 60.0
@@ -51,16 +51,16 @@ class Situation:
 
     task: Task
     shown: Status
-    seen: Seen | None
+    seen: Observation | None
     seen_at: float
     confirmed: bool
-    order: Order
+    order: StopRequest
     trouble: Trouble | None
     quiet_until: float
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What to do now: at most one order, how soon to look, and what the resource should say.
 
     Attributes:
@@ -86,7 +86,7 @@ _FULFILLED = frozenset({"Terminated", "EndedBeforeStop"})
 _TROUBLES = frozenset(kind.value for kind in TroubleKind)
 
 
-def decide(situation: Situation, now: Now) -> Verdict:
+def decide(situation: Situation, now: Instant) -> Decision:
     """Return what to do about one resource at this moment."""
     case = case_of(situation, now)
     row = CASES[case]
@@ -97,7 +97,7 @@ def decide(situation: Situation, now: Now) -> Verdict:
     pace = row.pace
     if due and not fresh:
         pace = Pace.CONFIRM if case is Case.TO_REORDER else Pace.NOW
-    return Verdict(
+    return Decision(
         case=case,
         speak=speak,
         trouble=trouble,
@@ -107,7 +107,7 @@ def decide(situation: Situation, now: Now) -> Verdict:
     )
 
 
-def case_of(situation: Situation, now: Now) -> Case:
+def case_of(situation: Situation, now: Instant) -> Case:
     """Name the case; the order of the questions is their precedence."""
     task, seen = situation.task, situation.seen
     if task.stopped and is_settled(task, situation.shown):
@@ -154,7 +154,7 @@ def rejected_s(rejections: int) -> float:
     return min(REJECTED_S_MIN * 2.0 ** min(max(rejections - 1, 0), 10), REJECTED_S_MAX)
 
 
-def _active_case(situation: Situation, now: Now) -> Case:
+def _active_case(situation: Situation, now: Instant) -> Case:
     order = situation.order
     looked_since = situation.seen_at > order.answered_at
     if order.outcome is Outcome.WAITING:
@@ -170,9 +170,9 @@ def _active_case(situation: Situation, now: Now) -> Case:
     return Case.REJECTED if order.outcome is Outcome.REJECTED else Case.TO_ORDER
 
 
-def _is_fresh(situation: Situation, now: Now, *, confirmed: bool) -> bool:
+def _is_fresh(situation: Situation, now: Instant, *, confirmed: bool) -> bool:
     return (
-        situation.seen_at >= now.mono - SEEN_AGE_S_MAX
+        situation.seen_at >= now.mono - OBSERVATION_AGE_S_MAX
         and situation.seen_at > situation.order.answered_at
         and (situation.confirmed or not confirmed)
     )
@@ -193,7 +193,7 @@ def _relevant_trouble(situation: Situation, row: Row) -> Trouble | None:
 
 
 def _speech(
-    situation: Situation, row: Row, trouble: Trouble | None, now: Now
+    situation: Situation, row: Row, trouble: Trouble | None, now: Instant
 ) -> tuple[bool, float | None]:
     """Return whether to write, and otherwise when to ask again."""
     if row.pace is Pace.NONE and row is CASES[Case.SETTLED]:
@@ -221,11 +221,11 @@ def _speaks_of_this_generation(situation: Situation) -> bool:
     )
 
 
-def _retry_at(order: Order) -> float:
+def _retry_at(order: StopRequest) -> float:
     return order.answered_at + rejected_s(order.rejections)
 
 
-def _next_step_at(case: Case, order: Order) -> float | None:
+def _next_step_at(case: Case, order: StopRequest) -> float | None:
     if case is Case.REJECTED:
         return _retry_at(order)
     if case in {Case.LAGGING, Case.INEFFECTIVE}:
@@ -233,6 +233,6 @@ def _next_step_at(case: Case, order: Order) -> float | None:
     return None
 
 
-def _earliest(first: float | None, second: float | None, now: Now) -> float | None:
+def _earliest(first: float | None, second: float | None, now: Instant) -> float | None:
     later = [moment for moment in (first, second) if moment is not None and moment > now.mono]
     return min(later, default=None)

@@ -37,8 +37,8 @@ from dcs_migration_operator.core.status import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dcs_migration_operator.core.decide import Situation, Verdict
-    from dcs_migration_operator.core.model import Fault, Now
+    from dcs_migration_operator.core.decide import Decision, Situation
+    from dcs_migration_operator.core.model import ErrorDetail, Instant
     from dcs_migration_operator.core.status import Condition
 
 ERROR_CHARS_MAX: Final = 512
@@ -55,7 +55,7 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         Case.TO_ORDER: "DCS says {word}; the stop is about to be ordered.",
         Case.WAITING: "DCS says {word}; the stop is being ordered.",
         Case.UNSURE: "The outcome of the stop order is unknown; DCS is being asked again.",
-        Case.REJECTED: "DCS refused to stop the task: {fault}. It will be ordered again.",
+        Case.REJECTED: "DCS refused to stop the task: {detail}. It will be ordered again.",
         Case.LAGGING: _UNDER_WAY,
         Case.INEFFECTIVE: "DCS accepted the stop {attempts} times but still says {word}; "
         "it will be ordered again.",
@@ -82,7 +82,7 @@ _STOPPED: Final[Mapping[PhaseClass, tuple[str, str]]] = MappingProxyType(
 )
 
 
-def describe(situation: Situation, verdict: Verdict, now: Now) -> Status:
+def describe(situation: Situation, verdict: Decision, now: Instant) -> Status:
     """Return the status that says what the verdict means."""
     phase = _phase(situation)
     stopped = _stopped(situation)
@@ -137,11 +137,13 @@ def _stopped(situation: Situation) -> Condition:
     return condition(STOPPED, status, reason, message)
 
 
-def _message(situation: Situation, verdict: Verdict) -> str:
+def _message(situation: Situation, verdict: Decision) -> str:
     if verdict.trouble:
         trouble = verdict.trouble
         return (
-            f"{trouble.message} ({_in_words(trouble.fault)})" if trouble.fault else trouble.message
+            f"{trouble.message} ({_in_words(trouble.detail)})"
+            if trouble.detail
+            else trouble.message
         )
     order = situation.order
     return _MESSAGES.get(verdict.case, "").format(
@@ -149,13 +151,13 @@ def _message(situation: Situation, verdict: Verdict) -> str:
         phase=situation.shown.phase,
         task_id=situation.task.task_id,
         attempts=order.attempts,
-        fault=_in_words(order.fault) if order.fault else "no reason given",
+        detail=_in_words(order.detail) if order.detail else "no reason given",
     )
 
 
-def _in_words(fault: Fault) -> str:
-    text = clip(fault.message, ERROR_CHARS_MAX).rstrip(".")
-    return f"{fault.code}: {text}" if text else fault.code
+def _in_words(detail: ErrorDetail) -> str:
+    text = clip(detail.message, ERROR_CHARS_MAX).rstrip(".")
+    return f"{detail.code}: {text}" if text else detail.code
 
 
 def _stop_record(situation: Situation, phase: str, moment: str) -> StopRecord | None:
@@ -186,13 +188,13 @@ def _task_record(situation: Situation) -> TaskRecord | None:
     return record if record != TaskRecord() else None
 
 
-def _error_record(situation: Situation, verdict: Verdict, moment: str) -> ErrorRecord | None:
-    fault = verdict.trouble.fault if verdict.trouble else None
-    if fault is None and verdict.case is Case.REJECTED:
-        fault = situation.order.fault
-    if fault is None:
+def _error_record(situation: Situation, verdict: Decision, moment: str) -> ErrorRecord | None:
+    detail = verdict.trouble.detail if verdict.trouble else None
+    if detail is None and verdict.case is Case.REJECTED:
+        detail = situation.order.detail
+    if detail is None:
         return None
-    message, before = clip(fault.message, ERROR_CHARS_MAX), situation.shown.error
-    if before and (before.code, before.message) == (fault.code, message):
+    message, before = clip(detail.message, ERROR_CHARS_MAX), situation.shown.error
+    if before and (before.code, before.message) == (detail.code, message):
         return before  # the same error again is not news, and must not cost a write
-    return ErrorRecord(fault.code, message, fault.request_id, moment)
+    return ErrorRecord(detail.code, message, detail.request_id, moment)

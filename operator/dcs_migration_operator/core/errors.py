@@ -11,9 +11,9 @@
     ├── Unavailable       the call had no effect; trying again later is right
     └── OutcomeUnknown    the call may have had an effect: look before trying again
 
-Every error carries a `Fault` that is fit for people; the library's exception is never chained into
-a text, and no body, header or signature is kept. `Problem` is the other kind: what keeps DCS from
-being called at all, in words.
+Every error carries an `ErrorDetail` that is fit for people; the library's exception is never
+chained into a text, and no body, header or signature is kept. `ReadError` is the other kind: what
+keeps DCS from being called at all, in words.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.core.model import Fault
+    from dcs_migration_operator.core.model import ErrorDetail
 
 
 class DcsError(Exception):
     """Base of everything that the DCS client raises."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault.code}: {fault.message}")
-        self.fault = fault
+    def __init__(self, detail: ErrorDetail) -> None:
+        super().__init__(f"{detail.code}: {detail.message}")
+        self.detail = detail
 
 
 class NotFound(DcsError):
@@ -59,8 +59,8 @@ class PermissionDenied(DcsError):
 class Throttled(DcsError):
     """Too many calls. `after_s` is the pause asked for, if one was."""
 
-    def __init__(self, fault: Fault, after_s: float | None = None) -> None:
-        super().__init__(fault)
+    def __init__(self, detail: ErrorDetail, after_s: float | None = None) -> None:
+        super().__init__(detail)
         self.after_s = after_s
 
 
@@ -72,7 +72,7 @@ class OutcomeUnknown(DcsError):
     """The call may have had an effect."""
 
 
-class Problem(Exception):
+class ReadError(Exception):
     """Says in words why something that a project needs cannot be had; never holds a secret.
 
     `passing` tells that nobody answered: what was known before still holds.

@@ -33,7 +33,7 @@ def _in_scope(namespace: str, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class Instant:
     """One moment on both clocks.
 
     Attributes:
@@ -132,7 +132,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class ExpiringCredentials:
     """Credentials for a while; `lasts_s` is in seconds, nothing if their end is not known."""
 
     credentials: Credentials
@@ -158,7 +158,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What DCS said about one task. Equal values mean: nothing changed.
 
     Attributes:
@@ -189,7 +189,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorDetail:
     """One error answer, fit for people: never a body, never a secret.
 
     Attributes:
@@ -209,11 +209,11 @@ class StopAnswer:
 
     outcome: Outcome
     request_id: str
-    fault: Fault | None = None
+    detail: ErrorDetail | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class StopRequest:
     """What was ordered for one resource, and what became of it.
 
     Attributes:
@@ -224,7 +224,7 @@ class Order:
         ineffective: Accepted orders that did not show in time; they space the next ones.
         requested: Wall time at which the wish was first taken up.
         accepted: Wall time of the last acceptance; kept through later rejections.
-        fault: Of the last rejection.
+        detail: Of the last rejection.
         request_id: DCS's, of the last order.
     """
 
@@ -235,7 +235,7 @@ class Order:
     ineffective: int = 0
     requested: datetime | None = None
     accepted: datetime | None = None
-    fault: Fault | None = None
+    detail: ErrorDetail | None = None
     request_id: str = ""
 
 
@@ -262,10 +262,10 @@ class Trouble:
     Attributes:
         since: Monotonic seconds at which it began.
         message: What is wrong and what to do, in one or two sentences.
-        fault: The answer behind it, if there was one.
+        detail: The answer behind it, if there was one.
     """
 
     kind: TroubleKind
     since: float
     message: str
-    fault: Fault | None = None
+    detail: ErrorDetail | None = None

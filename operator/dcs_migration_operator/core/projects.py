@@ -14,7 +14,7 @@ from dcs_migration_operator.core.conditions import (
 from dcs_migration_operator.core.status import Status, rfc3339
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.core.model import Now, Project, Trouble
+    from dcs_migration_operator.core.model import Instant, Project, Trouble
     from dcs_migration_operator.core.status import Condition
 
 CONFIGURED = "Configured"
@@ -23,7 +23,9 @@ _COMPLETE = "Endpoint, Secret and keys are in place."
 _COMPLETE_AMBIENT = "The endpoint and the operator's own identity are in place."
 
 
-def describe_project(project: Project, shown: Status, trouble: Trouble | None, now: Now) -> Status:
+def describe_project(
+    project: Project, shown: Status, trouble: Trouble | None, now: Instant
+) -> Status:
     """Return the status of a project: usable, or why it is not."""
     wanted: tuple[Condition, ...]
     if trouble is None:

@@ -32,8 +32,8 @@ from huaweicloudsdkcore.exceptions.exceptions import (
 from huaweicloudsdkcore.http.http_client import HttpClient
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
-from dcs_migration_operator.core.errors import Problem
-from dcs_migration_operator.core.model import Ambient, Credentials, Lent
+from dcs_migration_operator.core.errors import ReadError
+from dcs_migration_operator.core.model import Ambient, Credentials, ExpiringCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,11 +92,11 @@ _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
 
-def obtain(ambient: Ambient) -> Lent:
+def obtain(ambient: Ambient) -> ExpiringCredentials:
     """Return the credentials of this provider, made anew.
 
     Raises:
-        Problem: There are none, and why; `passing` if the provider does not answer.
+        ReadError: There are none, and why; `passing` if the provider does not answer.
     """
     _check_environment(ambient)
     try:
@@ -109,7 +109,7 @@ def obtain(ambient: Ambient) -> Lent:
         raise _in_words(ambient, f"{_SAYS[ambient]} gives no access key in plain text")
     if lasts_s is not None and lasts_s <= 0:
         raise _in_words(ambient, f"{_SAYS[ambient]} gives credentials that have already ended")
-    return Lent(Credentials(parts[0], parts[1], parts[2] or None), lasts_s)
+    return ExpiringCredentials(Credentials(parts[0], parts[1], parts[2] or None), lasts_s)
 
 
 def _check_environment(ambient: Ambient) -> None:
@@ -148,7 +148,7 @@ def _lasts_s(made: Any) -> float:
     return ends_at - time.time()
 
 
-def _problem(ambient: Ambient, error: Exception) -> Problem:
+def _problem(ambient: Ambient, error: Exception) -> ReadError:
     """Put what the SDK raised into words of our own; its text may repeat what was sent."""
     says = _SAYS[ambient]
     answer = next((e for e in _chain(error) if _status_of(e)), None)
@@ -177,9 +177,9 @@ def _problem(ambient: Ambient, error: Exception) -> Problem:
     return _in_words(ambient, f"{says} gives an answer that is not understood ({kind})")
 
 
-def _in_words(ambient: Ambient, what: str, *, passing: bool = False) -> Problem:
+def _in_words(ambient: Ambient, what: str, *, passing: bool = False) -> ReadError:
     text = f"The ambient credentials {ambient.value} cannot be had: {what}."
-    return Problem(text, passing=passing)
+    return ReadError(text, passing=passing)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

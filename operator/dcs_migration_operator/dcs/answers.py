@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from dcs_migration_operator.core.cloud import Page
 from dcs_migration_operator.core.errors import OutcomeUnknown
-from dcs_migration_operator.core.model import Fault, Outcome, Seen, StopAnswer, task_key
+from dcs_migration_operator.core.model import (
+    ErrorDetail,
+    Observation,
+    Outcome,
+    StopAnswer,
+    task_key,
+)
 from dcs_migration_operator.core.texts import shared
 
 if TYPE_CHECKING:
@@ -28,26 +34,13 @@ ROWS: Final = "migration_tasks"
 _ADDRESS = re.compile(r"[\w.:,\-\[\] ]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the list.
-
-    Attributes:
-        rows: Rows received, readable or not; the next page starts behind them.
-        tasks: The readable ones.
-    """
-
-    rows: int
-    tasks: tuple[Seen, ...]
-
-
 def bad_answer(why: str, request_id: str) -> OutcomeUnknown:
     """Return the error for a 2xx answer that does not say what it should."""
-    return OutcomeUnknown(Fault("bad-answer", f"DCS answered, but {why}", request_id))
+    return OutcomeUnknown(ErrorDetail("bad-answer", f"DCS answered, but {why}", request_id))
 
 
-def fault_of(http_status: int, body: bytes, request_id: str) -> Fault:
-    """Return the fault behind an error answer: its code and text, or its HTTP status.
+def fault_of(http_status: int, body: bytes, request_id: str) -> ErrorDetail:
+    """Return the detail behind an error answer: its code and text, or its HTTP status.
 
     Four shapes are known: flat with underscores, flat in camel case, `code`/`message`, and any of
     them nested under `error` (the old v1 API).
@@ -63,8 +56,8 @@ def fault_of(http_status: int, body: bytes, request_id: str) -> Fault:
         message = _first(fields, "error_msg", "errorMsg", "message")
         if code or message:
             code = code or f"HTTP {http_status}"
-            return Fault(code[:CODE_CHARS_MAX], message[:ERROR_CHARS_MAX], request_id)
-    return Fault(f"HTTP {http_status}", "the answer carried no readable error", request_id)
+            return ErrorDetail(code[:CODE_CHARS_MAX], message[:ERROR_CHARS_MAX], request_id)
+    return ErrorDetail(f"HTTP {http_status}", "the answer carried no readable error", request_id)
 
 
 def stop_answers(task_ids: Sequence[str], body: bytes, request_id: str) -> Mapping[str, StopAnswer]:
@@ -95,10 +88,10 @@ def list_page(body: bytes, request_id: str) -> Page:
         OutcomeUnknown: The body is not the documented one.
     """
     rows = _rows(body, request_id, _listed)
-    return Page(len(rows), tuple(row for row in rows if isinstance(row, Seen)))
+    return Page(len(rows), tuple(row for row in rows if isinstance(row, Observation)))
 
 
-def shown_task(body: bytes, request_id: str) -> Seen:
+def shown_task(body: bytes, request_id: str) -> Observation:
     """Return what show says about its task.
 
     Raises:
@@ -109,7 +102,7 @@ def shown_task(body: bytes, request_id: str) -> Seen:
     if not task_id or not word:
         raise bad_answer("without the id and the status of the task", request_id)
     source, target = fields.get("source_instance"), fields.get("target_instance")
-    return Seen(
+    return Observation(
         word=word,
         task_id=task_id,
         name=_text(fields, "task_name"),
@@ -119,12 +112,12 @@ def shown_task(body: bytes, request_id: str) -> Seen:
     )
 
 
-def _listed(row: dict[str, Any]) -> Seen | dict[str, Any]:
+def _listed(row: dict[str, Any]) -> Observation | dict[str, Any]:
     """Return what a row says, at once: a page of rows as they come is six times as large."""
     task_id, word = _text(row, "task_id"), _text(row, "status")
     if not task_id or not word or ROWS in row:
         return row
-    return Seen(
+    return Observation(
         word=shared(word),
         task_id=task_id,
         name=_text(row, "task_name"),
@@ -156,13 +149,15 @@ def _stop_answer(item: Mapping[str, Any], request_id: str) -> StopAnswer:
         return StopAnswer(Outcome.ACCEPTED, request_id)
     if result == "failed":
         code, message = _text(item, "error_code"), _text(item, "error_msg")
-        fault = Fault(code[:CODE_CHARS_MAX] or "failed", message[:ERROR_CHARS_MAX], request_id)
-        return StopAnswer(Outcome.REJECTED, request_id, fault)
+        detail = ErrorDetail(
+            code[:CODE_CHARS_MAX] or "failed", message[:ERROR_CHARS_MAX], request_id
+        )
+        return StopAnswer(Outcome.REJECTED, request_id, detail)
     return _unknown("DCS answered with a result that is neither success nor failed", request_id)
 
 
 def _unknown(why: str, request_id: str) -> StopAnswer:
-    return StopAnswer(Outcome.UNKNOWN, request_id, Fault("bad-answer", why, request_id))
+    return StopAnswer(Outcome.UNKNOWN, request_id, ErrorDetail("bad-answer", why, request_id))
 
 
 def _rows(

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 import requests
 import urllib3
 
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Operation
 from dcs_migration_operator.core.errors import (
     DcsError,
     EndpointRefused,
@@ -26,22 +27,17 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.core.model import Fault, Seen, task_key
+from dcs_migration_operator.core.model import ErrorDetail, Observation, task_key
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.auth import sign
-from dcs_migration_operator.dcs.codes import Operation, error_class
+from dcs_migration_operator.dcs.codes import error_class
 from dcs_migration_operator.dcs.transport import Adapter, NoTls, Session, set_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dcs_migration_operator.core.cloud import Page
     from dcs_migration_operator.core.model import Account, StopAnswer
-
-BATCH_IDS_MAX: Final = 50
-"""DCS's documented limit of ids per batch-stop."""
-
-LIST_ROWS_MAX: Final = 1000
-"""DCS's documented limit of rows per page of the list."""
 
 BODY_BYTES_MAX: Final = 16 * 2**20
 """A full page of the list is about 1 MB; a larger body is not DCS speaking."""
@@ -92,13 +88,13 @@ class DcsClient:
         )
         return answers.stop_answers(task_ids, data, request_id)
 
-    def list_page(self, offset: int) -> answers.Page:
+    def list_page(self, offset: int) -> Page:
         """Return up to 1,000 tasks of the project, from the given record on."""
         query = (("limit", str(LIST_ROWS_MAX)), ("offset", str(offset)))
         data, request_id = self._call(Operation.LIST, "GET", "/migration-tasks", query=query)
         return answers.list_page(data, request_id)
 
-    def show(self, task_id: str) -> Seen:
+    def show(self, task_id: str) -> Observation:
         """Return what DCS says about one task."""
         path = f"/migration-task/{quote(task_id, safe='')}"
         data, request_id = self._call(Operation.SHOW, "GET", path)
@@ -185,11 +181,11 @@ class DcsClient:
             body = b""  # the status alone says enough
         if response.status_code == requests.codes.ok:
             return body, request_id
-        fault = answers.fault_of(response.status_code, body, request_id)
-        kind = error_class(operation, response.status_code, fault.code)
+        detail = answers.fault_of(response.status_code, body, request_id)
+        kind = error_class(operation, response.status_code, detail.code)
         if kind is Throttled:
-            raise Throttled(fault, _retry_after_s(response.headers.get("Retry-After"), fault))
-        raise kind(fault)
+            raise Throttled(detail, _retry_after_s(response.headers.get("Retry-After"), detail))
+        raise kind(detail)
 
 
 def _body(response: requests.Response, request_id: str) -> bytes:
@@ -201,14 +197,18 @@ def _body(response: requests.Response, request_id: str) -> bytes:
             if len(body) > BODY_BYTES_MAX:
                 raise answers.bad_answer("with far more than it should", request_id)
     except (TimeoutError, urllib3.exceptions.TimeoutError):
-        raise OutcomeUnknown(Fault("timeout", "the answer came too slowly", request_id)) from None
+        raise OutcomeUnknown(
+            ErrorDetail("timeout", "the answer came too slowly", request_id)
+        ) from None
     except (urllib3.exceptions.HTTPError, OSError):
-        raise OutcomeUnknown(Fault("connection-lost", "the answer broke off", request_id)) from None
+        raise OutcomeUnknown(
+            ErrorDetail("connection-lost", "the answer broke off", request_id)
+        ) from None
     return bytes(body)
 
 
-def _fault(code: str, message: str) -> Fault:
-    return Fault(code, message)
+def _fault(code: str, message: str) -> ErrorDetail:
+    return ErrorDetail(code, message)
 
 
 def _connection_error(error: requests.exceptions.ConnectionError) -> DcsError:
@@ -224,12 +224,12 @@ def _connection_error(error: requests.exceptions.ConnectionError) -> DcsError:
     return OutcomeUnknown(_fault("connection-lost", "the connection broke"))
 
 
-def _retry_after_s(header: str | None, fault: Fault) -> float | None:
+def _retry_after_s(header: str | None, detail: ErrorDetail) -> float | None:
     """Return the pause that the answer asks for: its header in seconds, else a window in its text.
 
     Texts name windows such as "200 times in 5 minutes" (VPC, 2021).
     """
     if header and header.strip().isdecimal():
         return float(header.strip())
-    window = _WINDOW.search(fault.message)
+    window = _WINDOW.search(detail.message)
     return float(window[1]) * _WINDOW_S[window[2].lower()] if window else None

@@ -7,10 +7,10 @@ A code is never judged without its operation: `DCS.4855` also means "switchover 
 
 from __future__ import annotations
 
-from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.errors import (
     AuthFailed,
     DcsError,
@@ -26,23 +26,6 @@ from dcs_migration_operator.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class Operation(Enum):
-    """The DCS calls that are made; the value is the label in metrics."""
-
-    BATCH_STOP = "batch_stop"
-    LIST = "list"
-    SHOW = "show"
-
-
-PERMISSIONS: Final[Mapping[Operation, str]] = MappingProxyType(
-    {
-        Operation.BATCH_STOP: "dcs:migrationTask:modify",
-        Operation.LIST: "dcs:migrationTask:list",
-        Operation.SHOW: "dcs:migrationTask:get",
-    }
-)
-"""The identity-policy action that each call needs (DCS's own API pages)."""
 
 _BY_OPERATION: Final[Mapping[tuple[Operation, str], type[DcsError]]] = MappingProxyType(
     {
@@ -83,7 +66,7 @@ _BY_CODE: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
                 "DCS.4017",  # a job on this instance is still running
                 "DCS.4026",  # not allowed in the current instance state
                 "DCS.4049",  # instance not running
-                "DCS.4104",  # instance recovering from a fault
+                "DCS.4104",  # instance recovering from a detail
                 "DCS.4096",  # the rest: instance busy (backup, restore, restart, resize, ...)
                 "DCS.4097",
                 "DCS.4111",

@@ -11,10 +11,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.errors import Problem
+from dcs_migration_operator.core.errors import ReadError
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.core.model import Ambient, Credentials, Lent
+    from dcs_migration_operator.core.model import Ambient, Credentials, ExpiringCredentials
     from dcs_migration_operator.engine.ports import Clock, Lender
 
 RENEW_S: Final = 600.0
@@ -48,7 +48,7 @@ class _Purse:
     ends_at: float = float("-inf")
     due_at: float = float("-inf")
     failures: int = 0
-    problem: Problem | None = None
+    problem: ReadError | None = None
     attempt: asyncio.Task[None] | None = None
 
 
@@ -71,7 +71,7 @@ class AmbientKeys:
             refused: Credentials that DCS does not accept.
 
         Raises:
-            Problem: There are none that hold, and why; `passing` if waiting is enough.
+            ReadError: There are none that hold, and why; `passing` if waiting is enough.
         """
         purse = self._purses.setdefault(ambient, _Purse())
         if refused is not None and refused == purse.credentials:
@@ -83,8 +83,8 @@ class AmbientKeys:
         if purse.credentials and self._clock().mono < purse.ends_at:
             return purse.credentials
         slow = f"The ambient credentials {ambient.value} cannot be had: no answer in time."
-        problem = purse.problem or Problem(slow, passing=True)
-        raise Problem(str(problem), passing=problem.passing)  # each its own: it takes a traceback
+        problem = purse.problem or ReadError(slow, passing=True)
+        raise ReadError(str(problem), passing=problem.passing)  # each its own: it takes a traceback
 
     async def close(self) -> None:
         """Wait for no answer any more."""
@@ -96,7 +96,7 @@ class AmbientKeys:
     async def _renew(self, ambient: Ambient, purse: _Purse) -> None:
         try:
             lent = await self._lend(ambient)
-        except Problem as problem:
+        except ReadError as problem:
             purse.failures += 1
             purse.problem = problem
             power = min(purse.failures - 1, 10)
@@ -106,7 +106,7 @@ class AmbientKeys:
         finally:
             purse.attempt = None
 
-    def _keep(self, purse: _Purse, lent: Lent) -> None:
+    def _keep(self, purse: _Purse, lent: ExpiringCredentials) -> None:
         now = purse.made_at = self._clock().mono
         if lent.lasts_s is None:
             purse.ends_at, purse.due_at = float("inf"), now + LIFE_S_MIN

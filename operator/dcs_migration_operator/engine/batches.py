@@ -10,8 +10,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Refused, Unavailable
-from dcs_migration_operator.core.model import Fault, Outcome, StopAnswer, task_key
-from dcs_migration_operator.dcs.codes import reason_of
+from dcs_migration_operator.core.model import ErrorDetail, Outcome, StopAnswer, task_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 StopResult = StopAnswer | DcsError
 """What became of one id: DCS's answer, or the error of a call that had no answer for it."""
 
-NOT_SENT: Final = Unavailable(Fault("withdrawn", "the order was not sent"))
+NOT_SENT: Final = Unavailable(ErrorDetail("withdrawn", "the order was not sent"))
 
 SPOILERS_MAX: Final = 10_000
 """Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
@@ -59,7 +58,7 @@ class Batches:
         except Refused as error:
             if len(task_ids) == 1:
                 return {task_ids[0]: self._spoiled(task_ids[0], error)}
-            self._probe.split(reason_of(error.fault.code))
+            self._probe.split(error.detail.code)
             middle = len(task_ids) // 2
             return await self._halve(task_ids[:middle]) | await self._halve(task_ids[middle:])
         except DcsError as error:
@@ -76,7 +75,7 @@ class Batches:
         if len(self._spoilers) > SPOILERS_MAX:
             self._spoilers.popitem(last=False)
         self._count(["rejected"])
-        return StopAnswer(Outcome.REJECTED, error.fault.request_id, error.fault)
+        return StopAnswer(Outcome.REJECTED, error.detail.request_id, error.detail)
 
     def _count(self, results: Sequence[str]) -> None:
         for result in results:

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
+from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.errors import (
     AuthFailed,
     DcsError,
@@ -20,7 +21,6 @@ from dcs_migration_operator.core.errors import (
     Throttled,
 )
 from dcs_migration_operator.core.model import StopAnswer, task_key
-from dcs_migration_operator.dcs.codes import Operation
 from dcs_migration_operator.engine.batches import Batches, StopResult
 from dcs_migration_operator.engine.coalescer import Coalescer
 from dcs_migration_operator.engine.governor import Governor, Key
@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from dcs_migration_operator.core.cases import Pace
-    from dcs_migration_operator.core.model import Account, Fault, Seen, Trouble, TroubleKind
+    from dcs_migration_operator.core.model import (
+        Account,
+        ErrorDetail,
+        Observation,
+        Trouble,
+        TroubleKind,
+    )
     from dcs_migration_operator.engine.ports import Dcs, Probe
     from dcs_migration_operator.settings import ChannelSettings
 
@@ -53,11 +59,11 @@ class Listener(Protocol):
     """Hears what one channel learns."""
 
     def seen(
-        self, channel: Channel, key: str, seen: Seen, asked_at: float, *, confirmed: bool
+        self, channel: Channel, key: str, seen: Observation, asked_at: float, *, confirmed: bool
     ) -> None:
         """DCS said this about one task."""
 
-    def unanswered(self, channel: Channel, key: str, fault: Fault) -> None:
+    def unanswered(self, channel: Channel, key: str, detail: ErrorDetail) -> None:
         """DCS refuses to say anything about this one task."""
 
     def troubled(self, channel: Channel) -> None:
@@ -130,7 +136,7 @@ class Channel:
         """Look at this task at this pace from now on."""
         self.looking.watch(key, task_id, pace)
 
-    def recent(self, key: str) -> tuple[Seen, float] | None:
+    def recent(self, key: str) -> tuple[Observation, float] | None:
         """Return what a fresh list said about this task."""
         return self.looking.recent(key)
 
@@ -154,13 +160,13 @@ class Channel:
         await asyncio.gather(self._runner, return_exceptions=True)
         self._dcs.close()
 
-    def seen(self, key: str, seen: Seen, asked_at: float, *, confirmed: bool) -> None:
+    def seen(self, key: str, seen: Observation, asked_at: float, *, confirmed: bool) -> None:
         """Hand a sighting on (`looking.Reporter`)."""
         self._listener.seen(self, key, seen, asked_at, confirmed=confirmed)
 
-    def unanswered(self, key: str, fault: Fault) -> None:
+    def unanswered(self, key: str, detail: ErrorDetail) -> None:
         """Hand a refusal to show one task on (`looking.Reporter`)."""
-        self._listener.unanswered(self, key, fault)
+        self._listener.unanswered(self, key, detail)
 
     async def _execute(self, task_ids: Sequence[str]) -> Mapping[str, StopResult]:
         results = await self._batches.order(task_ids)
@@ -285,15 +291,15 @@ def _outcome(error: DcsError) -> str:
             return "throttled"
         case AuthFailed() | PermissionDenied():
             return "auth"
-        case OutcomeUnknown() if error.fault.code == "timeout":
+        case OutcomeUnknown() if error.detail.code == "timeout":
             return "timeout"
         case OutcomeUnknown():
             return "server_error"
         case Refused() | NotFound():
             return "client_error"
-        case _ if error.fault.code.endswith("timeout"):
+        case _ if error.detail.code.endswith("timeout"):
             return "timeout"
-        case _ if error.fault.code.startswith(("HTTP 4", "HTTP 3", "DCS.4", "APIG")):
+        case _ if error.detail.code.startswith(("HTTP 4", "HTTP 3", "DCS.4", "APIG")):
             return "client_error"
         case _:
             return "server_error"

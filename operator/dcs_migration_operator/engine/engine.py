@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.model import (
         Account,
         Credentials,
-        Fault,
+        ErrorDetail,
+        Observation,
         Project,
         ProjectRef,
-        Seen,
         Task,
         Trouble,
     )
@@ -149,14 +149,14 @@ class Engine:
             self.projects.written(uid, version, status)
 
     def seen(
-        self, channel: Channel, key: str, seen: Seen, asked_at: float, *, confirmed: bool
+        self, channel: Channel, key: str, seen: Observation, asked_at: float, *, confirmed: bool
     ) -> None:
         """Hand a sighting on (`channel.Listener`)."""
         self.reconciler.seen(channel, key, seen, asked_at, confirmed=confirmed)
 
-    def unanswered(self, channel: Channel, key: str, fault: Fault) -> None:
+    def unanswered(self, channel: Channel, key: str, detail: ErrorDetail) -> None:
         """Hand a refusal to show one task on (`channel.Listener`)."""
-        self.reconciler.unanswered(channel, key, fault)
+        self.reconciler.unanswered(channel, key, detail)
 
     def troubled(self, channel: Channel) -> None:
         """Tell tasks and projects of a channel's trouble (`channel.Listener`)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cloud import PERMISSIONS, Operation
 from dcs_migration_operator.core.errors import (
     AuthFailed,
     DcsError,
@@ -19,7 +20,6 @@ from dcs_migration_operator.core.errors import (
     Throttled,
 )
 from dcs_migration_operator.core.model import Trouble, TroubleKind
-from dcs_migration_operator.dcs.codes import PERMISSIONS, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,7 @@ class Governor:
         same = call.trouble is not None and call.trouble.kind is kind
         call.failures = call.failures + 1 if same else 1
         since = call.trouble.since if same and call.trouble else now
-        call.trouble = Trouble(kind, since, _message(kind, operation), error.fault)
+        call.trouble = Trouble(kind, since, _message(kind, operation), error.detail)
         if kind is TroubleKind.THROTTLED:
             self._key.pacer.throttled(now)
         until = now + self._pause_s(kind, call.failures, error) * (1.0 + JITTER * self._draw())

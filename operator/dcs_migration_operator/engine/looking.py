@@ -11,17 +11,17 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dcs_migration_operator.core.cases import Pace
-from dcs_migration_operator.core.decide import SEEN_AGE_S_MAX
+from dcs_migration_operator.core.cloud import LIST_ROWS_MAX
+from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX
 from dcs_migration_operator.core.errors import DcsError, NotFound, Refused
-from dcs_migration_operator.core.model import Seen, task_key
+from dcs_migration_operator.core.model import Observation, task_key
 from dcs_migration_operator.core.phases import DELETED
-from dcs_migration_operator.dcs.client import LIST_ROWS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from dcs_migration_operator.core.model import Fault
-    from dcs_migration_operator.dcs.answers import Page
+    from dcs_migration_operator.core.cloud import Page
+    from dcs_migration_operator.core.model import ErrorDetail
     from dcs_migration_operator.settings import ChannelSettings
 
 PAGES_MAX: Final = 200
@@ -43,10 +43,10 @@ OBSERVE_JITTER: Final = 0.1
 class Reporter(Protocol):
     """Hears what DCS said."""
 
-    def seen(self, key: str, seen: Seen, asked_at: float, *, confirmed: bool) -> None:
+    def seen(self, key: str, seen: Observation, asked_at: float, *, confirmed: bool) -> None:
         """DCS said this about one task; `confirmed` if it was asked about this task alone."""
 
-    def unanswered(self, key: str, fault: Fault) -> None:
+    def unanswered(self, key: str, detail: ErrorDetail) -> None:
         """DCS refuses to say anything about this one task."""
 
 
@@ -64,7 +64,7 @@ class Looking:
         self,
         *,
         list_page: Callable[[int], Awaitable[tuple[float, Page]]],
-        show: Callable[[str], Awaitable[tuple[float, Seen]]],
+        show: Callable[[str], Awaitable[tuple[float, Observation]]],
         report: Reporter,
         settings: ChannelSettings,
         draw: Callable[[], float],
@@ -81,7 +81,7 @@ class Looking:
         self._changed = asyncio.Event()
         self._waiting, self._beat_at = True, 0.0
         self._pages = 1
-        self._snapshot: dict[str, Seen] = {}
+        self._snapshot: dict[str, Observation] = {}
         self._forgetting: asyncio.TimerHandle | None = None
         self.snapshot_at = float("-inf")
         """Monotonic seconds at which the last complete list was asked for."""
@@ -117,7 +117,7 @@ class Looking:
         """Whether there is anything to look at."""
         return bool(self._pace)
 
-    def recent(self, key: str) -> tuple[Seen, float] | None:
+    def recent(self, key: str) -> tuple[Observation, float] | None:
         """Return what the last complete list said about a task, if that list is still fresh."""
         seen = self._snapshot.get(key)
         return (seen, self.snapshot_at) if seen else None
@@ -177,7 +177,7 @@ class Looking:
 
     async def _list(self, *, rarely: bool) -> None:
         """Ask for all pages; report what they say, and take note of what they do not mention."""
-        found: dict[str, Seen] = {}
+        found: dict[str, Observation] = {}
         first_asked_at, offset = float("-inf"), 0
         for number in range(PAGES_MAX):
             asked_at, page = await self._list_page(offset)
@@ -202,19 +202,19 @@ class Looking:
         if rarely:
             self._report_still_gone(found, first_asked_at)
 
-    def _remember(self, found: dict[str, Seen], asked_at: float) -> None:
+    def _remember(self, found: dict[str, Observation], asked_at: float) -> None:
         """Keep a complete list as long as it is fresh, for the tasks that come next."""
         self._snapshot, self.snapshot_at = found, asked_at
         if self._forgetting:
             self._forgetting.cancel()
         loop = asyncio.get_running_loop()
-        self._forgetting = loop.call_at(asked_at + SEEN_AGE_S_MAX, self._snapshot.clear)
+        self._forgetting = loop.call_at(asked_at + OBSERVATION_AGE_S_MAX, self._snapshot.clear)
 
     def _report_still_gone(self, found: Iterable[str], asked_at: float) -> None:
         known = set(found)
         for key, task_id in list(self._groups[Pace.RARELY].items()):
             if key not in known:
-                self._report.seen(key, Seen(DELETED, task_id), asked_at, confirmed=False)
+                self._report.seen(key, Observation(DELETED, task_id), asked_at, confirmed=False)
 
     async def _show_each(self, tasks: dict[str, str]) -> None:
         """Ask for each task by itself, a few at a time."""
@@ -233,10 +233,10 @@ class Looking:
         try:
             asked_at, seen = await self._show(task_id)
         except NotFound:
-            seen = Seen(DELETED, task_id)
+            seen = Observation(DELETED, task_id)
         except Refused as error:
             self._missing.pop(key, None)
-            self._report.unanswered(key, error.fault)
+            self._report.unanswered(key, error.detail)
             return
         self._missing.pop(key, None)
         if key in self._pace:

@@ -12,7 +12,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.errors import Problem
+from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import CLUSTER_PROJECT_KIND, Trouble, TroubleKind
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Permits:
         try:
             labels = dict(await self._read_labels(namespace))
             after = _Known(labels, read_at=asked_at, asked_at=asked_at)
-        except Problem as problem:
+        except ReadError as problem:
             after = replace(before, asked_at=asked_at, problem=str(problem))
             if not problem.passing:
                 after = replace(after, labels=None)

@@ -8,29 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from dcs_migration_operator.core.errors import Problem
+from dcs_migration_operator.core.errors import ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dcs_migration_operator.core.cloud import Operation, Page
     from dcs_migration_operator.core.model import (
         Ambient,
         Credentials,
-        Lent,
-        Now,
+        ExpiringCredentials,
+        Instant,
         ObjectRef,
-        Seen,
+        Observation,
         StopAnswer,
     )
     from dcs_migration_operator.core.status import Status
-    from dcs_migration_operator.dcs.answers import Page
-    from dcs_migration_operator.dcs.codes import Operation
 
 
 class Clock(Protocol):
     """Both clocks at once."""
 
-    def __call__(self) -> Now:
+    def __call__(self) -> Instant:
         """Return this moment."""
 
 
@@ -51,11 +50,11 @@ class SecretReader(Protocol):
         """Return the credentials of one Secret.
 
         Raises:
-            SecretProblem: It is not there, may not be read, or is malformed.
+            SecretReadError: It is not there, may not be read, or is malformed.
         """
 
 
-class SecretProblem(Problem):
+class SecretReadError(ReadError):
     """Says in words why a Secret cannot be used; never holds any of it.
 
     `passing` tells that the API server did not answer: what was read before still holds.
@@ -69,18 +68,18 @@ class LabelsReader(Protocol):
         """Return the labels of one Namespace.
 
         Raises:
-            Problem: It is not there or may not be read, or, `passing`, nobody answers.
+            ReadError: It is not there or may not be read, or, `passing`, nobody answers.
         """
 
 
 class Lender(Protocol):
     """Makes credentials of the operator's own identity."""
 
-    async def __call__(self, ambient: Ambient, /) -> Lent:
+    async def __call__(self, ambient: Ambient, /) -> ExpiringCredentials:
         """Return new credentials of this provider; may take long.
 
         Raises:
-            Problem: There are none, and why.
+            ReadError: There are none, and why.
         """
 
 
@@ -93,11 +92,11 @@ class ClusterReads:
 
 
 async def _no_labels(namespace: str) -> Mapping[str, str]:
-    raise Problem(f"The labels of namespace {namespace} are not read here.")
+    raise ReadError(f"The labels of namespace {namespace} are not read here.")
 
 
-async def _no_loan(ambient: Ambient) -> Lent:
-    raise Problem(f"The ambient credentials {ambient.value} are not at hand here.")
+async def _no_loan(ambient: Ambient) -> ExpiringCredentials:
+    raise ReadError(f"The ambient credentials {ambient.value} are not at hand here.")
 
 
 NO_CLUSTER_READS = ClusterReads(labels=_no_labels, lend=_no_loan)
@@ -113,7 +112,7 @@ class Dcs(Protocol):
     async def list_page(self, offset: int) -> Page:
         """Return one page of the list."""
 
-    async def show(self, task_id: str) -> Seen:
+    async def show(self, task_id: str) -> Observation:
         """Return what DCS says about one task."""
 
     def close(self) -> None:
@@ -129,8 +128,8 @@ class Probe(Protocol):
     def batch(self, size: int) -> None:
         """One order left with so many ids."""
 
-    def split(self, reason: str) -> None:
-        """One refused order was halved."""
+    def split(self, code: str) -> None:
+        """One refused order was halved; `code` is the refusal's."""
 
     def stop_result(self, result: str) -> None:
         """One id was accepted, rejected or left unknown."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.decide import TROUBLE_PATIENCE_S
 from dcs_migration_operator.core.endpoints import is_allowed, is_named
-from dcs_migration_operator.core.errors import Problem
+from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.core.status import Status
@@ -52,7 +52,7 @@ class Projects:
     Args:
         read_secret: Reads credentials by name.
         read_ambient: Returns the operator's own, others than those that DCS refused if there
-            are; raises `Problem` only if none hold.
+            are; raises `ReadError` only if none hold.
         open_channel: Makes a channel for an account.
         bind: Told where each project leads.
         in_use: Tells whether a task names this project.
@@ -215,7 +215,7 @@ class Projects:
             )
         try:
             credentials = await self._credentials(project, known.where)
-        except Problem as problem:
+        except ReadError as problem:
             if not problem.passing:
                 return self._trouble(known, TroubleKind.PROJECT, str(problem))
             if project.ambient:  # what holds is still handed out, so none does
@@ -235,11 +235,11 @@ class Projects:
         return channel
 
     async def _credentials(self, project: Project, before: Channel | Trouble | None) -> Credentials:
-        """Read a project's credentials; raises `Problem`."""
+        """Read a project's credentials; raises `ReadError`."""
         if project.ambient and not project.ref.namespace:
             return await self._read_ambient(project.ambient, _refused(before))
         if not project.secret:
-            raise Problem(f"{project.ref} names no credentials that this operator knows.")
+            raise ReadError(f"{project.ref} names no credentials that this operator knows.")
         namespace = project.ref.namespace or self._settings.operator_namespace
         return await self._read_secret(namespace, project.secret)
 

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core import orders
 from dcs_migration_operator.core.cases import Case, Pace
-from dcs_migration_operator.core.decide import SEEN_AGE_S_MAX, Situation, decide
+from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX, Situation, decide
 from dcs_migration_operator.core.describe import describe
 from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown
-from dcs_migration_operator.core.model import Fault, Order, Outcome, Trouble, TroubleKind
+from dcs_migration_operator.core.model import (
+    ErrorDetail,
+    Outcome,
+    StopRequest,
+    Trouble,
+    TroubleKind,
+)
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.engine.batches import NOT_SENT
 from dcs_migration_operator.engine.coalescer import Unanswered, Withdrawn
@@ -24,8 +30,8 @@ from dcs_migration_operator.engine.table import Entry, Table, channel_and_troubl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dcs_migration_operator.core.decide import Verdict
-    from dcs_migration_operator.core.model import ProjectRef, Seen, Task
+    from dcs_migration_operator.core.decide import Decision
+    from dcs_migration_operator.core.model import Observation, ProjectRef, Task
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.engine.batches import StopResult
     from dcs_migration_operator.engine.channel import Channel
@@ -96,7 +102,7 @@ class Reconciler:
             entry = None
         if entry is None:
             entry = Entry(task, version, shown=status, news_at=now.mono)
-            entry.order = orders.recalled(status, now) if task.stopped else Order()
+            entry.order = orders.recalled(status, now) if task.stopped else StopRequest()
             self.table.add(entry)
             where = self._admit(task, self._resolve(task.project))
             entry.channel, entry.blocked = channel_and_trouble(where)
@@ -104,7 +110,7 @@ class Reconciler:
             if task.generation != entry.task.generation:
                 entry.news_at = now.mono
             if task.stopped and not entry.task.stopped:
-                entry.order = Order(requested=now.wall)
+                entry.order = StopRequest(requested=now.wall)
             entry.task, entry.version = task, version
             if not entry.writing and version > entry.written:
                 entry.shown = status
@@ -147,7 +153,7 @@ class Reconciler:
             self._reconcile(entry)
 
     def seen(
-        self, channel: Channel, key: str, seen: Seen, asked_at: float, *, confirmed: bool
+        self, channel: Channel, key: str, seen: Observation, asked_at: float, *, confirmed: bool
     ) -> None:
         """Take in what DCS said about a task; an answer to an older question is dropped."""
         for entry in self.table.of_task(channel, key):
@@ -160,12 +166,12 @@ class Reconciler:
             if news or asked:
                 self._reconcile(entry)
 
-    def unanswered(self, channel: Channel, key: str, fault: Fault) -> None:
+    def unanswered(self, channel: Channel, key: str, detail: ErrorDetail) -> None:
         """Take in that DCS refuses to say anything about one task."""
         for entry in self.table.of_task(channel, key):
             since = entry.refused.since if entry.refused else self._clock().mono
             message = "DCS refuses to show this task; it is asked again by itself."
-            entry.refused = Trouble(TroubleKind.UNAVAILABLE, since, message, fault)
+            entry.refused = Trouble(TroubleKind.UNAVAILABLE, since, message, detail)
             self._reconcile(entry)
 
     def troubled(self, channel: Channel) -> None:
@@ -177,7 +183,7 @@ class Reconciler:
 
     def wished(self, channel: Channel, key: str) -> bool:
         """Tell whether a stop may leave now: still wished for and allowed, and seen lately."""
-        oldest = self._clock().mono - SEEN_AGE_S_MAX
+        oldest = self._clock().mono - OBSERVATION_AGE_S_MAX
         return self._active and any(
             entry.task.stopped
             and entry.seen_at >= oldest
@@ -232,12 +238,12 @@ class Reconciler:
 
     def _borrow_sighting(self, entry: Entry, now: float) -> None:
         """Use a fresh list of the channel for a task that was not there when it was asked for."""
-        if entry.channel and entry.seen_at < now - SEEN_AGE_S_MAX:
+        if entry.channel and entry.seen_at < now - OBSERVATION_AGE_S_MAX:
             recent = entry.channel.recent(entry.task.key)
             if recent and recent[1] > entry.seen_at:
                 (entry.seen, entry.seen_at), entry.confirmed = recent, False
 
-    def _show(self, entry: Entry, status: Status, verdict: Verdict) -> None:
+    def _show(self, entry: Entry, status: Status, verdict: Decision) -> None:
         if status == entry.shown:
             return
         if verdict.case is Case.TERMINATED and entry.order.requested and entry.order.attempts:
@@ -246,7 +252,7 @@ class Reconciler:
         entry.shown, entry.writing = status, True
         self._sink.want(entry.task.ref, status)
 
-    def _look(self, entry: Entry, verdict: Verdict) -> None:
+    def _look(self, entry: Entry, verdict: Decision) -> None:
         pace = verdict.pace
         if entry.refused:
             pace = Pace.OBSERVING
@@ -276,9 +282,9 @@ class Reconciler:
         except (Withdrawn, asyncio.CancelledError):
             result = NOT_SENT
         except Unanswered:
-            result = OutcomeUnknown(Fault("unknown", "the order may have been sent"))
+            result = OutcomeUnknown(ErrorDetail("unknown", "the order may have been sent"))
         if isinstance(result, OutcomeUnknown):
-            entry.order = orders.unknown(entry.order, result.fault.request_id, now)
+            entry.order = orders.unknown(entry.order, result.detail.request_id, now)
         elif not isinstance(result, DcsError):
             entry.order = orders.answered(entry.order, result, now)
         self._reconcile(entry)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from dcs_migration_operator.core.cases import Pace
-from dcs_migration_operator.core.model import Order, Trouble
+from dcs_migration_operator.core.model import StopRequest, Trouble
 from dcs_migration_operator.core.status import Status
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
 
-    from dcs_migration_operator.core.model import ProjectRef, Seen, Task
+    from dcs_migration_operator.core.model import Observation, ProjectRef, Task
     from dcs_migration_operator.engine.batches import StopResult
     from dcs_migration_operator.engine.channel import Channel
 
@@ -50,10 +50,10 @@ class Entry:
     channel: Channel | None = None
     blocked: Trouble | None = None
     refused: Trouble | None = None
-    seen: Seen | None = None
+    seen: Observation | None = None
     seen_at: float = float("-inf")
     confirmed: bool = False
-    order: Order = field(default_factory=Order)
+    order: StopRequest = field(default_factory=StopRequest)
     pace: Pace = Pace.NONE
     news_at: float = float("-inf")
     waiter: asyncio.Future[StopResult] | None = None

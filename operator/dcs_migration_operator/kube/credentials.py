@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from dcs_migration_operator.core.model import Credentials
-from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.engine.ports import SecretReadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ def credentials_of(data: Mapping[str, Any], namespace: str, name: str) -> Creden
     """Return what the keys `accessKey`, `secretKey` and, if there, `securityToken` hold.
 
     Raises:
-        SecretProblem: A key is missing or malformed.
+        SecretReadError: A key is missing or malformed.
     """
     token = decoded(data, "securityToken", namespace, name) if "securityToken" in data else ""
     return Credentials(
@@ -33,12 +33,12 @@ def decoded(data: Mapping[str, Any], key: str, namespace: str, name: str) -> str
     except KeyError:
         text = ""
     except (ValueError, TypeError):
-        raise SecretProblem(
+        raise SecretReadError(
             f"Key {key} of Secret {namespace}/{name} is not plain text. "
             "Write it as it was issued, without quotes."
         ) from None
     if not text or not text.isprintable() or " " in text:
-        raise SecretProblem(
+        raise SecretReadError(
             f"Key {key} of Secret {namespace}/{name} is missing, empty or holds white space."
         )
     return text

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcs_migration_operator.core.errors import Problem
-from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.core.errors import ReadError
+from dcs_migration_operator.engine.ports import SecretReadError
 
 if TYPE_CHECKING:
     from dcs_migration_operator.kube.api import ApiError
 
 
-def secret_problem(namespace: str, name: str, error: ApiError) -> SecretProblem:
+def secret_problem(namespace: str, name: str, error: ApiError) -> SecretReadError:
     """Say why a Secret cannot be had; `passing` if nobody answered."""
     match error.status:
         case 404:
-            return SecretProblem(
+            return SecretReadError(
                 f"Secret {namespace}/{name} does not exist. "
                 "Create it with the keys accessKey and secretKey."
             )
         case 403:
-            return SecretProblem(
+            return SecretReadError(
                 f"The operator may not read Secret {namespace}/{name}. Grant its ServiceAccount "
                 "the verb get on it."
             )
         case _:
-            return SecretProblem(
+            return SecretReadError(
                 f"Secret {namespace}/{name} cannot be read at the moment: {error}.", passing=True
             )
 
 
-def labels_problem(namespace: str, error: ApiError) -> Problem:
+def labels_problem(namespace: str, error: ApiError) -> ReadError:
     """Say why the labels of a Namespace cannot be had; `passing` if nobody answered."""
     match error.status:
         case 404:
-            return Problem(f"Namespace {namespace} does not exist.")
+            return ReadError(f"Namespace {namespace} does not exist.")
         case 403:
-            return Problem(
+            return ReadError(
                 f"The operator may not read Namespace {namespace}, whose labels decide. Its "
                 "administrator grants its ServiceAccount the verb get on namespaces."
             )
         case _:
-            return Problem(
+            return ReadError(
                 f"Namespace {namespace}, whose labels decide, cannot be read at the moment: "
                 f"{error}.",
                 passing=True,

@@ -42,6 +42,7 @@ class Metrics:
         tasks: Counts the resources by (phase, ready); asked at each scrape.
         snapshot_ages: Seconds since the last complete list, by cloud project id.
         leads: Whether this replica is the leader.
+        split_reason: Maps the code of a refusal to one of a limited number of labels.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Metrics:
         tasks: Callable[[], Mapping[tuple[str, str], int]],
         snapshot_ages: Callable[[], Mapping[str, float]],
         leads: Callable[[], bool],
+        split_reason: Callable[[str], str],
     ) -> None:
+        self._split_reason = split_reason
         self._registry = registry = CollectorRegistry()
         registry.register(_Gauges(tasks, snapshot_ages, leads))
         ProcessCollector(registry=registry)
@@ -122,9 +125,9 @@ class Metrics:
         """One order left with so many ids."""
         self._batch_size.observe(size)
 
-    def split(self, reason: str) -> None:
-        """One refused order was halved."""
-        self._splits.labels(reason).inc()
+    def split(self, code: str) -> None:
+        """One refused order was halved; `code` is the refusal's."""
+        self._splits.labels(self._split_reason(code)).inc()
 
     def stop_result(self, result: str) -> None:
         """One id was accepted, rejected or left unknown."""

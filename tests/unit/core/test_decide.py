@@ -12,14 +12,14 @@ from dcs_migration_operator.core.cases import CASES, Case, Pace
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STALLED, STOPPED
 from dcs_migration_operator.core.decide import (
     EFFECT_S_MAX,
+    OBSERVATION_AGE_S_MAX,
     REJECTED_S_MAX,
-    SEEN_AGE_S_MAX,
     Situation,
     decide,
     effect_s,
     rejected_s,
 )
-from dcs_migration_operator.core.model import Order, Outcome, TroubleKind
+from dcs_migration_operator.core.model import Outcome, StopRequest, TroubleKind
 from dcs_migration_operator.core.phases import WORDS, PhaseClass
 from dcs_migration_operator.core.status import Status, StopRecord, TaskRecord
 from unit import make
@@ -179,23 +179,23 @@ class TestOrders:
 
     def test_an_old_sighting_is_renewed_before_an_order(self) -> None:
         """No order for a task that was not seen in the last 30 s."""
-        old = make.situation("MIGRATING", seen_at=1000.0 - SEEN_AGE_S_MAX - 0.1)
+        old = make.situation("MIGRATING", seen_at=1000.0 - OBSERVATION_AGE_S_MAX - 0.1)
         verdict = decide(old, make.now())
         assert (verdict.order, verdict.pace) == (False, Pace.NOW)
 
     def test_a_sighting_of_thirty_seconds_is_fresh_enough(self) -> None:
         """The limit itself is still allowed."""
-        just = make.situation("MIGRATING", seen_at=1000.0 - SEEN_AGE_S_MAX)
+        just = make.situation("MIGRATING", seen_at=1000.0 - OBSERVATION_AGE_S_MAX)
         assert decide(just, make.now()).order
 
     def test_an_order_under_way_is_not_repeated(self) -> None:
         """While the answer is awaited nothing else is ordered."""
-        waiting = make.situation("MIGRATING", order=Order(outcome=Outcome.WAITING))
+        waiting = make.situation("MIGRATING", order=StopRequest(outcome=Outcome.WAITING))
         assert not decide(waiting, make.now()).order
 
     def test_an_unknown_outcome_is_looked_at_before_it_is_repeated(self) -> None:
         """A look that began before the call proves nothing."""
-        order = Order(outcome=Outcome.UNKNOWN, attempts=1, answered_at=999.5)
+        order = StopRequest(outcome=Outcome.UNKNOWN, attempts=1, answered_at=999.5)
         before = make.situation("MIGRATING", seen_at=999.0, order=order)
         after = replace(before, seen_at=999.9)
         assert (decide(before, make.now()).order, decide(before, make.now()).pace) == (
@@ -206,13 +206,17 @@ class TestOrders:
 
     def test_a_refusal_is_told_only_after_another_look(self) -> None:
         """The task may have ended in between, which is what the refusal meant."""
-        order = Order(outcome=Outcome.REJECTED, answered_at=999.5, rejections=1, fault=make.FAULT)
+        order = StopRequest(
+            outcome=Outcome.REJECTED, answered_at=999.5, rejections=1, detail=make.FAULT
+        )
         verdict = decide(make.situation("MIGRATING", seen_at=999.0, order=order), make.now())
         assert (verdict.case, verdict.pace) == (Case.UNSURE, Pace.NOW)
 
     def test_a_refused_order_waits_and_is_repeated(self) -> None:
         """The pause grows with each refusal; the reason carries code and text."""
-        order = Order(outcome=Outcome.REJECTED, answered_at=990.0, rejections=1, fault=make.FAULT)
+        order = StopRequest(
+            outcome=Outcome.REJECTED, answered_at=990.0, rejections=1, detail=make.FAULT
+        )
         early, status = make.outcome(make.situation("MIGRATING", order=order))
         assert (early.case, early.order, early.wake_at) == (Case.REJECTED, False, 1005.0)
         assert conditions(status) == {
@@ -231,11 +235,13 @@ class TestOrders:
 
     def test_the_same_refusal_again_is_not_news(self) -> None:
         """A repeated error keeps its first time and request id, and so costs no write."""
-        order = Order(outcome=Outcome.REJECTED, answered_at=990.0, rejections=1, fault=make.FAULT)
+        order = StopRequest(
+            outcome=Outcome.REJECTED, answered_at=990.0, rejections=1, detail=make.FAULT
+        )
         first = make.situation("MIGRATING", order=order)
         shown = make.shown_after(first)
         again = replace(make.FAULT, request_id="req-2")
-        order = replace(order, answered_at=1010.0, rejections=2, fault=again)
+        order = replace(order, answered_at=1010.0, rejections=2, detail=again)
         second = make.situation("MIGRATING", seen_at=1011.0, order=order, shown=shown)
         assert make.shown_after(second, at=1012.0).error == shown.error
 
@@ -309,7 +315,9 @@ class TestSpeech:
     @pytest.mark.parametrize("kind", list(TroubleKind))
     def test_a_lasting_trouble_is_told_with_its_reason(self, kind: TroubleKind) -> None:
         """Whether it heals alone decides between Reconciling and Stalled."""
-        verdict, status = make.outcome(make.situation(trouble=make.trouble(kind, fault=make.FAULT)))
+        verdict, status = make.outcome(
+            make.situation(trouble=make.trouble(kind, detail=make.FAULT))
+        )
         assert verdict.speak
         assert status.phase == "PENDING"
         standing = RECONCILING if kind.heals_alone else STALLED
@@ -348,7 +356,7 @@ class TestSpeech:
     def test_an_error_is_removed_with_the_next_success(self) -> None:
         """`lastError` belongs to a trouble and goes with it."""
         shown = make.shown_after(
-            make.situation(trouble=make.trouble(TroubleKind.THROTTLED, fault=make.FAULT))
+            make.situation(trouble=make.trouble(TroubleKind.THROTTLED, detail=make.FAULT))
         )
         assert shown.error is not None
         assert make.shown_after(make.situation("TERMINATED", shown=shown)).error is None
@@ -356,7 +364,7 @@ class TestSpeech:
 
 WORD = st.sampled_from([*WORDS, "NEW_WORD"]) | st.none()
 ORDERS = st.builds(
-    Order,
+    StopRequest,
     outcome=st.sampled_from(Outcome),
     attempts=st.integers(0, 5),
     answered_at=st.sampled_from([float("-inf"), 900.0, 999.0, 1000.0]),
@@ -389,7 +397,7 @@ class TestForAll:
             assert before.task.stopped
             assert before.seen is not None
             assert WORDS.get(before.seen.word, PhaseClass.ACTIVE) is PhaseClass.ACTIVE
-            assert before.seen_at >= 1000.0 - SEEN_AGE_S_MAX
+            assert before.seen_at >= 1000.0 - OBSERVATION_AGE_S_MAX
 
     @given(SITUATIONS)
     def test_what_is_written_is_written_once(self, before: Situation) -> None:

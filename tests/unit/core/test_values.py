@@ -14,9 +14,9 @@ from dcs_migration_operator.core.conditions import READY, clip, condition, dated
 from dcs_migration_operator.core.endpoints import endpoint_of, is_allowed, is_origin
 from dcs_migration_operator.core.model import (
     Credentials,
-    Order,
     Outcome,
     StopAnswer,
+    StopRequest,
     TroubleKind,
     task_key,
 )
@@ -143,7 +143,7 @@ class TestOrders:
     def test_an_acceptance_is_recorded(self) -> None:
         """Time, request id and the number of attempts."""
         order = answered(
-            Order(requested=make.START), StopAnswer(Outcome.ACCEPTED, "r1"), make.now()
+            StopRequest(requested=make.START), StopAnswer(Outcome.ACCEPTED, "r1"), make.now()
         )
         assert (order.outcome, order.attempts, order.request_id) == (Outcome.ACCEPTED, 1, "r1")
         assert (order.accepted, order.ineffective) == (make.START, 0)
@@ -156,14 +156,14 @@ class TestOrders:
     def test_refusals_are_counted_until_an_acceptance(self) -> None:
         """They space the next attempts."""
         refusal = StopAnswer(Outcome.REJECTED, "r1", make.FAULT)
-        order = answered(answered(Order(), refusal, make.now()), refusal, make.now())
-        assert (order.rejections, order.fault) == (2, make.FAULT)
+        order = answered(answered(StopRequest(), refusal, make.now()), refusal, make.now())
+        assert (order.rejections, order.detail) == (2, make.FAULT)
         order = answered(order, StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
-        assert (order.rejections, order.fault) == (0, None)
+        assert (order.rejections, order.detail) == (0, None)
 
     def test_an_unknown_outcome_claims_no_acceptance(self) -> None:
         """It counts as an attempt and as nothing more."""
-        order = answered(Order(), StopAnswer(Outcome.UNKNOWN, "r1"), make.now())
+        order = answered(StopRequest(), StopAnswer(Outcome.UNKNOWN, "r1"), make.now())
         assert (order.outcome, order.attempts, order.accepted) == (Outcome.UNKNOWN, 1, None)
 
     def test_a_restart_recalls_an_accepted_order_with_its_age(self) -> None:
@@ -189,7 +189,7 @@ class TestOrders:
 
     def test_a_resource_without_a_status_begins_now(self) -> None:
         """The wish counts from the moment it was first seen."""
-        assert recalled(Status(), make.now()) == Order(requested=make.START)
+        assert recalled(Status(), make.now()) == StopRequest(requested=make.START)
 
 
 class TestEndpoints:

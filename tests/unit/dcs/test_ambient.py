@@ -18,18 +18,18 @@ import pytest
 from aiohttp import web
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
-from dcs_migration_operator.core.errors import Problem
+from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Ambient, Credentials
 from dcs_migration_operator.dcs.ambient import obtain
+from dcs_migration_operator.dcs.threads import in_thread
 from dcs_migration_operator.engine.ambient import AmbientKeys
-from dcs_migration_operator.engine.bridge import in_thread
 from simulation.virtual import clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from dcs_migration_operator.core.model import Lent
+    from dcs_migration_operator.core.model import ExpiringCredentials
 
 ID_TOKEN: Final = "PLANTED-ID-TOKEN"
 CREDENTIALS: Final = Credentials("AK-LENT", "PLANTED-SECRET-KEY", "PLANTED-SECURITY-TOKEN")
@@ -155,14 +155,14 @@ def put(file: Path, content: str | None) -> None:
         file.write_text(content)
 
 
-async def lend(ambient: Ambient) -> Lent:
+async def lend(ambient: Ambient) -> ExpiringCredentials:
     """Call the provider in a thread, as the product does."""
     return await in_thread(obtain, ambient)
 
 
-async def problem_of(ambient: Ambient) -> Problem:
+async def problem_of(ambient: Ambient) -> ReadError:
     """Call a provider that has to fail; its problem, which must hold nothing secret."""
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(ReadError) as raised:
         await lend(ambient)
     whole = "".join(traceback.format_exception(raised.value))
     assert "PLANTED" not in whole

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcs_migration_operator.core.errors import OutcomeUnknown
-from dcs_migration_operator.core.model import Outcome, Seen, task_key
+from dcs_migration_operator.core.model import Observation, Outcome, task_key
 from dcs_migration_operator.dcs import answers
 from unit import make
 from unit.dcs.bodies import BODIES, OTHER_ID, ROWS_WITHOUT_VALUE, UNREADABLE
@@ -22,7 +22,7 @@ def stop_of(*items: Any, ask: tuple[str, ...] = (make.TASK_ID,)) -> list[tuple[O
     found = answers.stop_answers(ask, body, "req-1")
     assert list(found) == [task_key(task_id) for task_id in ask]
     assert {answer.request_id for answer in found.values()} == {"req-1"}
-    return [(a.outcome, a.fault.message if a.fault else "") for a in found.values()]
+    return [(a.outcome, a.detail.message if a.detail else "") for a in found.values()]
 
 
 def item(result: object, task_id: object = make.TASK_ID, **fields: object) -> dict[str, object]:
@@ -44,9 +44,9 @@ class TestStop:
         ).encode()
         (answer,) = answers.stop_answers([make.TASK_ID], body, "req-9").values()
         assert answer.outcome is Outcome.REJECTED
-        assert answer.fault is not None
-        assert (answer.fault.code, answer.fault.message) == ("DCS.4957", "not now")
-        assert answer.fault.request_id == "req-9"
+        assert answer.detail is not None
+        assert (answer.detail.code, answer.detail.message) == ("DCS.4957", "not now")
+        assert answer.detail.request_id == "req-9"
 
     @pytest.mark.parametrize("fields", [{}, {"error_code": None, "error_msg": 17}])
     def test_failed_without_words_is_a_rejection_all_the_same(self, fields: Any) -> None:
@@ -126,7 +126,7 @@ def test_an_answer_of_another_shape_is_an_error(body: bytes) -> None:
     ):
         with pytest.raises(OutcomeUnknown) as caught:
             read()
-        assert (caught.value.fault.code, caught.value.fault.request_id) == ("bad-answer", "req-2")
+        assert (caught.value.detail.code, caught.value.detail.request_id) == ("bad-answer", "req-2")
         assert "Gateway" not in str(caught.value)
 
 
@@ -147,7 +147,9 @@ class TestList:
         }
         page = answers.list_page(json.dumps({"migration_tasks": [row]}).encode(), "")
         assert page.tasks == (
-            Seen("MIGRATING", make.TASK_ID, "cache", "incremental_migration", "old", "id-new"),
+            Observation(
+                "MIGRATING", make.TASK_ID, "cache", "incremental_migration", "old", "id-new"
+            ),
         )
 
     def test_unreadable_rows_are_counted_and_left_out(self) -> None:
@@ -186,7 +188,7 @@ class TestShow:
         body = {"task_id": make.TASK_ID, "status": "SUCCESS", "task_name": 17}
         body |= {"migration_method": [], "source_instance": "x", "target_instance": {"name": {}}}
         seen = answers.shown_task(json.dumps(body).encode(), "")
-        assert seen == Seen("SUCCESS", make.TASK_ID)
+        assert seen == Observation("SUCCESS", make.TASK_ID)
 
     @given(BODIES)
     def test_any_body_gives_a_sighting_or_an_unknown_outcome(self, body: bytes) -> None:

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX
 from dcs_migration_operator.core.errors import AuthFailed, Misconfigured, NotFound, OutcomeUnknown
 from dcs_migration_operator.core.model import Outcome, task_key
-from dcs_migration_operator.dcs.client import BATCH_IDS_MAX, LIST_ROWS_MAX, DcsClient
 from sandbox.dcs import (
     PROJECT_ID,
     REDIS_PASSWORD,
@@ -31,6 +31,8 @@ from unit.dcs import wire
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from dcs_migration_operator.dcs.client import DcsClient
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -66,8 +68,8 @@ async def test_a_failed_item_carries_dcs_words(client: DcsClient, ids: list[str]
     answers = await asyncio.to_thread(client.batch_stop, [*ids, make.TASK_ID])
     unknown = answers[task_key(make.TASK_ID)]
     assert unknown.outcome is Outcome.REJECTED
-    assert unknown.fault is not None
-    assert unknown.fault.code == "DCS.4133"
+    assert unknown.detail is not None
+    assert unknown.detail.code == "DCS.4133"
     assert [a.outcome for a in answers.values()].count(Outcome.ACCEPTED) == len(ids)
 
 
@@ -121,7 +123,7 @@ async def test_an_unknown_id_is_not_found(client: DcsClient) -> None:
     """HTTP 400 with DCS's own code, not 404."""
     error = await wire.error_of(client, "show", make.TASK_ID)
     assert type(error) is NotFound
-    assert error.fault.code == "DCS.4133"
+    assert error.detail.code == "DCS.4133"
 
 
 async def test_a_show_that_speaks_of_another_task_is_no_answer(ids: list[str]) -> None:
@@ -133,7 +135,7 @@ async def test_a_show_that_speaks_of_another_task_is_no_answer(ids: list[str]) -
         error = await wire.error_of(mistaken, "show", ids[0])
         same = await asyncio.to_thread(mistaken.show, ids[1].replace("-", "").upper())
         mistaken.close()
-    assert (type(error), error.fault.request_id) == (OutcomeUnknown, "req-7")
+    assert (type(error), error.detail.request_id) == (OutcomeUnknown, "req-7")
     assert same.word == "TERMINATED"
 
 
@@ -171,7 +173,7 @@ async def test_a_project_of_somebody_else_is_a_matter_of_configuration(dcs: Simu
     """The key is right, the project is not."""
     client = wire.client_of(dcs.endpoint, project_id=f"{PROJECT_ID[:-1]}2")
     error = await wire.error_of(client, "list", "")
-    assert (type(error), error.fault.code) == (Misconfigured, "APIGW.0310")
+    assert (type(error), error.detail.code) == (Misconfigured, "APIGW.0310")
     client.close()
 
 
@@ -257,4 +259,4 @@ async def test_a_ca_bundle_of_the_environment_has_no_say(
     client = wire.client_of(dcs.endpoint.replace("http://", "https://"))
     error = await wire.error_of(client, "list", "")
     client.close()
-    assert error.fault.code == "tls"
+    assert error.detail.code == "tls"

@@ -41,7 +41,7 @@ async def test_a_local_server_is_not_called(dcs: Simulator) -> None:
     client = wire.client_of(dcs.endpoint, named=False)
     error = await wire.error_of(client, "list", "")
     client.close()
-    assert (type(error), error.fault.code) == (EndpointRefused, "endpoint")
+    assert (type(error), error.detail.code) == (EndpointRefused, "endpoint")
     assert dcs.calls.count() == 0
 
 

@@ -97,11 +97,11 @@ async def test_a_fault_has_its_class_and_costs_one_call(
     dcs.faults.add(fault)
     error = await wire.error_of(client, verb, ids[0])
     assert type(error) is (kinds[verb] if isinstance(kinds, Mapping) else kinds)
-    assert error.fault.code == code
+    assert error.detail.code == code
     (logged,) = dcs.calls.log
     assert logged.operation == verb
-    assert error.fault.request_id == ("" if name in WITHOUT_REQUEST_ID else logged.request_id)
-    told = "".join(traceback.format_exception(error)) + repr(error) + repr(error.fault)
+    assert error.detail.request_id == ("" if name in WITHOUT_REQUEST_ID else logged.request_id)
+    told = "".join(traceback.format_exception(error)) + repr(error) + repr(error.detail)
     assert not [secret for secret in SECRETS if secret in told]
 
 
@@ -227,7 +227,7 @@ async def test_a_throttled_call_says_how_long_to_pause(
 )
 def test_a_window_is_read_out_of_the_text(text: str, after_s: float | None) -> None:
     """Number and unit; anything else names no pause."""
-    assert _retry_after_s(None, model.Fault("APIGW.0308", text)) == after_s
+    assert _retry_after_s(None, model.ErrorDetail("APIGW.0308", text)) == after_s
 
 
 @given(st.none() | st.text() | st.text("0123456789²³ .-", max_size=6), st.text())
@@ -235,5 +235,5 @@ def test_a_window_is_read_out_of_the_text(text: str, after_s: float | None) -> N
 @example("9" * 400, "")
 def test_no_throttled_answer_is_too_odd(header: str | None, text: str) -> None:
     """For all headers and texts: a pause that is not negative, or none."""
-    after_s = _retry_after_s(header, model.Fault("APIGW.0308", text))
+    after_s = _retry_after_s(header, model.ErrorDetail("APIGW.0308", text))
     assert after_s is None or after_s >= 0.0

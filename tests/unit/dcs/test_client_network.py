@@ -58,7 +58,7 @@ async def failed(client: DcsClient, verb: str = "list") -> tuple[type[DcsError],
     """Return class, code and request id of a call that has to fail; closes the client."""
     error = await wire.error_of(client, verb, "id")
     client.close()
-    return type(error), error.fault.code, error.fault.request_id
+    return type(error), error.detail.code, error.detail.request_id
 
 
 @pytest.mark.parametrize("verb", wire.VERBS)
@@ -166,8 +166,8 @@ async def test_a_dripping_answer_ends_at_the_limit_of_the_call(dcs: Simulator) -
     assert time.monotonic() - started < 1.5
     for client, error, verb in zip(clients, errors, wire.VERBS, strict=True):
         client.close()
-        assert (type(error), error.fault.code) == (OutcomeUnknown, "timeout")
-        assert error.fault.request_id == dcs.calls.of(verb)[0].request_id
+        assert (type(error), error.detail.code) == (OutcomeUnknown, "timeout")
+        assert error.detail.request_id == dcs.calls.of(verb)[0].request_id
 
 
 async def drip_headers(writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dcs_migration_operator.core.cloud import PERMISSIONS, Operation
 from dcs_migration_operator.core.errors import (
     AuthFailed,
     DcsError,
@@ -19,7 +20,7 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.dcs.codes import PERMISSIONS, Operation, error_class
+from dcs_migration_operator.dcs.codes import error_class
 
 BATCH_STOP, LIST, SHOW = Operation.BATCH_STOP, Operation.LIST, Operation.SHOW
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dcs_migration_operator.core.admission import AllowedNamespaces
-from dcs_migration_operator.core.errors import AuthFailed, Problem
-from dcs_migration_operator.core.model import Ambient, Credentials, Fault, Lent
+from dcs_migration_operator.core.errors import AuthFailed, ReadError
+from dcs_migration_operator.core.model import Ambient, Credentials, ErrorDetail, ExpiringCredentials
 from dcs_migration_operator.core.status import Status
+from dcs_migration_operator.dcs.threads import in_thread
 from dcs_migration_operator.engine.ambient import AmbientKeys
-from dcs_migration_operator.engine.bridge import in_thread
 from simulation.cloud import Migration, task_id
 from simulation.rig import KEYS, Rig
 from simulation.virtual import clock
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.looptime
 
 FIRST, SECOND = Credentials("AK-1", "SK-1", "T-1"), Credentials("AK-2", "SK-2", "T-2")
-AWAY = Problem("STS cannot be reached.", passing=True)
+AWAY = ReadError("STS cannot be reached.", passing=True)
 TEAM_A = AllowedNamespaces(names=("team-a",))
 
 
 class Bank:
     """Lends what it was told to, after a while, and remembers when it was asked."""
 
-    def __init__(self, *answers: Lent | Problem, takes_s: float = 0.5) -> None:
+    def __init__(self, *answers: ExpiringCredentials | ReadError, takes_s: float = 0.5) -> None:
         self.answers, self.takes_s = list(answers), takes_s
         self.asked: list[float] = []
         self.at_once = self.at_once_max = 0
         self.keys = AmbientKeys(self.lend, clock)
 
-    async def lend(self, _: Ambient) -> Lent:
+    async def lend(self, _: Ambient) -> ExpiringCredentials:
         """Answer with the next answer; the last one stays."""
         self.asked.append(clock().mono)
         self.at_once += 1
@@ -46,7 +46,7 @@ class Bank:
         await asyncio.sleep(self.takes_s)
         self.at_once -= 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Problem):
+        if isinstance(answer, ReadError):
             raise answer
         return answer
 
@@ -57,7 +57,7 @@ class Bank:
         while clock().mono < until:
             try:
                 heard.append((await self.keys.read(Ambient.OIDC)).access_key)
-            except Problem as problem:
+            except ReadError as problem:
                 heard.append(str(problem))
             await asyncio.sleep(20.0)
         return heard
@@ -65,14 +65,14 @@ class Bank:
 
 async def test_six_at_once_make_one_call() -> None:
     """All get the same set."""
-    bank = Bank(Lent(FIRST, 3600.0))
+    bank = Bank(ExpiringCredentials(FIRST, 3600.0))
     found = await asyncio.gather(*(bank.keys.read(Ambient.OIDC) for _ in range(6)))
     assert (set(found), len(bank.asked)) == ({FIRST}, 1)
 
 
 async def test_they_are_made_anew_ten_minutes_before_their_end() -> None:
     """An hour's session is renewed after 50 minutes, and swapped as a whole."""
-    bank = Bank(Lent(FIRST, 3600.0), Lent(SECOND, 3600.0))
+    bank = Bank(ExpiringCredentials(FIRST, 3600.0), ExpiringCredentials(SECOND, 3600.0))
     heard = await bank.read_all(3600.0)
     assert len(bank.asked) == 2
     assert bank.asked[1] == pytest.approx(3000.0, abs=25.0)
@@ -82,7 +82,7 @@ async def test_they_are_made_anew_ten_minutes_before_their_end() -> None:
 
 async def test_short_sessions_are_used_for_two_thirds() -> None:
     """Fifteen minutes, the least that STS gives, cost six calls an hour."""
-    bank = Bank(Lent(FIRST, 900.0))
+    bank = Bank(ExpiringCredentials(FIRST, 900.0))
     await bank.read_all(3590.0)
     assert len(bank.asked) == 6
 
@@ -90,14 +90,14 @@ async def test_short_sessions_are_used_for_two_thirds() -> None:
 @pytest.mark.parametrize("lasts_s", [1.0, 20.0, 45.0])
 async def test_a_provider_that_hands_out_stale_sets_is_not_stormed(lasts_s: float) -> None:
     """However short they hold, it is asked twice a minute at most."""
-    bank = Bank(Lent(FIRST, lasts_s))
+    bank = Bank(ExpiringCredentials(FIRST, lasts_s))
     await bank.read_all(600.0)
     assert all(b - a >= 30.0 for a, b in pairwise(bank.asked))
 
 
 async def test_a_failure_keeps_what_holds() -> None:
     """Until its end, and not a second longer."""
-    bank = Bank(Lent(FIRST, 3600.0), AWAY)
+    bank = Bank(ExpiringCredentials(FIRST, 3600.0), AWAY)
     heard = await bank.read_all(4000.0)
     good = heard.count("AK-1")
     assert heard[:good] == ["AK-1"] * good
@@ -117,7 +117,7 @@ async def test_pauses_after_failures_grow() -> None:
 
 async def test_it_recovers_with_the_first_answer() -> None:
     """And the row of failures is forgotten."""
-    bank = Bank(AWAY, AWAY, Lent(FIRST, 3600.0))
+    bank = Bank(AWAY, AWAY, ExpiringCredentials(FIRST, 3600.0))
     heard = await bank.read_all(200.0)
     assert heard[-1] == "AK-1"
     assert len(bank.asked) == 3
@@ -125,8 +125,8 @@ async def test_it_recovers_with_the_first_answer() -> None:
 
 async def test_a_provider_that_hangs_is_waited_for_only_so_long() -> None:
     """Whoever asks learns so after 15 s; the one attempt goes on and its answer is used."""
-    bank = Bank(Lent(FIRST, 3600.0), takes_s=40.0)
-    with pytest.raises(Problem, match="no answer in time") as problem:
+    bank = Bank(ExpiringCredentials(FIRST, 3600.0), takes_s=40.0)
+    with pytest.raises(ReadError, match="no answer in time") as problem:
         await bank.keys.read(Ambient.OIDC)
     assert (problem.value.passing, clock().mono) == (True, 15.0)
     heard = await bank.read_all(60.0)
@@ -135,7 +135,7 @@ async def test_a_provider_that_hangs_is_waited_for_only_so_long() -> None:
 
 async def test_credentials_without_an_end_are_looked_at_again_twice_a_minute() -> None:
     """Those of the environment cost nothing."""
-    bank = Bank(Lent(FIRST, None))
+    bank = Bank(ExpiringCredentials(FIRST, None))
     heard = await bank.read_all(300.0)
     assert set(heard) == {"AK-1"}
     assert len(bank.asked) == 8
@@ -143,19 +143,19 @@ async def test_credentials_without_an_end_are_looked_at_again_twice_a_minute() -
 
 async def test_providers_do_not_wait_for_each_other() -> None:
     """Each has its own set and its own pause."""
-    bank = Bank(AWAY, Lent(SECOND, None))
-    with pytest.raises(Problem):
+    bank = Bank(AWAY, ExpiringCredentials(SECOND, None))
+    with pytest.raises(ReadError):
         await bank.keys.read(Ambient.OIDC)
     assert await bank.keys.read(Ambient.ENVIRONMENT) == SECOND
 
 
 async def test_closing_waits_for_nobody() -> None:
     """The attempt under way is given up."""
-    bank = Bank(Lent(FIRST, None), takes_s=1000.0)
+    bank = Bank(ExpiringCredentials(FIRST, None), takes_s=1000.0)
     asker = asyncio.create_task(bank.keys.read(Ambient.OIDC))
     await asyncio.sleep(1.0)
     await bank.keys.close()
-    with pytest.raises(Problem):
+    with pytest.raises(ReadError):
         await asker
     assert clock().mono == 1.0
 
@@ -166,7 +166,7 @@ class TestInTheEngine:
     async def test_it_stops_without_any_secret(self) -> None:
         """No Secret is read; the account has the credentials that were lent."""
         async with Rig({task_id(0): Migration()}) as rig:
-            rig.lent = Lent(FIRST, 3600.0)
+            rig.lent = ExpiringCredentials(FIRST, 3600.0)
             rig.put_cluster_project(TEAM_A, ambient=Ambient.OIDC)
             uid = rig.add_task(0, shared="shared")
             rig.engine.activate()
@@ -181,15 +181,15 @@ class TestInTheEngine:
         def note(account: object, *_: object) -> None:
             used.append(getattr(account, "credentials", None))
             if clock().mono > 3600.0 and used[-1] == FIRST:
-                raise AuthFailed(Fault("APIGW.0301", "token expired"))
+                raise AuthFailed(ErrorDetail("APIGW.0301", "token expired"))
 
         async with Rig({task_id(0): Migration()}) as rig:
-            rig.interfere, rig.lent = note, Lent(FIRST, 3600.0)
+            rig.interfere, rig.lent = note, ExpiringCredentials(FIRST, 3600.0)
             rig.put_cluster_project(TEAM_A, ambient=Ambient.POD_IDENTITY)
             uid = rig.add_task(0, shared="shared", stopped=False)
             rig.engine.activate()
             await asyncio.sleep(100.0)
-            rig.lent = Lent(SECOND, 3600.0)
+            rig.lent = ExpiringCredentials(SECOND, 3600.0)
             await asyncio.sleep(4000.0)
             assert used[-1] == SECOND
             assert [status.phase for status in rig.api.objects[uid].history] == ["MIGRATING"]
@@ -200,17 +200,17 @@ class TestInTheEngine:
 
         def refuse(account: object, *_: object) -> None:
             if getattr(account, "credentials", None) in revoked:
-                raise AuthFailed(Fault("APIGW.0301", "revoked"))
+                raise AuthFailed(ErrorDetail("APIGW.0301", "revoked"))
 
         async with Rig({task_id(0): Migration(stop_s=10_000.0)}) as rig:
-            rig.interfere, rig.lent = refuse, Lent(FIRST, 36_000.0)
+            rig.interfere, rig.lent = refuse, ExpiringCredentials(FIRST, 36_000.0)
             rig.put_cluster_project(TEAM_A, ambient=Ambient.OIDC)
             uid = rig.add_task(0, shared="shared")
             rig.engine.activate()
             await asyncio.sleep(400.0)
             assert (rig.reason(uid), len(rig.loans)) == ("Stopping", 1)
             revoked.add(FIRST)
-            rig.lent = Lent(SECOND, 36_000.0)
+            rig.lent = ExpiringCredentials(SECOND, 36_000.0)
             await asyncio.sleep(60.0)
             assert (rig.reason(uid), len(rig.loans)) == ("Stopping", 2)
             revoked.add(SECOND)
@@ -223,11 +223,11 @@ class TestInTheEngine:
         "problem, reason, standing",
         [
             pytest.param(AWAY, "CloudUnavailable", "Reconciling", id="passing"),
-            pytest.param(Problem("Not set."), "ProjectNotReady", "Stalled", id="for a person"),
+            pytest.param(ReadError("Not set."), "ProjectNotReady", "Stalled", id="for a person"),
         ],
     )
     async def test_a_problem_is_a_reason_and_heals(
-        self, problem: Problem, reason: str, standing: str
+        self, problem: ReadError, reason: str, standing: str
     ) -> None:
         """On the task and on the project, in the problem's own words."""
         async with Rig({task_id(0): Migration()}) as rig:
@@ -240,7 +240,7 @@ class TestInTheEngine:
             assert (rig.reason(uid), status.phase) == (reason, "PENDING")
             assert [c.message for c in status.conditions if c.type == standing] == [str(problem)]
             assert rig.api.project_statuses[-1].conditions[0].reason == reason
-            rig.lent = Lent(KEYS, None)
+            rig.lent = ExpiringCredentials(KEYS, None)
             await asyncio.sleep(60.0)
             assert rig.reason(uid) == "Terminated"
 

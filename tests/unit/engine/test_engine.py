@@ -18,9 +18,9 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.core.model import Credentials, Fault
+from dcs_migration_operator.core.model import Credentials, ErrorDetail
 from dcs_migration_operator.core.status import Status
-from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.engine.ports import SecretReadError
 from simulation.cloud import Migration, task_id
 from simulation.rig import KEYS, ModelApi, Rig
 
@@ -383,7 +383,7 @@ def failing(
     return interfere
 
 
-FAULT = Fault("APIGW.0308", "throttled", "req-9")
+FAULT = ErrorDetail("APIGW.0308", "throttled", "req-9")
 
 
 class TestStandby:
@@ -487,7 +487,7 @@ class TestTrouble:
         """A stop that had its effect although the answer was lost is not ordered twice."""
         migrations = fleet(60)
         async with Rig(migrations) as rig:
-            error = OutcomeUnknown(Fault("timeout", "no answer"))
+            error = OutcomeUnknown(ErrorDetail("timeout", "no answer"))
             rig.interfere = failing(error, "batch_stop", when="after", times=2)
             rig.add_project()
             uids = [rig.add_task(n) for n in range(60)]
@@ -503,7 +503,7 @@ class TestTrouble:
 
         def refuse(_: object, operation: str, moment: str, ids: Sequence[str]) -> None:
             if (operation, moment) == ("batch_stop", "before") and bad in ids:
-                raise Refused(Fault("DCS.4855", "invalid migration task id"))
+                raise Refused(ErrorDetail("DCS.4855", "invalid migration task id"))
 
         async with Rig(migrations) as rig:
             rig.interfere = refuse
@@ -558,7 +558,7 @@ class TestTrouble:
     async def test_a_missing_secret_is_a_reason_and_heals(self) -> None:
         """It is read again by itself; the project and the tasks say what is missing."""
         async with Rig(fleet(2)) as rig:
-            rig.secret = SecretProblem("Secret team-a/dcs does not exist.")
+            rig.secret = SecretReadError("Secret team-a/dcs does not exist.")
             rig.add_project()
             uid = rig.add_task(0)
             rig.engine.activate()
@@ -588,7 +588,7 @@ class TestTrouble:
             uid = rig.add_task(0, stopped=False)
             rig.engine.activate()
             await settle(5.0)
-            rig.secret = SecretProblem("cannot be read", passing=True)
+            rig.secret = SecretReadError("cannot be read", passing=True)
             await settle(200.0)
             assert rig.reason(uid) == "Observed"
             assert len(rig.dcs) == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dcs_migration_operator.core.errors import Refused, Throttled
-from dcs_migration_operator.core.model import Credentials, Fault
+from dcs_migration_operator.core.model import Credentials, ErrorDetail
 from simulation.cloud import Migration, task_id
 from simulation.rig import Rig
 
@@ -28,13 +28,13 @@ BAD = "project-0"
 def throttled(account: Account, _: str, moment: str, __: Sequence[str]) -> None:
     """Answer every call for the bad project with 429."""
     if account.project_id == BAD and moment == "before":
-        raise Throttled(Fault("APIGW.0308", "throttled"), after_s=60.0)
+        raise Throttled(ErrorDetail("APIGW.0308", "throttled"), after_s=60.0)
 
 
 def spoiled(account: Account, operation: str, moment: str, __: Sequence[str]) -> None:
     """Refuse every order of the bad project: each of its 1,000 ids is a bad one."""
     if (account.project_id, operation, moment) == (BAD, "batch_stop", "before"):
-        raise Refused(Fault("DCS.4855", "invalid migration task id"))
+        raise Refused(ErrorDetail("DCS.4855", "invalid migration task id"))
 
 
 def well(*_: object) -> None:

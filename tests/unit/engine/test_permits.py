@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from dcs_migration_operator.core.admission import NOBODY, AllowedNamespaces, Requirement, Selector
-from dcs_migration_operator.core.errors import Problem
+from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.engine import permits
-from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.engine.ports import SecretReadError
 from dcs_migration_operator.settings import ChannelSettings, Settings
 from simulation.cloud import Migration, task_id
 from simulation.rig import OPERATOR_NAMESPACE, Rig
@@ -70,7 +70,7 @@ async def test_who_is_not_named_may_not(allowed: AllowedNamespaces) -> None:
 async def test_who_is_not_allowed_learns_nothing_of_what_is_wrong_with_the_project() -> None:
     """Not even the name of its Secret; an allowed neighbor does."""
     async with Rig(fleet()) as rig:
-        rig.secret = SecretProblem("Secret dcs-system/dcs does not exist.")
+        rig.secret = SecretReadError("Secret dcs-system/dcs does not exist.")
         rig.put_cluster_project(TEAM_A)
         stranger = rig.add_task(0, shared="shared", namespace="team-b")
         friend = rig.add_task(1, shared="shared")
@@ -222,7 +222,7 @@ class TestSelector:
             uid = rig.add_task(0, shared="shared", stopped=False)
             rig.engine.activate()
             await settle(20.0)
-            rig.labels["team-a"] = Problem("Namespace team-a cannot be read.", passing=True)
+            rig.labels["team-a"] = ReadError("Namespace team-a cannot be read.", passing=True)
             await settle(35.0)
             assert rig.reason(uid) == "Observed"
             await settle(35.0)
@@ -239,7 +239,7 @@ class TestSelector:
             uid = rig.add_task(0, shared="shared", stopped=False)
             rig.engine.activate()
             await settle(20.0)
-            rig.labels["team-a"] = Problem("The operator may not read Namespace team-a.")
+            rig.labels["team-a"] = ReadError("The operator may not read Namespace team-a.")
             await settle(35.0)
             assert message(rig, uid) == "The operator may not read Namespace team-a."
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcs_migration_operator.core.model import Credentials
-from dcs_migration_operator.engine.ports import SecretProblem
+from dcs_migration_operator.engine.ports import SecretReadError
 from dcs_migration_operator.kube.credentials import decoded
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal
 
@@ -36,10 +36,10 @@ async def read(body: object) -> Credentials:
         return await api.read_credentials("team-a", "dcs")
 
 
-async def problem(server: ApiServer) -> SecretProblem:
+async def problem(server: ApiServer) -> SecretReadError:
     """Return why the Secret of this server cannot be used."""
     async with api_of(server) as api:
-        with pytest.raises(SecretProblem) as caught:
+        with pytest.raises(SecretReadError) as caught:
             await api.read_credentials("team-a", "dcs")
     return caught.value
 
@@ -109,7 +109,7 @@ def test_any_bytes_are_a_usable_key_or_a_problem(value: bytes) -> None:
     """For all values: what gets through fits into a header."""
     try:
         text = decoded({"accessKey": b64(value)}, "accessKey", "team-a", "dcs")
-    except SecretProblem:
+    except SecretReadError:
         return
     assert text.isascii()
     assert text.isprintable()

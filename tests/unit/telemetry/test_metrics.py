@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dcs_migration_operator.dcs.codes import Operation
+from dcs_migration_operator.core.cloud import Operation
+from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ def metrics(
     leads: bool = True,
 ) -> Metrics:
     """Return metrics over this state of the engine."""
-    return Metrics(tasks=lambda: tasks or {}, snapshot_ages=lambda: ages or {}, leads=lambda: leads)
+    return Metrics(
+        tasks=lambda: tasks or {},
+        snapshot_ages=lambda: ages or {},
+        leads=lambda: leads,
+        split_reason=reason_of,
+    )
 
 
 def eventful() -> Metrics:
@@ -143,6 +149,8 @@ def test_results_writes_and_splits_are_counted() -> None:
     assert value(one, "dcs_operator_stop_results_total", result="unknown") == 1
     assert value(one, "dcs_operator_status_writes_total", outcome="gone") == 1
     assert value(one, "dcs_operator_batch_splits_total", reason="DCS.4855") == 1
+    one.split("NEW.1")
+    assert value(one, "dcs_operator_batch_splits_total", reason="other") == 1
 
 
 def test_gauges_are_read_at_each_scrape() -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from dcs_migration_operator.core.model import Account, Seen
+from dcs_migration_operator.core.model import Account, Observation
+from dcs_migration_operator.dcs import threads
+from dcs_migration_operator.dcs.threads import ThreadedDcs
 from dcs_migration_operator.dcs.transport import IDLE_S
-from dcs_migration_operator.engine import bridge
-from dcs_migration_operator.engine.bridge import ThreadedDcs
 from dcs_migration_operator.settings import ChannelSettings
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ class Client:
     def __init__(self, *_: object, **__: object) -> None:
         Client.closed_at = []
 
-    def show(self, task_id: str) -> Seen:
+    def show(self, task_id: str) -> Observation:
         """Answer."""
-        return Seen("MIGRATING", task_id)
+        return Observation("MIGRATING", task_id)
 
     def close(self) -> None:
         """Take note."""
@@ -45,9 +45,9 @@ async def _later(function: Callable[..., object], *args: object) -> object:
 
 @pytest.fixture
 def dcs(monkeypatch: pytest.MonkeyPatch) -> ThreadedDcs:
-    """A bridge to that client, with virtual time in the place of threads."""
-    monkeypatch.setattr(bridge, "DcsClient", Client)
-    monkeypatch.setattr(bridge, "in_thread", _later)
+    """A threads to that client, with virtual time in the place of threads."""
+    monkeypatch.setattr(threads, "DcsClient", Client)
+    monkeypatch.setattr(threads, "in_thread", _later)
     return ThreadedDcs(cast("Account", None), ChannelSettings())
 
 

@@ -14,15 +14,15 @@ import threading
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from dcs_migration_operator.core.errors import OutcomeUnknown
-from dcs_migration_operator.core.model import Fault
+from dcs_migration_operator.core.model import ErrorDetail
 from dcs_migration_operator.dcs.client import DcsClient
 from dcs_migration_operator.dcs.transport import IDLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dcs_migration_operator.core.model import Account, Seen, StopAnswer
-    from dcs_migration_operator.dcs.answers import Page
+    from dcs_migration_operator.core.cloud import Page
+    from dcs_migration_operator.core.model import Account, Observation, StopAnswer
     from dcs_migration_operator.settings import ChannelSettings
 
 P = ParamSpec("P")
@@ -57,7 +57,7 @@ class ThreadedDcs:
         """Return one page of the list."""
         return await self._call(self._client.list_page, offset)
 
-    async def show(self, task_id: str) -> Seen:
+    async def show(self, task_id: str) -> Observation:
         """Return what DCS says about one task."""
         return await self._call(self._client.show, task_id)
 
@@ -76,7 +76,7 @@ class ThreadedDcs:
             async with asyncio.timeout(self._patience_s):
                 return await asyncio.shield(call)
         except TimeoutError:
-            raise OutcomeUnknown(Fault("timeout", "no answer in time")) from None
+            raise OutcomeUnknown(ErrorDetail("timeout", "no answer in time")) from None
 
     def _ended(self, call: asyncio.Future[R]) -> None:
         """Give the slot back when the thread has ended, which may be after its caller left."""
