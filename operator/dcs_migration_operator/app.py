@@ -25,13 +25,14 @@ from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.dcs.ambient import obtain
 from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.dcs.threads import PATIENCE, ThreadedDcs, in_thread
-from dcs_migration_operator.engine.engine import Engine
+from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.engine.ports import ClusterReads
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, ApiError, KubeApi
-from dcs_migration_operator.kube.census import arrived, caught_up, keep_counting
+from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, KubeApi
+from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.preflight import Unfit, check
+from dcs_migration_operator.kube.resync import arrived, caught_up, keep_counting
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.kube.watch import NoCluster, login, watch
 from dcs_migration_operator.settings import ChannelSettings
@@ -127,15 +128,18 @@ class _Operator:
             count=self._metrics.status_write,
             writers_max=settings.status_writers,
         )
-        self._engine = Engine(
-            sink=self._queue,
-            read_secret=api.read_credentials,
-            open_dcs=lambda account: ThreadedDcs(account, settings.channel),
-            probe=self._metrics,
-            clock=clock,
-            settings=settings,
-            allowed=self._leads,
-            cluster_reads=ClusterReads(labels=api.read_labels, lend=_lend),
+        self._engine = build(
+            Surroundings(
+                sink=self._queue,
+                recorder=self._events,
+                read_secret=api.read_credentials,
+                open_dcs=lambda account: ThreadedDcs(account, settings.channel),
+                probe=self._metrics,
+                clock=clock,
+                settings=settings,
+                may_act=self._leads,
+                cluster_reads=ClusterReads(labels=api.read_labels, fetch=_fetch),
+            )
         )
         self._health = Health(
             stuck_s=self._stuck_s,
@@ -154,7 +158,7 @@ class _Operator:
         watching = asyncio.create_task(
             watch(
                 self._cluster,
-                self._engine,
+                self._engine.intake,
                 settings.namespaces,
                 cluster_projects=settings.cluster_projects,
                 heard=self._heard,
@@ -177,23 +181,26 @@ class _Operator:
     async def _start(self, watch_ready: asyncio.Event) -> None:
         """Wait for the first listing and for leadership, then let the engine act."""
         await watch_ready.wait()
-        await arrived(self._count_versions, self._engine.version_of)
+        await arrived(self._count_versions, self._engine.store.version_of)
         self._relisted.clear()
         self._listed.set()
-        tasks = len(self._engine.reconciler.table)
+        tasks = len(self._engine.store)
         _log.info("the first listing is complete", extra={"tasks": tasks})
         if self._settings.leader_elect and not self._elector.elected.is_set():
             await self._elector.elected.wait()
             # A standby may have missed a deletion long ago, or what the leader wrote just now.
             await caught_up(
                 self._count_versions,
-                self._engine.versions,
-                self._engine.version_of,
-                self._engine.gone,
+                self._engine.store.versions,
+                self._engine.store.version_of,
+                self._engine.intake.deleted,
             )
         self._engine.activate()
         await keep_counting(
-            self._count_versions, self._engine.versions, self._engine.gone, self._relisted
+            self._count_versions,
+            self._engine.store.versions,
+            self._engine.intake.deleted,
+            self._relisted,
         )
 
     async def _count_versions(self) -> dict[str, int]:
@@ -228,7 +235,7 @@ class _Operator:
         return await self._api.patch_status(ref, status)
 
     def _written(self, ref: ObjectRef, version: int, status: Status) -> None:
-        self._engine.written(ref.uid, version, status)
+        self._engine.intake.written(ref.uid, version, status)
         self._events.note(ref, status)
 
     def _heard(self) -> None:
@@ -237,7 +244,7 @@ class _Operator:
     def _stuck_s(self) -> Mapping[str, float]:
         return {
             "the watch": clock().mono - self._heard_at,
-            "the looking": self._engine.projects.stuck_s() - self._longer_call_s(),
+            "the polling": self._engine.stuck_s() - self._longer_call_s(),
             "the writing": self._queue.stuck_s(),
             "the Lease": self._elector.stuck_s() if self._settings.leader_elect else 0.0,
         }
@@ -252,13 +259,14 @@ class _Operator:
 
     def _count_tasks(self) -> Mapping[tuple[str, str], int]:
         counts: Counter[tuple[str, str]] = Counter()
-        for entry in self._engine.reconciler.table:
-            ready = entry.shown.condition(READY)
-            counts[entry.shown.phase or "NONE", ready.status if ready else "Unknown"] += 1
+        for entry in self._engine.store:
+            shown = entry.shadow.shown
+            ready = shown.condition(READY)
+            counts[shown.phase or "NONE", ready.status if ready else "Unknown"] += 1
         return counts
 
     def _snapshot_ages(self) -> Mapping[str, float]:
-        return self._engine.projects.snapshot_ages(clock().mono)
+        return self._engine.snapshot_ages(clock().mono)
 
 
 async def watch_ready_or_done(ready: asyncio.Event, watching: asyncio.Task[None]) -> None:
@@ -287,7 +295,7 @@ async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None
             raise CannotWork(f"{name} cannot go on ({reason}); restarting resumes everything")
 
 
-async def _lend(ambient: Ambient) -> ExpiringCredentials:
+async def _fetch(ambient: Ambient) -> ExpiringCredentials:
     return await in_thread(obtain, ambient)
 
 

@@ -123,15 +123,29 @@ def _add_channel(run: argparse.ArgumentParser) -> None:
         "--batch-idle-s",
         _seconds(0, 60),
         "0.2",
-        "an order leaves when nothing new came for so many s",
+        "send a batch after this many idle seconds",
     )
-    option("--batch-max-wait-s", _seconds(0, 60), "2", "no stop waits longer for company, in s")
-    option("--poll-min-s", _seconds(0.1, 3600), "2", "first look after an acceptance, in s")
-    option("--poll-max-s", _seconds(0.1, 3600), "10", "slowest look while stopping, in s")
+    option("--batch-max-wait-s", _seconds(0, 60), "2", "longest wait of a stop for others, in s")
+    option("--poll-min-s", _seconds(0.1, 3600), "1", "first poll after an acceptance, in seconds")
     option(
-        "--poll-observe-s", _seconds(1, 86400), "60", "look at tasks that are only observed, in s"
+        "--poll-max-s",
+        _seconds(0.1, 3600),
+        "10",
+        "slowest poll while stopping, in seconds",
     )
-    option("--request-timeout-s", _seconds(1, 600), "30", "time limit of one DCS call, in s")
+    option(
+        "--poll-observe-s",
+        _seconds(1, 86400),
+        "60",
+        "poll of tasks that are only observed, in seconds",
+    )
+    option(
+        "--poll-settled-s",
+        _seconds(0, 86400),
+        "600",
+        "poll of stopped tasks, in case somebody starts them again, in seconds; 0 is never",
+    )
+    option("--request-timeout-s", _seconds(1, 600), "30", "time limit of one DCS call, in seconds")
 
 
 class _Options:
@@ -171,6 +185,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             poll_min_s=options.poll_min_s,
             poll_max_s=options.poll_max_s,
             poll_observe_s=options.poll_observe_s,
+            poll_settled_s=options.poll_settled_s,
             request_timeout_s=options.request_timeout_s,
         ),
         namespaces=namespaces,

@@ -21,20 +21,23 @@ class ChannelSettings:
     batch_max_wait_s: float = 2.0
     """No order waits longer than this for company."""
 
-    poll_min_s: float = 2.0
-    """First look after an acceptance; DCS's example answer is already `TERMINATING`."""
+    poll_min_s: float = 1.0
+    """First poll after an acceptance; DCS's example answer is already `TERMINATING`."""
 
     poll_max_s: float = 10.0
-    """Slowest look while something is being stopped; Terraform's own pace."""
+    """Slowest poll while something is being stopped; Terraform's own pace."""
 
     poll_observe_s: float = 60.0
-    """Look at tasks that are only observed."""
+    """Poll of tasks that are only observed."""
 
     poll_rarely_s: float = 600.0
-    """Look for ids that DCS does not know."""
+    """Poll for ids that DCS does not know."""
+
+    poll_settled_s: float = 600.0
+    """Poll of tasks whose wish is fulfilled, in case somebody starts them again; 0 means never."""
 
     poll_gather_s: float = 0.1
-    """How long a first look waits for company, so that one list serves all of an apply."""
+    """How long a first poll waits for company, so that one list serves all of an apply."""
 
     orders_parallel_max: int = 4
     """Orders under way at once: 200 batches at 50 ms each in 2.5 s."""

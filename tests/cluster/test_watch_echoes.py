@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dcs_migration_operator.core.model import Task
-    from dcs_migration_operator.engine.engine import Engine
+    from dcs_migration_operator.engine.intake import Intake
     from sandbox.api import Api
     from sandbox.control_plane import ControlPlane
 
@@ -28,7 +28,7 @@ WRITES = 2
 
 
 class Heard:
-    """An engine that takes note, and calls a change an echo from when it is told to."""
+    """An intake that takes note, and calls a change an echo from when it is told to."""
 
     def __init__(self) -> None:
         self.echoes = False
@@ -40,6 +40,9 @@ class Heard:
         """Take note."""
         self.asked.append((uid, generation, version))
         return self.echoes
+
+    def echoed(self, _uid: str, _version: int) -> None:
+        """Take no note."""
 
     def task_changed(self, task: Task, *_: object) -> None:
         """Take note, and of what a timer made here would hold."""
@@ -57,7 +60,7 @@ async def heard(
     watching = asyncio.create_task(
         watch(
             cluster,
-            cast("Engine", heard),
+            cast("Intake", heard),
             (namespace,),
             heard=lambda: None,
             listed=lambda: None,

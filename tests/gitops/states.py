@@ -140,8 +140,8 @@ def _unwritten() -> Iterator[State]:
 
 
 def _task(name: str, before: Situation, expected: Expected) -> State:
-    # Later than `quiet_until`, so that also what passes by itself has been written.
-    status = make.shown_after(replace(before, quiet_until=0.0))
+    # Long after the last news, so that also what passes by itself has been written.
+    status = make.shown_after(replace(before, news_at=0.0))
     body = _object("migrationtasks", status)
     body["spec"] = {"taskId": make.TASK_ID, "stopped": before.task.stopped}
     return State(name, body, expected)

@@ -95,8 +95,13 @@ class ModelDcs:
         self.times: list[tuple[float, str]] = []
         self.closed = False
 
-    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
-        """Order a stop for each id."""
+    async def batch_stop(
+        self, task_ids: Sequence[str], permit: Callable[[Sequence[str]], Sequence[str]]
+    ) -> Mapping[str, StopAnswer]:
+        """Order a stop for each id that is permitted once the connection stands."""
+        task_ids = permit(task_ids)
+        if not task_ids:
+            return {}
         assert 1 <= len(task_ids) <= BATCH_IDS_MAX
         self.batches.append(tuple(task_ids))
         await self._begin("batch_stop", task_ids)

@@ -15,7 +15,7 @@ from dcs_migration_operator.core.errors import (
     Unavailable,
 )
 from dcs_migration_operator.core.model import ErrorDetail
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import api_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ class Weather:
             in_time = fault.begins_s <= at < fault.begins_s + fault.lasts_s
             if in_time and fault.moment == moment:
                 self.met.append(f"API server: {fault.status}")
-                raise ApiError(fault.status, "drawn by the simulation")
+                raise api_error(fault.status, "drawn by the simulation")
 
     def watch_delay_s(self) -> float:
         """Return how late the next delivery is."""

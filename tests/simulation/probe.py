@@ -17,11 +17,21 @@ class NoProbe:
     def batch(self, size: int) -> None:
         """Do nothing."""
 
-    def split(self, reason: str) -> None:
+    def split(self, code: str) -> None:
         """Do nothing."""
 
     def stop_result(self, result: str) -> None:
         """Do nothing."""
+
+    def overwritten(self) -> None:
+        """Do nothing."""
+
+    def unreadable(self) -> None:
+        """Do nothing."""
+
+    def failed(self) -> None:
+        """Fail: there are no errors of our own."""
+        raise AssertionError("a resource could not be processed")
 
     def stopped(self, seconds: float) -> None:
         """Do nothing."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Credentials, task_key
 from dcs_migration_operator.core.status import Status, to_json
-from dcs_migration_operator.engine.engine import Engine
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.engine.build import Surroundings, build
+from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.settings import Settings
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         StopAnswer,
         Task,
     )
+    from dcs_migration_operator.engine.ports import Permit
     from simulation.world import World
 
 
@@ -61,17 +62,23 @@ class Replica:
             count=lambda _: None,
             writers_max=16,
         )
-        self.engine = Engine(
-            sink=self.queue,
-            read_secret=self._read_secret,
-            open_dcs=self._open_dcs,
-            probe=NoProbe(),
-            clock=clock,
-            settings=Settings(),
-            draw=lambda: 0.5,
-            allowed=self._allowed,
+        self.engine = build(
+            Surroundings(
+                sink=self.queue,
+                recorder=self,
+                read_secret=self._read_secret,
+                open_dcs=self._open_dcs,
+                probe=NoProbe(),
+                clock=clock,
+                settings=Settings(),
+                draw=lambda: 0.5,
+                may_act=self._may_act,
+            )
         )
         self._runner: asyncio.Task[None] | None = None
+
+    def warn(self, _ref: ObjectRef, _reason: str, _message: str) -> None:
+        """Take no note (`engine.ports.EventRecorder`)."""
 
     def start(self) -> None:
         """Begin: list, campaign, act once elected."""
@@ -103,7 +110,8 @@ class Replica:
         """Take in one line of the watch: an echo ends at the door, kopf hands on what is left."""
         if news:
             task, _, version = news
-            if not self.dead and self.engine.is_echo(uid, task.generation, version):
+            if not self.dead and self.engine.intake.is_echo(uid, task.generation, version):
+                self.engine.intake.echoed(uid, version)
                 return
         asyncio.get_running_loop().call_later(KOPF_S, self._hear, uid, news)
 
@@ -112,16 +120,16 @@ class Replica:
             return
         if news is None:
             self._wishes.pop(uid, None)
-            self.engine.task_gone(uid)
+            self.engine.intake.deleted(uid)
             return
         task, status, version = news
         if task.stopped:
             self._wishes[uid] = task.key
-        self.engine.task_changed(task, status, version)
+        self.engine.intake.task_changed(task, status, version)
 
     def hear_project(self, project: Project) -> None:
         """Take in the project."""
-        self.engine.project_changed(project, Status(), 1)
+        self.engine.intake.project_changed(project, Status(), 1)
 
     def knows_wish(self, task_id: str) -> bool:
         """Tell whether any resource that this replica knows wishes this task stopped."""
@@ -151,7 +159,7 @@ class Replica:
         finally:
             campaign.cancel()
 
-    def _allowed(self) -> bool:
+    def _may_act(self) -> bool:
         paused = self.world.weather.pause_left_s(self.number) > 0
         return self.elector.leads() and not paused and not self.dead
 
@@ -164,7 +172,7 @@ class Replica:
         return version
 
     def _written(self, ref: ObjectRef, version: int, status: Status) -> None:
-        self.engine.written(ref.uid, version, status)
+        self.engine.intake.written(ref.uid, version, status)
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
         assert (namespace, name) == (self.world.project.ref.namespace, "dcs")
@@ -205,13 +213,16 @@ class _Dcs:
             interfere=lambda operation, moment, _: weather.cloud(operation, moment),
         )
 
-    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
-        self._replica.world.sent(self._replica, tuple(task_ids))
+    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
+        permitted = permit(task_ids)
+        if not permitted:
+            return {}
+        self._replica.world.sent(self._replica, tuple(permitted))
         self._take_time()
         try:
-            answers = await self._dcs.batch_stop(task_ids)
+            answers = await self._dcs.batch_stop(permitted, lambda ids: ids)
         except OutcomeUnknown:
-            self._replica.doubts |= dict.fromkeys(task_ids, now())
+            self._replica.doubts |= dict.fromkeys(permitted, now())
             raise
         await self._replica.step()
         return answers

@@ -18,7 +18,7 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.status import Status
-from dcs_migration_operator.engine.engine import Engine
+from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.engine.ports import ClusterReads, SecretReadError
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import Migration, ModelDcs, task_id
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.core.admission import AllowedNamespaces
     from dcs_migration_operator.core.errors import ReadError
+    from dcs_migration_operator.engine.build import Engine
 
 NAMESPACE = "team-a"
 OPERATOR_NAMESPACE = "dcs-system"
@@ -88,9 +89,13 @@ class ModelApi:
     def tell(self, uid: str) -> None:
         """Let the watch deliver one object."""
         stored = self.objects[uid]
+        if self.engine is None:
+            return
         generation, version = stored.task.generation, stored.version
-        if self.engine and not self.engine.is_echo(uid, generation, version):
-            self.engine.task_changed(stored.task, stored.status, version)
+        if self.engine.intake.is_echo(uid, generation, version):
+            self.engine.intake.echoed(uid, version)
+        else:
+            self.engine.intake.task_changed(stored.task, stored.status, version)
 
     async def _write(self, uid: str) -> None:
         while uid in self._newest:
@@ -103,7 +108,7 @@ class ModelApi:
             stored.version, stored.status = self.version, status
             stored.history.append(status)
             if self.engine:
-                self.engine.written(uid, stored.version, status)
+                self.engine.intake.written(uid, stored.version, status)
                 self.tell(uid)
         del self._writing[uid]
 
@@ -131,15 +136,20 @@ class Rig:
         self.keys_of: dict[str, Credentials] = {}
         """Credentials by the name of their Secret; others are `secret`."""
         self.answer_s_of: Callable[[Account], float] = lambda _: answer_s
-        self.engine = Engine(
-            sink=self.api,
-            read_secret=self._read_secret,
-            open_dcs=self._open,
-            probe=NoProbe(),
-            clock=clock,
-            settings=replace(settings or Settings(), operator_namespace=OPERATOR_NAMESPACE),
-            draw=lambda: 0.5,
-            cluster_reads=ClusterReads(labels=self._read_labels, lend=self._lend),
+        self.events: list[tuple[str, str]] = []
+        """The (uid, reason) of each Warning."""
+        self.engine = build(
+            Surroundings(
+                sink=self.api,
+                recorder=self,
+                read_secret=self._read_secret,
+                open_dcs=self._open,
+                probe=NoProbe(),
+                clock=clock,
+                settings=replace(settings or Settings(), operator_namespace=OPERATOR_NAMESPACE),
+                draw=lambda: 0.5,
+                cluster_reads=ClusterReads(labels=self._read_labels, fetch=self._fetch),
+            )
         )
 
     async def __aenter__(self) -> Self:
@@ -150,6 +160,10 @@ class Rig:
         await self.engine.close(0.0)
         await self.api.settle()
         self.api.engine = None
+
+    def warn(self, ref: ObjectRef, reason: str, _message: str) -> None:
+        """Take note of a Warning (`engine.ports.EventRecorder`)."""
+        self.events.append((ref.uid, reason))
 
     @property
     def calls(self) -> dict[str, int]:
@@ -183,7 +197,7 @@ class Rig:
             secret=secret,
         )
         self.api.version += 1
-        self.engine.project_changed(project, Status(), self.api.version)
+        self.engine.intake.project_changed(project, Status(), self.api.version)
 
     def put_cluster_project(
         self, allowed: AllowedNamespaces, *, ambient: Ambient | None = None, generation: int = 1
@@ -201,7 +215,7 @@ class Rig:
             allowed=allowed,
         )
         self.api.version += 1
-        self.engine.project_changed(project, Status(), self.api.version)
+        self.engine.intake.project_changed(project, Status(), self.api.version)
         return ref
 
     def add_task(self, number: int, *, stopped: bool = True, uid: str = "", **ids: str) -> str:
@@ -234,7 +248,7 @@ class Rig:
     def delete(self, uid: str) -> None:
         """Delete a task."""
         del self.api.objects[uid]
-        self.engine.task_gone(uid)
+        self.engine.intake.deleted(uid)
 
     def tell_all(self) -> None:
         """Let the watch list everything, as after a restart."""
@@ -278,7 +292,7 @@ class Rig:
             raise found
         return found
 
-    async def _lend(self, ambient: Ambient) -> ExpiringCredentials:
+    async def _fetch(self, ambient: Ambient) -> ExpiringCredentials:
         self.loans.append(ambient)
         await asyncio.sleep(0.5)
         if isinstance(self.lent, Exception):

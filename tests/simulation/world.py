@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dcs_migration_operator.core.model import ObjectRef, Project, ProjectRef, Task, task_key
 from dcs_migration_operator.core.phases import TERMINATING
 from dcs_migration_operator.core.status import Status, from_json, parse_time
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import api_error
 from simulation.cloud import task_id
 from simulation.virtual import clock, now
 
@@ -114,7 +114,7 @@ class World:
             return self.version
         stored = self.objects.get(ref.uid)
         if stored is None:
-            raise ApiError(404, "not found")
+            raise api_error(404, "not found")
         stored.status = from_json(dict(body))
         stored.history.append((now(), stored.status))
         self._changed(ref.uid)
@@ -129,7 +129,7 @@ class World:
         self.weather.api("before")
         await asyncio.sleep(WRITE_S)
         if self.lease is None:
-            raise ApiError(404, "not found")
+            raise api_error(404, "not found")
         return {**self.lease, "spec": dict(self.lease["spec"])}
 
     async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
@@ -137,7 +137,7 @@ class World:
         self.weather.api("before")
         await asyncio.sleep(WRITE_S)
         if self.lease is not None:
-            raise ApiError(409, "exists")
+            raise api_error(409, "exists")
         metadata = {"namespace": namespace, "name": name, "resourceVersion": "1"}
         self.lease = {"metadata": metadata, "spec": dict(spec)}
         self.weather.api("after")
@@ -149,7 +149,7 @@ class World:
         assert self.lease is not None
         held = self.lease["metadata"]["resourceVersion"]
         if lease["metadata"]["resourceVersion"] != held:
-            raise ApiError(409, "conflict")
+            raise api_error(409, "conflict")
         metadata = {**lease["metadata"], "resourceVersion": str(int(held) + 1)}
         self.lease = {"metadata": metadata, "spec": dict(lease["spec"])}
         self.weather.api("after")

@@ -49,18 +49,17 @@ def task(*, stopped: bool = True, generation: int = 1, **changes: Any) -> Task:
     return replace(base, **changes)
 
 
-def seen(word: str, **changes: Any) -> Observation:
-    """Return a sighting."""
+def observed(word: str, **changes: Any) -> Observation:
+    """Return an observation."""
     return Observation(word=word, task_id=TASK_ID, **changes)
 
 
 def accepted(at: float, **changes: Any) -> StopRequest:
-    """Return an order that was accepted at this monotonic second."""
+    """Return a request that was accepted at this monotonic second."""
     base = StopRequest(
         outcome=Outcome.ACCEPTED,
         attempts=1,
         answered_at=at,
-        requested=START,
         accepted=now(at).wall,
         request_id="req-0",
     )
@@ -73,18 +72,27 @@ def trouble(kind: TroubleKind, since: float = 900.0, detail: ErrorDetail | None 
 
 
 def situation(
-    word: str | None = None, *, stopped: bool = True, seen_at: float = 999.0, **changes: Any
+    word: str | None = None, *, stopped: bool = True, asked_at: float = 999.0, **changes: Any
 ) -> Situation:
-    """Return a situation: a task that was just seen in this state, or never."""
+    """Return a situation: a task that was just observed in this state, or never."""
     base = Situation(
         task=task(stopped=stopped),
         shown=Status(),
-        seen=seen(word) if word else None,
-        seen_at=seen_at if word else float("-inf"),
+        wished_at=float("-inf"),
+        wished=START if stopped else None,
+        news_at=897.0,
+        observed=observed(word) if word else None,
+        asked_at=asked_at if word else float("-inf"),
         confirmed=False,
-        order=StopRequest(requested=START),
-        trouble=None,
-        quiet_until=900.0,
+        unlisted_at=float("-inf"),
+        request=StopRequest(),
+        moved=False,
+        started_again=False,
+        suspended=False,
+        blocked=None,
+        unreadable=None,
+        troubles={},
+        progress_at=float("-inf"),
     )
     return replace(base, **changes)
 
@@ -95,9 +103,9 @@ def shown_after(before: Situation, at: float = 1000.0) -> Status:
 
 
 def outcome(before: Situation, at: float = 1000.0) -> tuple[Decision, Status]:
-    """Return the verdict and the status in words."""
-    verdict = decide(before, now(at))
-    return verdict, describe(before, verdict, now(at))
+    """Return the decision and the status in words."""
+    decision = decide(before, now(at))
+    return decision, describe(before, decision, now(at))
 
 
 def project(**changes: Any) -> Project:

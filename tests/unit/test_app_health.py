@@ -90,7 +90,7 @@ class Stage:
         engine = self.operator._engine  # noqa: SLF001 - the same
         project = ProjectRef("DCSProject", "team-a", "default")
         engine.activate()
-        engine.project_changed(
+        engine.intake.project_changed(
             Project(
                 ref=project,
                 object=ObjectRef("dcsprojects", "team-a", "default", "uid-p"),
@@ -102,7 +102,9 @@ class Stage:
             Status(),
             1,
         )
-        engine.task_changed(Task(REF, 1, "id-1", "id1", stopped=True, project=project), Status(), 2)
+        engine.intake.task_changed(
+            Task(REF, 1, "id-1", "id1", stopped=True, project=project), Status(), 2
+        )
 
 
 @asynccontextmanager
@@ -162,10 +164,10 @@ async def test_frozen_writers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "the writing" in stage.stuck()
 
 
-async def test_a_frozen_look_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_frozen_poll_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call of DCS that outlives every time limit."""
     async with staged(monkeypatch) as stage:
         stage.slow_s = 1e9
         stage.work()
         await pass_time(stage, 59.0)
-        assert stage.stuck() == {"the looking"}
+        assert stage.stuck() == {"the polling"}

@@ -21,6 +21,7 @@ CHANNEL: Final[dict[str, tuple[str, str, object]]] = {
     "--poll-min-s": ("poll_min_s", "1.5", 1.5),
     "--poll-max-s": ("poll_max_s", "20", 20.0),
     "--poll-observe-s": ("poll_observe_s", "300", 300.0),
+    "--poll-settled-s": ("poll_settled_s", "0", 0.0),
     "--request-timeout-s": ("request_timeout_s", "12.5", 12.5),
 }
 """Option → field of `ChannelSettings`, a text, and what it means."""
@@ -48,8 +49,9 @@ WRONG: Final[dict[str, list[str]]] = {
     "--batch-idle-s": ["-1", "61", "nan", "inf", "", "soon"],
     "--batch-max-wait-s": ["-0.1", "61", "nan"],
     "--poll-min-s": ["0", "3601", "nan"],
-    "--poll-max-s": ["0", "3601", "nan", "1.9"],
+    "--poll-max-s": ["0", "3601", "nan", "0.9"],
     "--poll-observe-s": ["0.9", "86401", "nan"],
+    "--poll-settled-s": ["-1", "86401", "nan"],
     "--request-timeout-s": ["0.9", "601", "nan"],
     "--listen": ["", "8080", "host:", ":http", ":65536", ":-1", "host:8²"],
     "--status-writers": ["0", "257", "many"],
@@ -93,7 +95,8 @@ def test_the_defaults_are_those_of_the_contract(started: Started) -> None:
     assert settings.allow_endpoints == DEFAULT_ENDPOINTS
     channel = settings.channel
     assert (channel.batch_size, channel.batch_idle_s, channel.batch_max_wait_s) == (50, 0.2, 2.0)
-    assert (channel.poll_min_s, channel.poll_max_s, channel.poll_observe_s) == (2.0, 10.0, 60.0)
+    assert (channel.poll_min_s, channel.poll_max_s, channel.poll_observe_s) == (1.0, 10.0, 60.0)
+    assert channel.poll_settled_s == 600.0
     assert (channel.request_timeout_s, channel.connect_timeout_s) == (30.0, 10.0)
     assert (settings.status_writers, settings.log_level) == (16, "info")
 

@@ -7,7 +7,8 @@ for all, and `NotIn` holds where the label is missing. What cannot be understood
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,3 +99,56 @@ def _expression(body: object) -> Requirement | None:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+LABELS_S_MAX: Final = 60.0
+"""Labels that were read longer ago admit nobody any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceLabels:
+    """What is known of the labels of one namespace; times are monotonic seconds.
+
+    Attributes:
+        labels: None if they cannot be had at all.
+        read_at: When they were last read.
+        asked_at: The last attempt.
+        since: When labels or problem last changed.
+        problem: What the last attempt met.
+    """
+
+    labels: Mapping[str, str] | None = None
+    read_at: float = float("-inf")
+    asked_at: float = float("-inf")
+    since: float = float("-inf")
+    problem: str = ""
+
+
+class Access(Enum):
+    """Whether the tasks of a namespace may use a cluster-scoped project."""
+
+    ADMITTED = auto()
+    DENIED = auto()
+    UNKNOWN = auto()  # the labels have not been read yet
+
+
+def judge(
+    allowed: AllowedNamespaces, namespace: str, labels: NamespaceLabels | None, now: float
+) -> tuple[Access, str]:
+    """Return whether a namespace is admitted, and what keeps it from being known, if that is it.
+
+    Args:
+        allowed: Whom the project admits.
+        namespace: Of the task.
+        labels: What is known of its labels; needed only for a selector.
+        now: Monotonic seconds.
+    """
+    if allowed.selector is None:
+        return (Access.ADMITTED if namespace in allowed.names else Access.DENIED), ""
+    if labels is None:
+        return Access.UNKNOWN, ""
+    fresh = now < labels.read_at + LABELS_S_MAX
+    if labels.labels is None or not fresh:
+        return (Access.DENIED, labels.problem) if labels.problem else (Access.UNKNOWN, "")
+    matches = allowed.selector.matches(labels.labels)
+    return (Access.ADMITTED if matches else Access.DENIED), ""

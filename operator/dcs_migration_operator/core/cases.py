@@ -1,43 +1,50 @@
 """The cases of the decision as a table: what each means, in one row.
 
-What users and dashboards rely on is said here in code. `decide.py` names the case of a
-situation; a change of what a case means is a change of a row here.
+What users and dashboards rely on is said here in code. `decide.py` names the case of a situation; a
+change of what a case means is a change of a row here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.conditions import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Pace(Enum):
-    """How soon DCS has to be asked about a task again."""
+class Pace(IntEnum):
+    """How soon DCS has to be asked about a task again; the larger, the more urgent."""
 
-    NONE = auto()  # never: the wish is fulfilled
-    RARELY = auto()  # DCS does not know the id
-    OBSERVING = auto()
-    STOPPING = auto()
-    NOW = auto()
-    CONFIRM = auto()  # now, and by a call for this task alone
+    NEVER = 0  # nothing depends on it
+    SETTLED = 1  # the wish is fulfilled; looked at now and then for drift
+    RARELY = 2  # DCS does not know the id
+    OBSERVING = 3
+    STOPPING = 4
+    NOW = 5
+    CONFIRM = 6  # now, and by a call for this task alone
 
 
 class Case(Enum):
     """The rows of the table."""
 
     SETTLED = auto()
+    SUSPENDED = auto()
     UNASKED = auto()
+    UNLISTED = auto()
+    OUTDATED = auto()
     SURPRISING = auto()
+    STARTED_AGAIN = auto()
     OBSERVED = auto()
     TO_ORDER = auto()
     WAITING = auto()
     UNSURE = auto()
+    REPEATING = auto()
     REJECTED = auto()
     LAGGING = auto()
     INEFFECTIVE = auto()
@@ -57,39 +64,69 @@ class Row:
         ready: Status of `Ready`.
         reason: Reason of `Ready`, and of `Reconciling` or `Stalled`.
         standing: Who acts next.
-        pace: How soon to look again.
-        order: A stop is due as soon as the last look is fresh.
+        pace: How soon to poll again.
+        needs: The calls on which the next step depends; a trouble of another one is no trouble of
+            this task.
+        order: A stop is due as soon as the last observation is fresh.
         passing: The case passes by itself within moments; it is written only if it does not.
+        patient: While the channel makes progress it may pass more slowly, because many wait.
     """
 
     ready: str
     reason: str
     standing: Standing
     pace: Pace
+    needs: tuple[Operation, ...] = (Operation.LIST,)
     order: bool = False
     passing: bool = False
+    patient: bool = True
 
+
+SUSPENDED: Final = "Suspended"
 
 _DONE, _GOES_ON, _PERSON = Standing.DONE, Standing.RECONCILING, Standing.STALLED
+_WAITS = Standing.WAITING
+_LIST, _SHOW, _STOP = Operation.LIST, Operation.SHOW, Operation.BATCH_STOP
 
 CASES: Final[Mapping[Case, Row]] = MappingProxyType(
     {
-        Case.SETTLED: Row("True", "Terminated", _DONE, Pace.NONE),
+        Case.SETTLED: Row("True", "Terminated", _DONE, Pace.SETTLED, ()),
+        Case.SUSPENDED: Row("False", SUSPENDED, _WAITS, Pace.OBSERVING),
         Case.UNASKED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
-        Case.SURPRISING: Row("False", "Pending", _GOES_ON, Pace.CONFIRM, passing=True),
+        Case.UNLISTED: Row(
+            "False", "Pending", _GOES_ON, Pace.CONFIRM, (_LIST, _SHOW), passing=True, patient=False
+        ),
+        Case.OUTDATED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
+        Case.SURPRISING: Row(
+            "False", "Pending", _GOES_ON, Pace.CONFIRM, (_LIST, _SHOW), passing=True
+        ),
+        Case.STARTED_AGAIN: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
         Case.OBSERVED: Row("True", "Observed", _DONE, Pace.OBSERVING),
-        Case.TO_ORDER: Row("False", "Pending", _GOES_ON, Pace.OBSERVING, order=True, passing=True),
-        Case.WAITING: Row("False", "Pending", _GOES_ON, Pace.OBSERVING, passing=True),
+        Case.TO_ORDER: Row(
+            "False", "Pending", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP), order=True, passing=True
+        ),
+        Case.WAITING: Row(
+            "False", "Pending", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP), passing=True
+        ),
         Case.UNSURE: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
-        Case.REJECTED: Row("False", "StopRejected", _GOES_ON, Pace.OBSERVING),
+        Case.REPEATING: Row(
+            "False", "Pending", _GOES_ON, Pace.STOPPING, (_LIST, _STOP), passing=True
+        ),
+        Case.REJECTED: Row("False", "StopRejected", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP)),
         Case.LAGGING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),
         Case.INEFFECTIVE: Row("False", "StopNotEffective", _GOES_ON, Pace.STOPPING),
         Case.TO_REORDER: Row(
-            "False", "StopNotEffective", _GOES_ON, Pace.STOPPING, order=True, passing=True
+            "False",
+            "StopNotEffective",
+            _GOES_ON,
+            Pace.STOPPING,
+            (_LIST, _SHOW, _STOP),
+            order=True,
+            passing=True,
         ),
         Case.STOPPING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),
-        Case.TERMINATED: Row("True", "Terminated", _DONE, Pace.NONE),
-        Case.ENDED: Row("True", "EndedBeforeStop", _DONE, Pace.NONE),
+        Case.TERMINATED: Row("True", "Terminated", _DONE, Pace.SETTLED, ()),
+        Case.ENDED: Row("True", "EndedBeforeStop", _DONE, Pace.SETTLED, ()),
         Case.FAILED: Row("False", "TaskFailed", _PERSON, Pace.OBSERVING),
         Case.GONE: Row("False", "TaskNotFound", _PERSON, Pace.RARELY),
     }

@@ -27,6 +27,7 @@ class Standing(Enum):
     DONE = auto()  # nobody
     RECONCILING = auto()  # the operator; it goes on by itself
     STALLED = auto()  # a person
+    WAITING = auto()  # somebody who said that it shall wait; neither progress nor a fault
 
 
 def clip(text: str, chars_max: int = MESSAGE_CHARS_MAX) -> str:
@@ -40,8 +41,8 @@ def condition(kind: str, status: str, reason: str, message: str) -> Condition:
 
 
 def standing_condition(standing: Standing, reason: str, message: str) -> tuple[Condition, ...]:
-    """Return `Reconciling` or `Stalled`, or nothing when all is done."""
-    if standing is Standing.DONE:
+    """Return `Reconciling` or `Stalled`; no condition when all is done or meant to wait."""
+    if standing in {Standing.DONE, Standing.WAITING}:
         return ()
     kind = RECONCILING if standing is Standing.RECONCILING else STALLED
     return (condition(kind, "True", reason, message),)

@@ -1,4 +1,4 @@
-"""The decision: from (wish, what DCS last said, what was ordered, trouble) to one verdict.
+"""The decision: from what is wished, observed, requested and troubled to what has to be done now.
 
 `case_of` names the case; what it means is a row of the table in `cases.py`. Nothing is remembered
 between calls but what the arguments carry, so that after a crash the same rule resumes everything.
@@ -9,68 +9,105 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.cases import CASES, Case, Pace, Row
+from dcs_migration_operator.core.backoff import Backoff
+from dcs_migration_operator.core.cases import CASES, SUSPENDED, Case, Pace, Row
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STOPPED, Standing
 from dcs_migration_operator.core.model import Outcome, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.core.model import Instant, Observation, StopRequest, Task, Trouble
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from dcs_migration_operator.core.cloud import Operation
+    from dcs_migration_operator.core.model import (
+        Instant,
+        Observation,
+        StopRequest,
+        Task,
+        Trouble,
+    )
     from dcs_migration_operator.core.status import Status
 
 OBSERVATION_AGE_S_MAX: Final = 30.0
-"""No order for a task whose status is older than this: the contract's "look before you leap"."""
+"""No stop for a task whose observation is older than this: the contract's "look before you
+leap"."""
 
-EFFECT_S_MIN: Final = 60.0
-EFFECT_S_MAX: Final = 600.0
-"""How long DCS may show a task active after an acceptance before it is ordered again; doubled
-each time. Terraform's acceptance test sees `TERMINATING` within 10 s, so a minute is generous."""
+EFFECT: Final = Backoff(60.0, 600.0)
+"""How long DCS may show a task active after an acceptance before the stop is requested again.
+Terraform's acceptance test sees `TERMINATING` within 10 s, so a minute is generous."""
 
-REJECTED_S_MIN: Final = 15.0
-REJECTED_S_MAX: Final = 600.0
-"""Pause after a refused order, doubled each time: most documented refusals ("instance busy") last
-minutes, and a refusal that never ends must not become a stream of calls."""
+REPEAT: Final = Backoff(15.0, 600.0)
+"""Pause after a request that was rejected or whose outcome stayed unknown: most documented
+refusals ("instance busy") last minutes, and one that never ends must not become a stream of
+calls."""
 
 TROUBLE_PATIENCE_S: Final = 2.0
 """A trouble shorter than this is not written: a single 503 would cost one write per resource. With
 it a first status still appears within the promised 5 s."""
 
+QUIET_S: Final = 3.0
+"""A state that passes by itself is written only if it lasts longer: this is what keeps a stop at
+two writes, and still shows a first status within the promised 5 s."""
+
+BACKLOG_S_MAX: Final = 30.0
+"""While DCS answers, a task that waits behind many others stays quiet for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a verdict depends on, gathered in one value.
+    """Everything a decision depends on, gathered in one value; times are monotonic seconds.
 
     Attributes:
         shown: What the resource says, or is about to say.
-        seen: What DCS last said; nothing if it was not asked in this life of the process.
-        seen_at: Monotonic seconds at which that answer was asked for.
+        wished_at: When the wish was made, as far as this process knows.
+        wished: The same as wall time; None without a wish to stop.
+        news_at: The last change of the wish, or the end of a trouble.
+        observed: What DCS last said; None if it was not asked in this life of the process.
+        asked_at: When that answer was asked for.
         confirmed: The answer came from a call for this task alone, not from a list.
-        trouble: What keeps the channel or the project from working, if anything.
-        quiet_until: Monotonic seconds; until then a state that passes by itself is not written.
+        unlisted_at: When a complete list was asked for that did not mention the task.
+        request: What was requested so far; its outcome is `WAITING` while a request is under way.
+        moved: The status speaks of another endpoint or cloud project.
+        started_again: It was told already that the task runs again after its end.
+        suspended: The project's emergency brake is on.
+        blocked: Why the project cannot be used.
+        unreadable: Why DCS says nothing about this one task.
+        troubles: What keeps single calls of the channel from working.
+        progress_at: When the channel's last call succeeded.
     """
 
     task: Task
     shown: Status
-    seen: Observation | None
-    seen_at: float
+    wished_at: float
+    wished: datetime | None
+    news_at: float
+    observed: Observation | None
+    asked_at: float
     confirmed: bool
-    order: StopRequest
-    trouble: Trouble | None
-    quiet_until: float
+    unlisted_at: float
+    request: StopRequest
+    moved: bool
+    started_again: bool
+    suspended: bool
+    blocked: Trouble | None
+    unreadable: Trouble | None
+    troubles: Mapping[Operation, Trouble]
+    progress_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do now: at most one order, how soon to look, and what the resource should say.
+    """What to do now: at most one stop request, how soon to poll, what the resource should say.
 
     Attributes:
         case: The row of the table behind it.
         speak: Whether the resource should say what `case` and `trouble` mean; else it keeps
             what it says.
         trouble: The trouble to be shown, if it matters to this task.
-        order: Whether to order a stop.
-        pace: How soon to look.
-        wake_at: Monotonic seconds of the next moment at which time alone changes the verdict.
+        order: Whether to request a stop.
+        pace: How soon to poll.
+        wake_at: Monotonic seconds of the next moment at which time alone changes the decision.
     """
 
     case: Case
@@ -82,55 +119,76 @@ class Decision:
 
 
 _OVER = frozenset({PhaseClass.TERMINATED, PhaseClass.ENDED, PhaseClass.FAILED})
+_RUNS = frozenset({PhaseClass.ACTIVE, PhaseClass.TERMINATING})
+_EITHER_WAY = {PhaseClass.GONE: Case.GONE, PhaseClass.FAILED: Case.FAILED}
+_WISHED = {
+    PhaseClass.TERMINATING: Case.STOPPING,
+    PhaseClass.TERMINATED: Case.TERMINATED,
+    PhaseClass.ENDED: Case.ENDED,
+}
 _FULFILLED = frozenset({"Terminated", "EndedBeforeStop"})
 _TROUBLES = frozenset(kind.value for kind in TroubleKind)
+_REPEATED = frozenset({Case.REJECTED, Case.REPEATING})
 
 
 def decide(situation: Situation, now: Instant) -> Decision:
     """Return what to do about one resource at this moment."""
     case = case_of(situation, now)
     row = CASES[case]
-    trouble = _relevant_trouble(situation, row)
-    due = row.order or (case is Case.REJECTED and now.mono >= _retry_at(situation.order))
+    due = row.order or (case in _REPEATED and now.mono >= _repeat_at(situation.request))
     fresh = _is_fresh(situation, now, confirmed=case is Case.TO_REORDER)
-    speak, speak_at = _speech(situation, row, trouble, now)
+    trouble = _relevant_trouble(situation, row, case)
+    speak, speak_at = _speech(situation, row, case, trouble, now)
     pace = row.pace
     if due and not fresh:
         pace = Pace.CONFIRM if case is Case.TO_REORDER else Pace.NOW
+    moments = (speak_at, _next_step_at(case, situation.request), _person_at(trouble))
     return Decision(
         case=case,
         speak=speak,
         trouble=trouble,
         order=due and fresh,
         pace=pace,
-        wake_at=_earliest(speak_at, _next_step_at(case, situation.order), now),
+        wake_at=_earliest(moments, now),
     )
 
 
 def case_of(situation: Situation, now: Instant) -> Case:
     """Name the case; the order of the questions is their precedence."""
-    task, seen = situation.task, situation.seen
-    if task.stopped and is_settled(task, situation.shown):
+    task, observed = situation.task, situation.observed
+    settled = task.stopped and not situation.moved and is_settled(task, situation.shown)
+    if observed is None:
+        if settled:
+            return Case.SETTLED
+        return Case.UNLISTED if _is_unlisted(situation) else Case.UNASKED
+    kind = class_of(observed.word)
+    runs = kind in _RUNS
+    if settled and not runs:
         return Case.SETTLED
-    if seen is None:
-        return Case.UNASKED
-    phase_class = class_of(seen.word)
-    if phase_class is PhaseClass.GONE:
-        return Case.GONE
-    if phase_class is PhaseClass.FAILED:
-        return Case.FAILED
-    runs = phase_class in {PhaseClass.ACTIVE, PhaseClass.TERMINATING}
-    if runs and class_of(situation.shown.phase) in _OVER and not situation.confirmed:
-        return Case.SURPRISING
+    doubt = _doubt(situation, kind)
+    if doubt:
+        return doubt
+    if kind in _EITHER_WAY:
+        return _EITHER_WAY[kind]
     if not task.stopped:
         return Case.OBSERVED
-    if phase_class is PhaseClass.ACTIVE:
-        return _active_case(situation, now)
-    return {
-        PhaseClass.TERMINATING: Case.STOPPING,
-        PhaseClass.TERMINATED: Case.TERMINATED,
-        PhaseClass.ENDED: Case.ENDED,
-    }[phase_class]
+    return _active_case(situation, now) if kind is PhaseClass.ACTIVE else _WISHED[kind]
+
+
+def _doubt(situation: Situation, kind: PhaseClass) -> Case | None:
+    """Name the case in which the observation does not count as it is, if it is one."""
+    task, runs = situation.task, kind in _RUNS
+    if runs and class_of(situation.shown.phase) in _OVER:
+        if not situation.confirmed:
+            return Case.SURPRISING
+        told = situation.started_again or situation.moved
+        if task.stopped and situation.shown.stop and not told:
+            return Case.STARTED_AGAIN
+    if _is_unlisted(situation) and kind is not PhaseClass.GONE:
+        return Case.UNLISTED
+    if task.stopped and not runs and situation.asked_at < situation.wished_at:
+        return Case.OUTDATED
+    return None
 
 
 def is_settled(task: Task, shown: Status) -> bool:
@@ -144,59 +202,69 @@ def is_settled(task: Task, shown: Status) -> bool:
     )
 
 
-def effect_s(ineffective: int) -> float:
-    """Return how long an accepted order may take to show, in seconds."""
-    return min(EFFECT_S_MIN * 2.0 ** min(ineffective, 10), EFFECT_S_MAX)
-
-
-def rejected_s(rejections: int) -> float:
-    """Return the pause after the n-th consecutive refusal, in seconds."""
-    return min(REJECTED_S_MIN * 2.0 ** min(max(rejections - 1, 0), 10), REJECTED_S_MAX)
-
-
 def _active_case(situation: Situation, now: Instant) -> Case:
-    order = situation.order
-    looked_since = situation.seen_at > order.answered_at
-    if order.outcome is Outcome.WAITING:
+    request = situation.request
+    if request.outcome is Outcome.WAITING:
         return Case.WAITING
-    if order.outcome is Outcome.ACCEPTED:
-        if now.mono >= order.answered_at + effect_s(order.ineffective):
+    if situation.suspended:
+        # What has left stays; whether it took effect is still watched.
+        return Case.LAGGING if request.outcome is Outcome.ACCEPTED else Case.SUSPENDED
+    if request.outcome is Outcome.ACCEPTED:
+        if now.mono >= _effect_at(request):
             return Case.TO_REORDER
-        return Case.INEFFECTIVE if order.ineffective else Case.LAGGING
-    if order.outcome is Outcome.NONE:
+        return Case.INEFFECTIVE if request.ineffective else Case.LAGGING
+    if request.outcome is Outcome.NONE:
         return Case.TO_ORDER
-    if not looked_since:
-        return Case.UNSURE
-    return Case.REJECTED if order.outcome is Outcome.REJECTED else Case.TO_ORDER
+    if request.outcome is Outcome.REJECTED:
+        observed_since = situation.asked_at > request.answered_at
+        return Case.REJECTED if observed_since else Case.UNSURE
+    return Case.REPEATING if situation.asked_at > request.answered_at else Case.UNSURE
+
+
+def _is_unlisted(situation: Situation) -> bool:
+    """Tell whether a list lacked the task after it was last seen."""
+    return situation.unlisted_at > situation.asked_at
 
 
 def _is_fresh(situation: Situation, now: Instant, *, confirmed: bool) -> bool:
     return (
-        situation.seen_at >= now.mono - OBSERVATION_AGE_S_MAX
-        and situation.seen_at > situation.order.answered_at
+        situation.asked_at >= now.mono - OBSERVATION_AGE_S_MAX
+        and situation.asked_at > situation.request.answered_at
         and (situation.confirmed or not confirmed)
     )
 
 
-def _relevant_trouble(situation: Situation, row: Row) -> Trouble | None:
-    """A fulfilled wish needs nothing more; passing trouble matters only to work under way."""
-    trouble = situation.trouble
-    if trouble is None or row.pace is Pace.NONE:
+def _relevant_trouble(situation: Situation, row: Row, case: Case) -> Trouble | None:
+    """Return the nearest trouble that keeps this case from its next step.
+
+    A fulfilled wish needs nothing more; a trouble that heals alone matters only to work under way.
+    """
+    if row.pace <= Pace.SETTLED:
         return None
-    if not trouble.kind.heals_alone:
+    trouble = situation.blocked or _trouble_of_task(situation, case)
+    if trouble is None:
+        found = (situation.troubles.get(operation) for operation in row.needs)
+        trouble = next((one for one in found if one), None)
+    if trouble is None or not trouble.kind.heals_alone:
         return trouble
     if row.standing is not Standing.RECONCILING:
         return None
-    if situation.seen is None and _speaks_of_this_generation(situation):
+    if situation.observed is None and _speaks_of_this_generation(situation):
         return trouble if situation.shown.condition(RECONCILING) else None
     return trouble
 
 
+def _trouble_of_task(situation: Situation, case: Case) -> Trouble | None:
+    """Return why DCS says nothing about this one task, where the next step needs to know."""
+    asks = CASES[case].pace in {Pace.NOW, Pace.CONFIRM} or case is Case.TO_REORDER
+    return situation.unreadable if asks else None
+
+
 def _speech(
-    situation: Situation, row: Row, trouble: Trouble | None, now: Instant
+    situation: Situation, row: Row, case: Case, trouble: Trouble | None, now: Instant
 ) -> tuple[bool, float | None]:
     """Return whether to write, and otherwise when to ask again."""
-    if row.pace is Pace.NONE and row is CASES[Case.SETTLED]:
+    if case is Case.SETTLED:
         return False, None
     if trouble:
         speak_at = trouble.since + TROUBLE_PATIENCE_S
@@ -205,34 +273,58 @@ def _speech(
         return True, None
     if _speaks_of_this_generation(situation):
         return False, None
-    if now.mono >= situation.quiet_until:
-        return True, None
-    return False, situation.quiet_until
+    quiet_until = _quiet_until(situation, row, now)
+    return (True, None) if now.mono >= quiet_until else (False, quiet_until)
+
+
+def _quiet_until(situation: Situation, row: Row, now: Instant) -> float:
+    """Return until when a state that passes by itself is not written."""
+    until = situation.news_at + QUIET_S
+    if row.patient and situation.progress_at >= now.mono - QUIET_S:
+        until = max(until, min(now.mono + QUIET_S, situation.news_at + BACKLOG_S_MAX))
+    return until
 
 
 def _speaks_of_this_generation(situation: Situation) -> bool:
-    """Tell whether what the resource says may stand: about this wish, and not about a trouble."""
-    ready = situation.shown.condition(READY)
+    """Tell whether what the resource says may stand: of this wish, of no trouble, not disproved."""
+    shown, observed = situation.shown, situation.observed
+    ready = shown.condition(READY)
+    disproved = (
+        situation.confirmed
+        and observed is not None
+        and class_of(observed.word) in _RUNS
+        and class_of(shown.phase) in _OVER
+    )
     return (
         ready is not None
-        and situation.shown.condition(STOPPED) is not None
-        and situation.shown.generation == situation.task.generation
+        and shown.condition(STOPPED) is not None
+        and shown.generation == situation.task.generation
         and ready.reason not in _TROUBLES
+        and ready.reason != SUSPENDED
+        and not disproved
     )
 
 
-def _retry_at(order: StopRequest) -> float:
-    return order.answered_at + rejected_s(order.rejections)
+def _effect_at(request: StopRequest) -> float:
+    return request.answered_at + EFFECT.seconds(request.ineffective + 1)
 
 
-def _next_step_at(case: Case, order: StopRequest) -> float | None:
-    if case is Case.REJECTED:
-        return _retry_at(order)
-    if case in {Case.LAGGING, Case.INEFFECTIVE}:
-        return order.answered_at + effect_s(order.ineffective)
+def _repeat_at(request: StopRequest) -> float:
+    return request.answered_at + REPEAT.seconds(max(request.failures, 1))
+
+
+def _next_step_at(case: Case, request: StopRequest) -> float | None:
+    if case in _REPEATED:
+        return _repeat_at(request)
+    if case in {Case.LAGGING, Case.INEFFECTIVE} and request.outcome is Outcome.ACCEPTED:
+        return _effect_at(request)
     return None
 
 
-def _earliest(first: float | None, second: float | None, now: Instant) -> float | None:
-    later = [moment for moment in (first, second) if moment is not None and moment > now.mono]
+def _person_at(trouble: Trouble | None) -> float | None:
+    return trouble.person_at if trouble else None
+
+
+def _earliest(moments: tuple[float | None, ...], now: Instant) -> float | None:
+    later = [moment for moment in moments if moment is not None and moment > now.mono]
     return min(later, default=None)

@@ -1,7 +1,7 @@
-"""A verdict put into words: the status that the resource should have.
+"""A decision put into words: the status that the resource should have.
 
-`decide` says what is so; this says it to people and to the tools that read conditions. Equal input
-gives an equal status, so that comparing it with what is shown tells whether a write is needed.
+`decide` says what is so; this module says it to people and to the tools that read conditions.
+Equal input gives an equal status, so that a comparison tells whether a write is needed.
 """
 
 from __future__ import annotations
@@ -50,6 +50,15 @@ _UNDER_WAY: Final = "The stop is under way; waiting until DCS says TERMINATED."
 _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
     {
         Case.UNASKED: "DCS has not answered a question about this task yet.",
+        Case.UNLISTED: "DCS's list of this project does not mention the task; it is being asked "
+        "for by itself. If DCS does not know it, check spec.taskId and the project.",
+        Case.OUTDATED: "DCS said {word} before the stop was wished for; it is being asked again.",
+        Case.SUSPENDED: "DCS says {word}; the project is suspended (spec.suspend), so no stop is "
+        "ordered until it is resumed.",
+        Case.STARTED_AGAIN: "DCS says {word} after {phase}: somebody started the task again; the "
+        "stop is about to be ordered again.",
+        Case.REPEATING: "The outcome of the stop order is unknown, and DCS says {word}; it will be "
+        "ordered again.",
         Case.SURPRISING: "DCS says {word} after {phase}; it is being asked again.",
         Case.OBSERVED: "DCS says {word}; the task is only observed (spec.stopped is false).",
         Case.TO_ORDER: "DCS says {word}; the stop is about to be ordered.",
@@ -82,18 +91,19 @@ _STOPPED: Final[Mapping[PhaseClass, tuple[str, str]]] = MappingProxyType(
 )
 
 
-def describe(situation: Situation, verdict: Decision, now: Instant) -> Status:
-    """Return the status that says what the verdict means."""
+def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
+    """Return the status that says what the decision means."""
     phase = _phase(situation)
     stopped = _stopped(situation)
-    message = _message(situation, verdict)
-    row = CASES[verdict.case]
+    message = _message(situation, decision)
+    row = CASES[decision.case]
     ready, reason, standing = row.ready, row.reason, row.standing
-    if verdict.case is Case.ENDED and stopped.reason == "Terminated":
+    if decision.case is Case.ENDED and stopped.reason == "Terminated":
         reason, message = "Terminated", _MESSAGES[Case.TERMINATED]
-    if verdict.trouble:
-        ready, reason = "False", verdict.trouble.kind.value
-        standing = Standing.RECONCILING if verdict.trouble.kind.heals_alone else Standing.STALLED
+    if decision.trouble:
+        ready, reason = "False", decision.trouble.kind.value
+        person = decision.trouble.needs_person(now.mono)
+        standing = Standing.STALLED if person else Standing.RECONCILING
     conditions = (
         condition(READY, ready, reason, message),
         stopped,
@@ -107,51 +117,51 @@ def describe(situation: Situation, verdict: Decision, now: Instant) -> Status:
         conditions=dated(conditions, situation.shown.conditions, generation, moment),
         stop=_stop_record(situation, phase, moment),
         task=_task_record(situation),
-        error=_error_record(situation, verdict, moment),
+        error=_error_record(situation, decision, moment),
     )
 
 
 def _phase(situation: Situation) -> str:
     """DCS's word; after an acceptance it does not fall back to an active one while DCS lags."""
-    seen, shown = situation.seen, situation.shown
-    if seen is None:
+    observed, shown = situation.observed, situation.shown
+    if observed is None:
         return shown.phase or PENDING
-    if class_of(seen.word) is PhaseClass.ACTIVE and situation.order.accepted:
+    if class_of(observed.word) is PhaseClass.ACTIVE and situation.request.accepted:
         return TERMINATING
-    return seen.word
+    return observed.word
 
 
 def _stopped(situation: Situation) -> Condition:
-    seen, before = situation.seen, situation.shown.condition(STOPPED)
-    if seen is None:
+    observed, before = situation.observed, situation.shown.condition(STOPPED)
+    if observed is None:
         if before:
             return condition(STOPPED, before.status, before.reason, before.message)
         return condition(STOPPED, "Unknown", "Pending", _MESSAGES[Case.UNASKED])
-    phase_class = class_of(seen.word)
-    status, reason = _STOPPED[phase_class]
-    if phase_class is PhaseClass.ACTIVE and situation.order.accepted:
+    kind = class_of(observed.word)
+    status, reason = _STOPPED[kind]
+    if kind is PhaseClass.ACTIVE and situation.request.accepted:
         reason = "Stopping"
-    if phase_class is PhaseClass.ENDED and before and before.reason == "Terminated":
+    if kind is PhaseClass.ENDED and before and before.reason == "Terminated":
         reason = before.reason
-    message = _UNDER_WAY if reason == "Stopping" else f"DCS says {seen.word}."
+    message = _UNDER_WAY if reason == "Stopping" else f"DCS says {observed.word}."
     return condition(STOPPED, status, reason, message)
 
 
-def _message(situation: Situation, verdict: Decision) -> str:
-    if verdict.trouble:
-        trouble = verdict.trouble
+def _message(situation: Situation, decision: Decision) -> str:
+    if decision.trouble:
+        trouble = decision.trouble
         return (
             f"{trouble.message} ({_in_words(trouble.detail)})"
             if trouble.detail
             else trouble.message
         )
-    order = situation.order
-    return _MESSAGES.get(verdict.case, "").format(
-        word=situation.seen.word if situation.seen else "",
+    request = situation.request
+    return _MESSAGES.get(decision.case, "").format(
+        word=situation.observed.word if situation.observed else "",
         phase=situation.shown.phase,
         task_id=situation.task.task_id,
-        attempts=order.attempts,
-        detail=_in_words(order.detail) if order.detail else "no reason given",
+        attempts=request.attempts,
+        detail=_in_words(request.detail) if request.detail else "no reason given",
     )
 
 
@@ -163,38 +173,40 @@ def _in_words(detail: ErrorDetail) -> str:
 def _stop_record(situation: Situation, phase: str, moment: str) -> StopRecord | None:
     if not situation.task.stopped:
         return None
-    order, before = situation.order, situation.shown.stop or StopRecord()
+    request, before = situation.request, situation.shown.stop or StopRecord()
+    over = class_of(phase) in {PhaseClass.TERMINATED, PhaseClass.ENDED}
+    terminated_at = before.terminated_at or (moment if phase == TERMINATED else "")
     return StopRecord(
-        requested_at=before.requested_at or rfc3339(order.requested) or moment,
-        accepted_at=rfc3339(order.accepted),
-        terminated_at=before.terminated_at or (moment if phase == TERMINATED else ""),
-        attempts=order.attempts,
-        request_id=order.request_id,
+        requested_at=before.requested_at or rfc3339(situation.wished) or moment,
+        accepted_at=rfc3339(request.accepted),
+        terminated_at=terminated_at if over else "",
+        attempts=request.attempts,
+        request_id=request.request_id,
     )
 
 
 def _task_record(situation: Situation) -> TaskRecord | None:
-    seen = situation.seen
-    if seen is None or class_of(seen.word) is PhaseClass.GONE:
+    observed = situation.observed
+    if observed is None or class_of(observed.word) is PhaseClass.GONE:
         return situation.shown.task
     # What is known stays: list and show may name an instance differently, which is not news.
     known = situation.shown.task or TaskRecord()
     record = TaskRecord(
-        name=known.name or seen.name,
-        method=known.method or seen.method,
-        source=known.source or seen.source,
-        target=known.target or seen.target,
+        name=known.name or observed.name,
+        method=known.method or observed.method,
+        source=known.source or observed.source,
+        target=known.target or observed.target,
     )
     return record if record != TaskRecord() else None
 
 
-def _error_record(situation: Situation, verdict: Decision, moment: str) -> ErrorRecord | None:
-    detail = verdict.trouble.detail if verdict.trouble else None
-    if detail is None and verdict.case is Case.REJECTED:
-        detail = situation.order.detail
+def _error_record(situation: Situation, decision: Decision, moment: str) -> ErrorRecord | None:
+    detail = decision.trouble.detail if decision.trouble else None
+    if detail is None and decision.case is Case.REJECTED:
+        detail = situation.request.detail
     if detail is None:
         return None
     message, before = clip(detail.message, ERROR_CHARS_MAX), situation.shown.error
-    if before and (before.code, before.message) == (detail.code, message):
-        return before  # the same error again is not news, and must not cost a write
+    if before and before.code == detail.code:
+        return before  # the same error again is not news, whatever its text says this time
     return ErrorRecord(detail.code, message, detail.request_id, moment)

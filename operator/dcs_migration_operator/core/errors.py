@@ -1,15 +1,23 @@
-"""What a caller of DCS can act on.
+"""What a caller of DCS can act on, and what is known about the effect of the call.
 
-    DcsError
-    ├── NotFound          DCS does not know the id
-    ├── Refused           a 4xx that one id of the call may be guilty of
-    ├── Misconfigured     wrong endpoint, project or request: a person has to mend it
-    ├── EndpointRefused   the endpoint's name leads into this machine or its local network
-    ├── AuthFailed        401: key, signature, clock or token
-    ├── PermissionDenied  403: the key may not do this
-    ├── Throttled         429, with the pause that was asked for
-    ├── Unavailable       the call had no effect; trying again later is right
-    └── OutcomeUnknown    the call may have had an effect: look before trying again
+    DcsError               effect of the call   what to do
+    ├── NotFound           none                 DCS does not know the id
+    ├── Refused            none                 a 4xx that one id of the call may be guilty of
+    ├── Busy               none                 a 4xx about an instance or the service; try later
+    ├── Misconfigured      none                 wrong endpoint, project or request: for a person
+    ├── EndpointRefused    none, not sent       the host leads into this machine or its network
+    ├── Untrusted          none, not sent       the certificate is not trusted: for a person
+    ├── AuthFailed         none                 401: key, signature, clock or token
+    ├── PermissionDenied   none                 403: the key may not do this
+    ├── Throttled          none                 429, with the pause that was asked for
+    ├── Unavailable        none                 trying again later is right
+    │   └── Unresolved     none, not sent       the host's name leads nowhere
+    └── OutcomeUnknown     perhaps              look before trying again
+
+`http_status` tells an answer from silence. An answered error of a call about one id (show, stats)
+is about that id or that kind of call, never about the project; without an answer it is about the
+way to DCS, which all calls share. `Busy` comes from batch-stop alone: it is no reason to look for a
+guilty id, unlike `Refused`.
 
 Every error carries an `ErrorDetail` that is fit for people; the library's exception is never
 chained into a text, and no body, header or signature is kept. `ReadError` is the other kind: what
@@ -25,11 +33,24 @@ if TYPE_CHECKING:
 
 
 class DcsError(Exception):
-    """Base of everything that the DCS client raises."""
+    """Base of everything that the DCS client raises.
 
-    def __init__(self, detail: ErrorDetail) -> None:
+    Args:
+        detail: What happened, fit for people.
+        http_status: Status of the answer; None if there was none.
+    """
+
+    def __init__(self, detail: ErrorDetail, *, http_status: int | None = None) -> None:
         super().__init__(f"{detail.code}: {detail.message}")
         self.detail = detail
+        self.http_status = http_status
+        self.asked_at: float | None = None
+        """Monotonic seconds at which the call left; set by whoever paces it."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether DCS or its gateway answered, if only with the head of an answer."""
+        return self.http_status is not None
 
 
 class NotFound(DcsError):
@@ -40,12 +61,20 @@ class Refused(DcsError):
     """DCS refused the call; one of its ids may be the cause."""
 
 
+class Busy(DcsError):
+    """DCS refused the call because of an instance or of itself; no id of it is guilty."""
+
+
 class Misconfigured(DcsError):
     """Endpoint, project id or request are wrong; trying again changes nothing."""
 
 
 class EndpointRefused(DcsError):
     """The endpoint's name leads to a loopback or link-local address that nobody named."""
+
+
+class Untrusted(DcsError):
+    """The certificate of the endpoint cannot be verified; the message says why."""
 
 
 class AuthFailed(DcsError):
@@ -57,10 +86,12 @@ class PermissionDenied(DcsError):
 
 
 class Throttled(DcsError):
-    """Too many calls. `after_s` is the pause asked for, if one was."""
+    """Too many calls. `after_s` is the pause asked for in seconds, if one was."""
 
-    def __init__(self, detail: ErrorDetail, after_s: float | None = None) -> None:
-        super().__init__(detail)
+    def __init__(
+        self, detail: ErrorDetail, after_s: float | None = None, *, http_status: int | None = None
+    ) -> None:
+        super().__init__(detail, http_status=http_status)
         self.after_s = after_s
 
 
@@ -68,8 +99,21 @@ class Unavailable(DcsError):
     """The call had no effect."""
 
 
+class Unresolved(Unavailable):
+    """The host's name leads to no address: a wrong name, or no name server that answers."""
+
+
 class OutcomeUnknown(DcsError):
     """The call may have had an effect."""
+
+
+def same_meaning(a: ErrorDetail | None, b: ErrorDetail | None) -> bool:
+    """Tell whether two details mean the same to whoever reads them: their codes are equal.
+
+    Texts hold trace ids and times that differ in each answer; a status that was rewritten for
+    those would be rewritten at each retry. Equality of the values themselves is of all fields.
+    """
+    return (a and a.code) == (b and b.code)
 
 
 class ReadError(Exception):

@@ -1,4 +1,4 @@
-"""The frozen values that travel between the rooms: wishes, sightings, orders and projects.
+"""The frozen values that travel between the packages: wishes, observations, requests and projects.
 
 They carry facts only; what follows from them is decided in `decide.py`.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dcs_migration_operator.core.admission import NOBODY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from dcs_migration_operator.core.admission import AllowedNamespaces
+    from dcs_migration_operator.core.cloud import Operation
 
 PROJECT_KIND = "DCSProject"
 CLUSTER_PROJECT_KIND = "ClusterDCSProject"
@@ -110,6 +113,8 @@ class Project:
             operator's. Empty if the credentials are ambient.
         ambient: The operator's own identity is used, from here; cluster-scoped projects only.
         allowed: Who may use it; means nothing for a namespaced project.
+        suspended: The emergency brake: its tasks are observed, and no stop leaves.
+        ca_bundle: PEM certificates that are trusted besides those of the system.
     """
 
     ref: ProjectRef
@@ -120,6 +125,8 @@ class Project:
     secret: str
     ambient: Ambient | None = None
     allowed: AllowedNamespaces = NOBODY
+    suspended: bool = False
+    ca_bundle: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ExpiringCredentials:
-    """Credentials for a while; `lasts_s` is in seconds, nothing if their end is not known."""
+    """Credentials for a while; `lasts_s` is in seconds, None if their end is not known."""
 
     credentials: Credentials
     lasts_s: float | None
@@ -149,21 +156,23 @@ class Account:
     Attributes:
         named: An administrator named this very host, so that it may be a loopback or link-local
             address.
+        ca_bundle: PEM certificates that are trusted besides those of the system.
     """
 
     endpoint: str
     project_id: str
     credentials: Credentials
     named: bool = False
+    ca_bundle: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What DCS said about one task. Equal values mean: nothing changed.
+    """What DCS said about one task. Equal values mean that nothing changed.
 
     Attributes:
         word: The status word as DCS wrote it.
-        task_id: The id as DCS writes it; orders use this spelling.
+        task_id: The id as DCS writes it; stop requests use this spelling.
         name: `task_name`.
         method: `migration_method`.
         source: Name or id of the source instance, or its address without user information.
@@ -179,9 +188,9 @@ class Observation:
 
 
 class Outcome(Enum):
-    """What became of the last stop order for a task."""
+    """What became of the last request to stop a task."""
 
-    NONE = auto()  # nothing was ordered
+    NONE = auto()  # none was sent
     WAITING = auto()  # handed to the channel, no answer yet
     ACCEPTED = auto()  # DCS acknowledged it
     REJECTED = auto()  # DCS refused it for this id
@@ -214,26 +223,25 @@ class StopAnswer:
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """What was ordered for one resource, and what became of it.
+    """What was requested for one task, and what became of it.
 
     Attributes:
-        outcome: Of the last order.
-        attempts: Orders sent so far.
+        outcome: Of the last request.
+        attempts: Requests sent so far.
         answered_at: Monotonic seconds at which the last outcome was known.
-        rejections: Consecutive rejections; they space the next attempts.
-        ineffective: Accepted orders that did not show in time; they space the next ones.
-        requested: Wall time at which the wish was first taken up.
+        failures: Consecutive requests that were rejected or whose outcome stayed unknown; they
+            space the next attempts.
+        ineffective: Accepted requests that did not show in time; they space the next ones.
         accepted: Wall time of the last acceptance; kept through later rejections.
         detail: Of the last rejection.
-        request_id: DCS's, of the last order.
+        request_id: DCS's, of the last request.
     """
 
     outcome: Outcome = Outcome.NONE
     attempts: int = 0
     answered_at: float = float("-inf")
-    rejections: int = 0
+    failures: int = 0
     ineffective: int = 0
-    requested: datetime | None = None
     accepted: datetime | None = None
     detail: ErrorDetail | None = None
     request_id: str = ""
@@ -263,9 +271,22 @@ class Trouble:
         since: Monotonic seconds at which it began.
         message: What is wrong and what to do, in one or two sentences.
         detail: The answer behind it, if there was one.
+        person_at: Monotonic seconds from which on only a person can help; None means from the
+            beginning, or never if the kind heals alone.
     """
 
     kind: TroubleKind
     since: float
     message: str
     detail: ErrorDetail | None = None
+    person_at: float | None = None
+
+    def needs_person(self, now: float) -> bool:
+        """Tell whether waiting is not enough at this monotonic second."""
+        if self.person_at is not None:
+            return now >= self.person_at
+        return not self.kind.heals_alone
+
+
+NO_TROUBLES: Mapping[Operation, Trouble] = MappingProxyType({})
+"""All calls of a channel work."""

@@ -33,7 +33,7 @@ def describe_project(
         wanted = (condition(READY, "True", CONFIGURED, message),)
     else:
         reason = trouble.kind.value
-        standing = Standing.RECONCILING if trouble.kind.heals_alone else Standing.STALLED
+        standing = Standing.STALLED if trouble.needs_person(now.mono) else Standing.RECONCILING
         wanted = (
             condition(READY, "False", reason, trouble.message),
             *standing_condition(standing, reason, trouble.message),

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MESSAGE_CHARS_MAX: Final = 1024
 """Longest message in a status; DCS bounds its own at 1,024 characters."""
 
+ATTEMPTS_MAX: Final = 1_000_000
+"""Stop requests that are counted; a stranger may have written any 32-bit number into the status,
+and one more than the largest would make our own write invalid for ever."""
+
 NEVER: Final = "1970-01-01T00:00:00Z"
 """Since when the conditions hold that the CRDs give a resource which nobody has touched."""
 
@@ -82,6 +86,22 @@ class Status:
         return next((c for c in self.conditions if c.type == kind), None)
 
 
+def same_meaning(one: Status, other: Status) -> bool:
+    """Tell whether two statuses say the same, whatever their texts and times are.
+
+    Texts of DCS change with each answer (trace ids, times), and what only informs (`stop`,
+    messages, request ids) is not worth a quarrel with somebody else who writes it otherwise.
+    """
+    return (
+        one.phase == other.phase
+        and one.generation == other.generation
+        and one.task == other.task
+        and (one.error.code if one.error else "") == (other.error.code if other.error else "")
+        and {(c.type, c.status, c.reason) for c in one.conditions}
+        == {(c.type, c.status, c.reason) for c in other.conditions}
+    )
+
+
 @lru_cache(maxsize=64)  # thousands of statuses name the same few seconds
 def rfc3339(moment: datetime | None) -> str:
     """Return a UTC time as Kubernetes writes it, or an empty string."""
@@ -89,12 +109,13 @@ def rfc3339(moment: datetime | None) -> str:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return the time behind an RFC 3339 text, or nothing if it is none."""
+    """Return the time behind an RFC 3339 text, or None if it is none."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # The API server admits the year 1 with any offset, which has no counterpart in UTC.
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def to_json(status: Status) -> dict[str, Any]:
@@ -153,7 +174,7 @@ def from_json(body: Mapping[str, Any]) -> Status:
             requested_at=_text(stop.get("requestedAt")),
             accepted_at=_text(stop.get("acceptedAt")),
             terminated_at=_text(stop.get("terminatedAt")),
-            attempts=_number(stop.get("attempts")),
+            attempts=_count(stop.get("attempts")),
             request_id=_text(stop.get("requestId")),
         )
         if stop
@@ -204,4 +225,9 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _count(value: object) -> int:
+    """Return a count, within what the CRD lets us write back after adding to it."""
+    return min(max(_number(value), 0), ATTEMPTS_MAX)

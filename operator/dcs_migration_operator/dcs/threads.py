@@ -49,9 +49,12 @@ class ThreadedDcs:
         self._calls = 0
         self._resting: asyncio.TimerHandle | None = None
 
-    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
-        """Order a stop for each id; answers by key."""
-        return await self._call(self._client.batch_stop, task_ids)
+    async def batch_stop(
+        self, task_ids: Sequence[str], permit: Callable[[Sequence[str]], Sequence[str]]
+    ) -> Mapping[str, StopAnswer]:
+        """Order a stop for each id that is still permitted; answers by key."""
+        permitted = permit(task_ids)
+        return await self._call(self._client.batch_stop, permitted) if permitted else {}
 
     async def list_page(self, offset: int) -> Page:
         """Return one page of the list."""

@@ -11,11 +11,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.backoff import Backoff
 from dcs_migration_operator.core.errors import ReadError
 
 if TYPE_CHECKING:
     from dcs_migration_operator.core.model import Ambient, Credentials, ExpiringCredentials
-    from dcs_migration_operator.engine.ports import Clock, Lender
+    from dcs_migration_operator.engine.ports import Clock, CredentialsFetcher
 
 RENEW_S: Final = 600.0
 """New ones are made when less than this remains: time for many attempts before the old ones end."""
@@ -23,9 +24,8 @@ RENEW_S: Final = 600.0
 RENEW_SHARE: Final = 1.0 / 3.0
 """But not before two thirds of their life are over: sessions may be as short as 15 minutes."""
 
-RETRY_S_MIN: Final = 5.0
-RETRY_S_MAX: Final = 300.0
-"""Pause after a failure, doubled each time; STS documents no limit of calls."""
+RETRY: Final = Backoff(5.0, 300.0)
+"""Pause after a failure; STS documents no limit of calls."""
 
 LIFE_S_MIN: Final = 30.0
 """Credentials are used for at least so long, unless they end before: a provider that hands out a
@@ -40,7 +40,7 @@ PATIENCE_S: Final = 15.0
 
 
 @dataclass(slots=True, eq=False)
-class _Purse:
+class _Cached:
     """What is known of one provider; times are monotonic seconds."""
 
     credentials: Credentials | None = None
@@ -52,16 +52,16 @@ class _Purse:
     attempt: asyncio.Task[None] | None = None
 
 
-class AmbientKeys:
+class AmbientCredentials:
     """Hands out credentials by provider.
 
     Args:
-        lend: Makes new credentials.
+        fetch: Makes new credentials.
     """
 
-    def __init__(self, lend: Lender, clock: Clock) -> None:
-        self._lend, self._clock = lend, clock
-        self._purses: dict[Ambient, _Purse] = {}
+    def __init__(self, fetch: CredentialsFetcher, clock: Clock) -> None:
+        self._fetch, self._clock = fetch, clock
+        self._cached: dict[Ambient, _Cached] = {}
 
     async def read(self, ambient: Ambient, refused: Credentials | None = None) -> Credentials:
         """Return credentials that hold now; waits up to `PATIENCE_S` for new ones if it is time.
@@ -73,45 +73,44 @@ class AmbientKeys:
         Raises:
             ReadError: There are none that hold, and why; `passing` if waiting is enough.
         """
-        purse = self._purses.setdefault(ambient, _Purse())
-        if refused is not None and refused == purse.credentials:
-            purse.due_at = min(purse.due_at, purse.made_at + REFUSED_S)
-        if purse.attempt is None and self._clock().mono >= purse.due_at:
-            purse.attempt = asyncio.get_running_loop().create_task(self._renew(ambient, purse))
-        if purse.attempt:
-            await asyncio.wait({purse.attempt}, timeout=PATIENCE_S)
-        if purse.credentials and self._clock().mono < purse.ends_at:
-            return purse.credentials
+        cached = self._cached.setdefault(ambient, _Cached())
+        if refused is not None and refused == cached.credentials:
+            cached.due_at = min(cached.due_at, cached.made_at + REFUSED_S)
+        if cached.attempt is None and self._clock().mono >= cached.due_at:
+            cached.attempt = asyncio.get_running_loop().create_task(self._renew(ambient, cached))
+        if cached.attempt:
+            await asyncio.wait({cached.attempt}, timeout=PATIENCE_S)
+        if cached.credentials and self._clock().mono < cached.ends_at:
+            return cached.credentials
         slow = f"The ambient credentials {ambient.value} cannot be had: no answer in time."
-        problem = purse.problem or ReadError(slow, passing=True)
+        problem = cached.problem or ReadError(slow, passing=True)
         raise ReadError(str(problem), passing=problem.passing)  # each its own: it takes a traceback
 
     async def close(self) -> None:
         """Wait for no answer any more."""
-        attempts = [purse.attempt for purse in self._purses.values() if purse.attempt]
+        attempts = [cached.attempt for cached in self._cached.values() if cached.attempt]
         for attempt in attempts:
             attempt.cancel()
         await asyncio.gather(*attempts, return_exceptions=True)
 
-    async def _renew(self, ambient: Ambient, purse: _Purse) -> None:
+    async def _renew(self, ambient: Ambient, cached: _Cached) -> None:
         try:
-            lent = await self._lend(ambient)
+            fetched = await self._fetch(ambient)
         except ReadError as problem:
-            purse.failures += 1
-            purse.problem = problem
-            power = min(purse.failures - 1, 10)
-            purse.due_at = self._clock().mono + min(RETRY_S_MIN * 2.0**power, RETRY_S_MAX)
+            cached.failures += 1
+            cached.problem = problem
+            cached.due_at = self._clock().mono + RETRY.seconds(cached.failures)
         else:
-            self._keep(purse, lent)
+            self._keep(cached, fetched)
         finally:
-            purse.attempt = None
+            cached.attempt = None
 
-    def _keep(self, purse: _Purse, lent: ExpiringCredentials) -> None:
-        now = purse.made_at = self._clock().mono
-        if lent.lasts_s is None:
-            purse.ends_at, purse.due_at = float("inf"), now + LIFE_S_MIN
+    def _keep(self, cached: _Cached, fetched: ExpiringCredentials) -> None:
+        now = cached.made_at = self._clock().mono
+        if fetched.lasts_s is None:
+            cached.ends_at, cached.due_at = float("inf"), now + LIFE_S_MIN
         else:
-            spare_s = min(RENEW_S, lent.lasts_s * RENEW_SHARE)
-            purse.ends_at = now + lent.lasts_s
-            purse.due_at = now + max(lent.lasts_s - spare_s, LIFE_S_MIN)
-        purse.credentials, purse.failures, purse.problem = lent.credentials, 0, None
+            spare_s = min(RENEW_S, fetched.lasts_s * RENEW_SHARE)
+            cached.ends_at = now + fetched.lasts_s
+            cached.due_at = now + max(fetched.lasts_s - spare_s, LIFE_S_MIN)
+        cached.credentials, cached.failures, cached.problem = fetched.credentials, 0, None

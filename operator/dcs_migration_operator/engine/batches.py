@@ -1,15 +1,28 @@
-"""One batch of stops: whole where DCS takes it whole, in halves where one id spoils it.
+"""One batch of stops: whole where DCS takes it whole, in parts where one id spoils it.
 
-The spoiler is found with at most 2·log2 n further calls, the others are stopped in the same breath,
-and from then on it is ordered alone. What each id came to is the result; nothing is retried here.
+A batch that is refused because of an id is halved at once: the spoiler is found with at most
+2·log2 n further calls, the others are stopped in the same breath, and from then on it is ordered
+alone until an order with it succeeds. An answer that names no id (5xx, busy) may be about an id all
+the same: a batch that meets it again and again is divided, twice as finely each time, so that a
+failing service is never asked much more often and one bad id does not hold up the others.
+
+What each id came to is the result; nothing is repeated here.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Refused, Unavailable
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX
+from dcs_migration_operator.core.errors import (
+    Busy,
+    DcsError,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+)
 from dcs_migration_operator.core.model import ErrorDetail, Outcome, StopAnswer, task_key
 
 if TYPE_CHECKING:
@@ -22,15 +35,23 @@ StopResult = StopAnswer | DcsError
 
 NOT_SENT: Final = Unavailable(ErrorDetail("withdrawn", "the order was not sent"))
 
-SPOILERS_MAX: Final = 10_000
-"""Ids remembered for spoiling an order; the oldest is forgotten, and found again if need be."""
+SUSPECTS_MAX: Final = 10_000
+"""Ids remembered for spoiling an order, or for being in one that failed; the oldest is forgotten,
+and found again if need be."""
+
+DIVIDED_AFTER: Final[dict[type[DcsError], int]] = {OutcomeUnknown: 1, Unavailable: 1, Busy: 2}
+"""How many failed orders an id has to have been in before the next failure divides its order: a 5xx
+once; an instance that is busy twice, which with the pauses between them is 45 s."""
+
+SPOILER: Final = 6
+"""As many failures as make an id an order of its own: 50 halved so often is less than 2."""
 
 
 class Batches:
     """Orders batches over one call.
 
     Args:
-        call: Orders a stop for up to 50 ids; answers by key, or raises `DcsError`. An id that
+        call: Requests a stop for up to 50 ids; answers by key, or raises `DcsError`. An id that
             it leaves out was not sent, because nobody wished it any more.
         probe: Takes note of sizes, splits and results.
     """
@@ -41,42 +62,123 @@ class Batches:
         probe: Probe,
     ) -> None:
         self._call, self._probe = call, probe
-        self._spoilers: OrderedDict[str, None] = OrderedDict()
+        self._failures: OrderedDict[str, int] = OrderedDict()
 
     async def order(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
-        """Order a stop for each id; one result per id."""
-        together = [task_id for task_id in task_ids if task_id not in self._spoilers]
-        alone = [task_id for task_id in task_ids if task_id in self._spoilers]
-        results = await self._halve(together) if together else {}
-        for task_id in alone:
-            results |= await self._halve([task_id])
+        """Request a stop for each id; one result per id."""
+        by_failures: dict[int, list[str]] = {}
+        for task_id in task_ids:
+            by_failures.setdefault(self._failures.get(task_id, 0), []).append(task_id)
+        together = by_failures.pop(0, []) + by_failures.pop(1, [])
+        results = await self._send(together) if together else {}
+        for failures, suspects in sorted(by_failures.items()):
+            size = max(ceil(BATCH_IDS_MAX / 2 ** (failures - 1)), 1) if failures < SPOILER else 1
+            for first in range(0, len(suspects), size):
+                results |= await self._send(suspects[first : first + size])
         return results
 
-    async def _halve(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
+    async def _send(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
         try:
             answers = await self._call(task_ids)
         except Refused as error:
-            if len(task_ids) == 1:
-                return {task_ids[0]: self._spoiled(task_ids[0], error)}
-            self._probe.split(error.detail.code)
-            middle = len(task_ids) // 2
-            return await self._halve(task_ids[:middle]) | await self._halve(task_ids[middle:])
+            return await self._refused(task_ids, error)
         except DcsError as error:
-            if isinstance(error, OutcomeUnknown):
-                self._count(["unknown"] * len(task_ids))
-            return dict.fromkeys(task_ids, error)
+            return await self._failed(task_ids, error)
+        return self._answered(task_ids, answers)
+
+    async def _refused(self, task_ids: Sequence[str], error: Refused) -> dict[str, StopResult]:
+        """Halve what one of its ids is guilty of."""
+        if len(task_ids) == 1:
+            self._suspect(task_ids[0], SPOILER)
+            self._count(["rejected"])
+            return {task_ids[0]: _rejection(error)}
+        self._probe.split(error.detail.code)
+        middle = len(task_ids) // 2
+        return await self._send(task_ids[:middle]) | await self._send(task_ids[middle:])
+
+    async def _failed(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
+        """Divide what failed before, if an answer says so; else leave it as it is."""
+        limit = _divided_after(error)
+        if limit is None or not error.answered:
+            return self._without_answer(task_ids, error)
+        failures = min(self._failures.get(task_id, 0) for task_id in task_ids)
+        for task_id in task_ids:
+            self._suspect(task_id, min(self._failures.get(task_id, 0) + 1, SPOILER))
+        if len(task_ids) == 1 or failures < limit:
+            return self._without_answer(task_ids, error, first=failures == 0)
+        return await self._divide(task_ids, error)
+
+    async def _divide(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
+        """Order the halves; go on within one that fails only if the other one does not."""
+        self._probe.split(error.detail.code)
+        middle = len(task_ids) // 2
+        results: dict[str, StopResult] = {}
+        failed: list[tuple[Sequence[str], DcsError]] = []
+        for half in (task_ids[:middle], task_ids[middle:]):
+            try:
+                answers = await self._call(half)
+            except Refused as refusal:
+                results |= await self._refused(half, refusal)
+            except DcsError as failure:
+                failed.append((half, failure))
+            else:
+                results |= self._answered(half, answers)
+        for half, again in failed:
+            if len(failed) == 1 and len(half) > 1:
+                results |= await self._divide(half, again)
+                continue
+            if len(failed) == 1:
+                self._suspect(half[0], SPOILER)
+            results |= self._without_answer(half, again)
+        return results
+
+    def _answered(
+        self, task_ids: Sequence[str], answers: Mapping[str, StopAnswer]
+    ) -> dict[str, StopResult]:
         if answers:
             self._probe.batch(len(answers))
         self._count([answer.outcome.name.lower() for answer in answers.values()])
+        for task_id in task_ids:
+            answer = answers.get(task_key(task_id))
+            if answer and answer.outcome is Outcome.ACCEPTED:
+                self._failures.pop(task_id, None)
         return {task_id: answers.get(task_key(task_id), NOT_SENT) for task_id in task_ids}
 
-    def _spoiled(self, task_id: str, error: Refused) -> StopAnswer:
-        self._spoilers[task_id] = None
-        if len(self._spoilers) > SPOILERS_MAX:
-            self._spoilers.popitem(last=False)
-        self._count(["rejected"])
-        return StopAnswer(Outcome.REJECTED, error.detail.request_id, error.detail)
+    def _without_answer(
+        self, task_ids: Sequence[str], error: DcsError, *, first: bool = False
+    ) -> dict[str, StopResult]:
+        """Return what a call that failed as a whole means for each of its ids.
+
+        A service that says that it had no effect is asked again as soon as its pause is over, once;
+        whatever says so again is spaced like an outcome that nobody knows.
+        """
+        if isinstance(error, Busy):
+            self._count(["rejected"] * len(task_ids))
+            return dict.fromkeys(task_ids, _rejection(error))
+        if isinstance(error, Unavailable) and error.answered and not first:
+            error = OutcomeUnknown(error.detail, http_status=error.http_status)
+        if isinstance(error, OutcomeUnknown):
+            self._count(["unknown"] * len(task_ids))
+        return dict.fromkeys(task_ids, error)
+
+    def _suspect(self, task_id: str, failures: int) -> None:
+        self._failures[task_id] = failures
+        self._failures.move_to_end(task_id)
+        if len(self._failures) > SUSPECTS_MAX:
+            self._failures.popitem(last=False)
 
     def _count(self, results: Sequence[str]) -> None:
         for result in results:
             self._probe.stop_result(result)
+
+
+def _divided_after(error: DcsError) -> int | None:
+    """Return after how many failed orders such an error divides one; None means never."""
+    for kind, failures in DIVIDED_AFTER.items():
+        if isinstance(error, kind):
+            return failures
+    return None
+
+
+def _rejection(error: DcsError) -> StopAnswer:
+    return StopAnswer(Outcome.REJECTED, error.detail.request_id, error.detail)

@@ -1,17 +1,18 @@
-"""What the engine needs from the rooms above and below it, as protocols.
+"""What the engine needs from the packages around it, as protocols.
 
 `app.py` hands in the real ones; tests hand in their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from dcs_migration_operator.core.errors import ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from dcs_migration_operator.core.cloud import Operation, Page
     from dcs_migration_operator.core.model import (
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
         StopAnswer,
     )
     from dcs_migration_operator.core.status import Status
+
+Permit = Callable[[Sequence[str]], Sequence[str]]
+"""Asked with the ids of a request right before it leaves; returns those that may be in it."""
 
 
 class Clock(Protocol):
@@ -41,6 +45,13 @@ class StatusSink(Protocol):
 
     def drop(self, ref: ObjectRef) -> None:
         """Forget what still waits for this object."""
+
+
+class EventRecorder(Protocol):
+    """Where events go; best effort, as events are."""
+
+    def warn(self, ref: ObjectRef, reason: str, message: str) -> None:
+        """Tell of something about an object that a person should know."""
 
 
 class SecretReader(Protocol):
@@ -72,7 +83,7 @@ class LabelsReader(Protocol):
         """
 
 
-class Lender(Protocol):
+class CredentialsFetcher(Protocol):
     """Makes credentials of the operator's own identity."""
 
     async def __call__(self, ambient: Ambient, /) -> ExpiringCredentials:
@@ -88,26 +99,30 @@ class ClusterReads:
     """What only cluster-scoped projects need."""
 
     labels: LabelsReader
-    lend: Lender
+    fetch: CredentialsFetcher
 
 
 async def _no_labels(namespace: str) -> Mapping[str, str]:
     raise ReadError(f"The labels of namespace {namespace} are not read here.")
 
 
-async def _no_loan(ambient: Ambient) -> ExpiringCredentials:
+async def _no_credentials(ambient: Ambient) -> ExpiringCredentials:
     raise ReadError(f"The ambient credentials {ambient.value} are not at hand here.")
 
 
-NO_CLUSTER_READS = ClusterReads(labels=_no_labels, lend=_no_loan)
+NO_CLUSTER_READS = ClusterReads(labels=_no_labels, fetch=_no_credentials)
 """For an engine that serves namespaced projects only."""
 
 
 class Dcs(Protocol):
     """The DCS calls as coroutines; each raises `DcsError` like the client behind it."""
 
-    async def batch_stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
-        """Order a stop for each id; answers by key."""
+    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
+        """Request a stop for each id that `permit` returns when the connection stands.
+
+        Returns:
+            An answer for each id that was sent, by its key.
+        """
 
     async def list_page(self, offset: int) -> Page:
         """Return one page of the list."""
@@ -136,3 +151,12 @@ class Probe(Protocol):
 
     def stopped(self, seconds: float) -> None:
         """One wish was fulfilled so long after it was made."""
+
+    def overwritten(self) -> None:
+        """Somebody else replaced a status of ours by one that says something else."""
+
+    def unreadable(self) -> None:
+        """One object of the API server could not be read."""
+
+    def failed(self) -> None:
+        """The processing of one resource raised an error of our own."""

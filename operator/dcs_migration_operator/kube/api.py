@@ -6,11 +6,13 @@ One session, apart from the watch's: in a shared pool the watch starves behind s
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
 from dcs_migration_operator.kube.credentials import credentials_of
+from dcs_migration_operator.kube.errors import ApiError, NotFound, api_error
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
 from dcs_migration_operator.kube.session import open_session
 
@@ -52,14 +54,6 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
-class ApiError(Exception):
-    """The API server refused a call, or did not answer (`status` 0)."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class KubeApi:
     """Calls the API server; use it as an async context manager."""
 
@@ -85,10 +79,8 @@ class KubeApi:
         """Return the resources of our group, with their subresources; empty without the CRDs."""
         try:
             body = await self._call("GET", f"/apis/{GROUP}/{VERSION}")
-        except ApiError as error:
-            if error.status == 404:  # noqa: PLR2004 - an HTTP status is its own name
-                return set()
-            raise
+        except NotFound:
+            return set()
         return {str(item.get("name")) for item in body.get("resources") or ()}
 
     async def probe_list(self, plural: str, namespace: str) -> str:
@@ -209,13 +201,13 @@ class KubeApi:
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=CONNECT_S),
                 allow_redirects=False,
             ) as response:
-                if response.status in {200, 201}:
+                if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
                     if not read:
                         response.close()
                         return {}
                     body = await response.json()
                     return body if isinstance(body, dict) else {}
-                raise ApiError(response.status, await _message(response))
+                raise api_error(response.status, await _message(response))
         except TimeoutError:
             raise ApiError(0, "the API server did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:

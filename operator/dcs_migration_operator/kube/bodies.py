@@ -1,11 +1,13 @@
-"""Hands the bodies of our resources to the engine, as frozen values.
+"""The bodies of our resources as frozen values.
 
-Defaults are those of the CRDs, also without an API server that fills them in.
+Defaults are those of the CRDs, also without an API server that fills them in. A body may be
+anything that some CRD of these names admits: what cannot be read is an error of that one object.
 """
 
 from __future__ import annotations
 
-import logging
+import base64
+import binascii
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,71 +23,109 @@ from dcs_migration_operator.core.model import (
     Task,
     task_key,
 )
-from dcs_migration_operator.core.status import from_json
 from dcs_migration_operator.core.texts import shared
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dcs_migration_operator.engine.engine import Engine
-
-_log = logging.getLogger(__name__)
-
 _project_ref = lru_cache(maxsize=1024)(ProjectRef)
 """Thousands of tasks share a few projects, and so the memory for their names."""
 
 
-def task_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
-    """Hand one event of a `MigrationTask` on."""
-    metadata, spec = body["metadata"], body.get("spec", {})
-    if deleted:
-        engine.task_gone(metadata["uid"])
-        return
-    project = spec.get("projectRef", {})
-    task_id = spec.get("taskId", "")
+class Unreadable(Exception):
+    """Says in words what is wrong with one object, and what to do."""
+
+
+def object_of(body: Mapping[str, Any], plural: str) -> ObjectRef:
+    """Return the name of an object; the API server guarantees these fields."""
+    metadata = body["metadata"]
+    namespace = shared(metadata.get("namespace") or "")
+    return ObjectRef(plural, namespace, metadata["name"], metadata["uid"])
+
+
+def version_of(body: Mapping[str, Any]) -> int:
+    """Return the `resourceVersion` of an object."""
+    return int(body["metadata"]["resourceVersion"])
+
+
+def task_of(body: Mapping[str, Any]) -> Task:
+    """Return what a `MigrationTask` asks for.
+
+    Raises:
+        Unreadable: It names no task.
+    """
+    spec = _mapping(body.get("spec"))
+    project = _mapping(spec.get("projectRef"))
+    task_id = _text(spec.get("taskId"))
     if not task_id:
-        _log.warning("a MigrationTask without spec.taskId is ignored; is its CRD ours?")
-        return
-    namespace, kind = shared(metadata["namespace"]), project.get("kind", PROJECT_KIND)
-    task = Task(
-        ref=ObjectRef(TASKS, namespace, metadata["name"], metadata["uid"]),
-        generation=metadata.get("generation", 0),
+        raise Unreadable("spec.taskId is missing. Install the CRDs of this operator, and set it.")
+    ref = object_of(body, TASKS)
+    kind = _text(project.get("kind")) or PROJECT_KIND
+    return Task(
+        ref=ref,
+        generation=_number(body["metadata"].get("generation")),
         task_id=task_id,
         key=task_key(task_id),
         stopped=spec.get("stopped") is True,
         project=_project_ref(
             kind,
-            "" if kind == CLUSTER_PROJECT_KIND else namespace,
-            project.get("name", "default"),
+            "" if kind == CLUSTER_PROJECT_KIND else ref.namespace,
+            _text(project.get("name")) or "default",
         ),
     )
-    engine.task_changed(task, from_json(body.get("status", {})), int(metadata["resourceVersion"]))
 
 
-def project_event(engine: Engine, body: Mapping[str, Any], *, deleted: bool) -> None:
-    """Hand one event of a `DCSProject` or a `ClusterDCSProject` on; only that has no namespace."""
-    metadata, spec = body["metadata"], body.get("spec", {})
-    namespace, name, uid = metadata.get("namespace", ""), metadata["name"], metadata["uid"]
-    ref = ProjectRef(PROJECT_KIND if namespace else CLUSTER_PROJECT_KIND, namespace, name)
-    if deleted:
-        engine.project_gone(ref, uid)
-        return
-    credentials = spec.get("credentials", {})
-    project = Project(
-        ref=ref,
-        object=ObjectRef(PROJECTS if namespace else CLUSTER_PROJECTS, namespace, name, uid),
-        generation=metadata.get("generation", 0),
-        endpoint=endpoint_of(spec.get("region", ""), spec.get("endpoint", "")),
-        project_id=spec.get("projectId", ""),
-        secret=credentials.get("secretRef", {}).get("name", ""),
+def project_of(body: Mapping[str, Any]) -> Project:
+    """Return what a `DCSProject` or a `ClusterDCSProject` says; only the latter is cluster-scoped.
+
+    Raises:
+        Unreadable: Its CA bundle is no base64.
+    """
+    spec = _mapping(body.get("spec"))
+    namespaced = bool(body["metadata"].get("namespace"))
+    ref = object_of(body, PROJECTS if namespaced else CLUSTER_PROJECTS)
+    credentials = _mapping(spec.get("credentials"))
+    return Project(
+        ref=ProjectRef(
+            PROJECT_KIND if namespaced else CLUSTER_PROJECT_KIND, ref.namespace, ref.name
+        ),
+        object=ref,
+        generation=_number(body["metadata"].get("generation")),
+        endpoint=endpoint_of(_text(spec.get("region")), _text(spec.get("endpoint"))),
+        project_id=_text(spec.get("projectId")),
+        secret=_text(_mapping(credentials.get("secretRef")).get("name")),
         # Not read in a namespaced project, even if a changed CRD should let it stand there.
-        ambient=None if namespace else _ambient(credentials.get("ambient")),
-        allowed=NOBODY if namespace else allowed_from_json(spec.get("allowedNamespaces")),
+        ambient=None if namespaced else _ambient(credentials.get("ambient")),
+        allowed=NOBODY if namespaced else allowed_from_json(spec.get("allowedNamespaces")),
+        suspended=spec.get("suspend") is True,
+        ca_bundle=_pem(spec.get("caBundle")),
     )
-    status = from_json(body.get("status", {}))
-    engine.project_changed(project, status, int(metadata["resourceVersion"]))
+
+
+def status_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the status of an object as JSON."""
+    return _mapping(body.get("status"))
 
 
 def _ambient(word: object) -> Ambient | None:
     return next((ambient for ambient in Ambient if ambient.value == word), None)
+
+
+def _pem(bundle: object) -> str:
+    try:
+        return base64.b64decode(_text(bundle), validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise Unreadable("spec.caBundle is not base64 of PEM certificates.") from None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -46,7 +46,7 @@ def response_without_echoes(
         """The answer to a request of kopf."""
 
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-            """Begin to read; a watch is read through our glasses."""
+            """Begin to read; the body of a watch goes through the echo filter."""
             await super().start(connection)
             if self.url.query.get("watch") == "true":
                 self.content = cast("aiohttp.StreamReader", _Lines(self.content, is_echo, heard))

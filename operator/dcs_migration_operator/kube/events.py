@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.conditions import STALLED, clip
 from dcs_migration_operator.core.status import rfc3339
-from dcs_migration_operator.kube.api import API_VERSION, KINDS, ApiError
+from dcs_migration_operator.kube.api import API_VERSION, KINDS
+from dcs_migration_operator.kube.errors import ApiError, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -44,8 +45,6 @@ NAME_CHARS_MAX: Final = 200
 """Of the resource's name in the event's: with dot and digest it stays below Kubernetes' 253."""
 
 DIGEST_CHARS: Final = 16
-
-CONFLICT: Final = 409
 
 
 class Events:
@@ -81,16 +80,19 @@ class Events:
         self._told[ref.uid] = stalled.reason
         if len(self._told) > REMEMBERED_MAX:
             self._told.popitem(last=False)
-        alike = self._count_alike(ref, stalled.reason)
+        self.warn(ref, stalled.reason, stalled.message)
+
+    def warn(self, ref: ObjectRef, reason: str, message: str) -> None:
+        """Post a Warning (`engine.ports.EventRecorder`), unless very many say the same."""
+        alike = self._count_alike(ref, reason)
         if alike > ALIKE_MAX:
             return
-        message = stalled.message
         if alike == ALIKE_MAX:
             message += (
-                f" Further {KINDS[ref.plural]}s that say {stalled.reason} get no event for"
+                f" Further {KINDS[ref.plural]}s that say {reason} get no event for"
                 f" {ALIKE_S / 60:.0f} minutes; see kubectl get {ref.plural}."
             )
-        self._waiting.append((ref.namespace or "default", _event(ref, stalled.reason, message)))
+        self._waiting.append((ref.namespace or "default", _event(ref, reason, message)))
         if self._poster is None or self._poster.done():
             self._poster = asyncio.get_running_loop().create_task(self._post_all())
 
@@ -127,9 +129,7 @@ class Events:
     async def _post(self, namespace: str, event: dict[str, Any]) -> None:
         try:
             await self._create(namespace, event)
-        except ApiError as error:
-            if error.status != CONFLICT:
-                raise
+        except Conflict:
             # The same resource and cause within the hour that events live: it is told once.
             news = {key: event[key] for key in ("message", "lastTimestamp")}
             await self._again(namespace, event["metadata"]["name"], news)

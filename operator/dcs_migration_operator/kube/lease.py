@@ -12,7 +12,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import ApiError, Conflict, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -25,8 +25,6 @@ RETRY_S: Final = 2.0
 
 TRUST_S: Final = LEASE_S * 2 / 3
 """How long a renewal lets its holder act."""
-
-ABSENT, CONFLICT = 404, 409
 
 
 class LeaseCalls(Protocol):
@@ -99,7 +97,7 @@ class Elector:
             await asyncio.sleep(min(RETRY_S, expires_in_s) if expires_in_s > 0 else RETRY_S)
 
     async def release(self) -> None:
-        """Stop to act, and let another replica take over at once."""
+        """Stop acting, and let another replica take over at once."""
         held = self.leads()
         self._stopping = True
         if not held:
@@ -120,9 +118,7 @@ class Elector:
         started = self._monotonic()
         try:
             lease = await self._calls.get_lease(*self._where)
-        except ApiError as error:
-            if error.status != ABSENT:
-                raise
+        except NotFound:
             if await self._taken(self._calls.create_lease(*self._where, self._spec({}))):
                 self._until = started + TRUST_S
             return
@@ -142,9 +138,7 @@ class Elector:
         """Tell whether this write won; another replica may have been faster."""
         try:
             await write
-        except ApiError as error:
-            if error.status != CONFLICT:
-                raise
+        except Conflict:
             return False
         return True
 

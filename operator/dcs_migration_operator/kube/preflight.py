@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, ApiError
+from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS
+from dcs_migration_operator.kube.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +21,6 @@ PATIENCE_S: Final = 30.0
 RETRY_S: Final = 1.0
 """An API server that is busy is asked again for a while: right after CRDs were installed it answers
 429 ("storage is (re)initializing") for some seconds."""
-
-_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 401, 403, 429, 500
 
 
 class Unfit(Exception):
@@ -39,7 +39,10 @@ async def check(api: KubeApi, namespaces: Iterable[str], *, cluster_projects: bo
         try:
             await _check(api, tuple(namespaces), cluster_projects=cluster_projects)
         except ApiError as error:
-            busy = error.status == _TOO_MANY or error.status >= _SERVER_ERROR
+            busy = (
+                error.status == HTTPStatus.TOO_MANY_REQUESTS
+                or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            )
             if not busy or loop.time() >= until:
                 raise _unfit(api, error) from None
             _log.info("the API server is busy", extra={"reason": str(error)})
@@ -67,6 +70,6 @@ async def _check(api: KubeApi, namespaces: tuple[str, ...], *, cluster_projects:
 
 
 def _unfit(api: KubeApi, error: ApiError) -> Unfit:
-    if error.status in {_UNAUTHORIZED, _FORBIDDEN}:
+    if error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Unfit(f"no permission: {error}; see the roles of the chart")
     return Unfit(f"no cluster: {error} at {api.cluster.server}")

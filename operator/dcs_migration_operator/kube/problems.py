@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.engine.ports import SecretReadError
+from dcs_migration_operator.kube.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.kube.api import ApiError
+    from dcs_migration_operator.kube.errors import ApiError
 
 
 def secret_problem(namespace: str, name: str, error: ApiError) -> SecretReadError:
     """Say why a Secret cannot be had; `passing` if nobody answered."""
-    match error.status:
-        case 404:
+    match error:
+        case NotFound():
             return SecretReadError(
                 f"Secret {namespace}/{name} does not exist. "
                 "Create it with the keys accessKey and secretKey."
             )
-        case 403:
+        case Forbidden():
             return SecretReadError(
                 f"The operator may not read Secret {namespace}/{name}. Grant its ServiceAccount "
                 "the verb get on it."
@@ -32,10 +33,10 @@ def secret_problem(namespace: str, name: str, error: ApiError) -> SecretReadErro
 
 def labels_problem(namespace: str, error: ApiError) -> ReadError:
     """Say why the labels of a Namespace cannot be had; `passing` if nobody answered."""
-    match error.status:
-        case 404:
+    match error:
+        case NotFound():
             return ReadError(f"Namespace {namespace} does not exist.")
-        case 403:
+        case Forbidden():
             return ReadError(
                 f"The operator may not read Namespace {namespace}, whose labels decide. Its "
                 "administrator grants its ServiceAccount the verb get on namespaces."

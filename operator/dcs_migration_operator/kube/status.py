@@ -11,7 +11,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.core.backoff import Backoff
+from dcs_migration_operator.kube.errors import ApiError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-RETRY_S_MIN: Final = 0.5
-RETRY_S_MAX: Final = 30.0
-"""Pause after a failed write, doubled each time: an API server that is upgraded is away for
-seconds to minutes."""
-
-NOT_FOUND: Final = 404
+RETRY: Final = Backoff(0.5, 30.0)
+"""Pause after a failed write: an API server that is upgraded is away for seconds to minutes."""
 
 
 class StatusQueue:
@@ -149,7 +146,7 @@ class StatusQueue:
         try:
             version = await self._patch(ref, self._encode(status))
         except ApiError as error:
-            self._count("gone" if error.status == NOT_FOUND else "error")
+            self._count("gone" if isinstance(error, NotFound) else "error")
             if ref not in self._dropped:
                 self._rest(ref, status, error)
         else:
@@ -159,9 +156,9 @@ class StatusQueue:
 
     def _rest(self, ref: ObjectRef, status: Status, error: ApiError) -> None:
         failures = self._failures[ref] = self._failures.get(ref, 0) + 1
-        pause_s = min(RETRY_S_MIN * 2.0 ** min(failures - 1, 10), RETRY_S_MAX)
+        pause_s = RETRY.seconds(failures)
         _log.log(
-            logging.DEBUG if error.status == NOT_FOUND else logging.WARNING,
+            logging.DEBUG if isinstance(error, NotFound) else logging.WARNING,
             "a status could not be written",
             extra={
                 "object": str(ref),

@@ -17,15 +17,16 @@ import kopf
 import yaml
 
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
-from dcs_migration_operator.kube.bodies import project_event, task_event
 from dcs_migration_operator.kube.echoes import response_without_echoes
+from dcs_migration_operator.kube.feed import project_event, task_event
 from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
 from dcs_migration_operator.kube.session import Cluster, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dcs_migration_operator.engine.engine import Engine
+    from dcs_migration_operator.engine.intake import Intake
+    from dcs_migration_operator.kube.echoes import IsEcho
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def _cause(error: BaseException) -> str:
 
 async def watch(
     cluster: Cluster,
-    engine: Engine,
+    intake: Intake,
     namespaces: tuple[str, ...],
     *,
     cluster_projects: bool = False,
@@ -111,11 +112,11 @@ async def watch(
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    """Feed the engine until `stop` is set.
+    """Feed the intake until `stop` is set.
 
     Args:
         cluster: Where to watch.
-        engine: Is told every event.
+        intake: Is told every event.
         namespaces: Empty means all.
         cluster_projects: Also watch `ClusterDCSProject`; that is always in the whole cluster.
         heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
@@ -135,21 +136,25 @@ async def watch(
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        response_class = response_without_echoes(engine.is_echo, heard)
+        response_class = response_without_echoes(_is_echo(intake), heard)
         session = open_session(cluster, 0, heard, listed, response_class)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
     async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         # Not in kopf's context: our timers would hold it, and through it the whole body.
-        contextvars.Context().run(task_event, engine, body, deleted=type == "DELETED")
+        contextvars.Context().run(task_event, intake, TASKS, body, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
     async def _project(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
-        contextvars.Context().run(project_event, engine, body, deleted=type == "DELETED")
+        contextvars.Context().run(project_event, intake, PROJECTS, body, deleted=type == "DELETED")
+
+    async def _shared(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
+        deleted = type == "DELETED"
+        contextvars.Context().run(project_event, intake, CLUSTER_PROJECTS, body, deleted=deleted)
 
     if cluster_projects:
-        kopf.on.event(GROUP, VERSION, CLUSTER_PROJECTS, registry=registry)(_project)
+        kopf.on.event(GROUP, VERSION, CLUSTER_PROJECTS, registry=registry)(_shared)
 
     operator = kopf.operator(
         registry=registry,
@@ -161,6 +166,18 @@ async def watch(
         stop_flag=stop,
     )
     await _until_failed(asyncio.create_task(operator, name="kopf"), ready)
+
+
+def _is_echo(intake: Intake) -> IsEcho:
+    """Return the filter of the raw watch: an echo ends here, and its version counts as told."""
+
+    def is_echo(uid: str, generation: int, version: int) -> bool:
+        if not intake.is_echo(uid, generation, version):
+            return False
+        intake.echoed(uid, version)
+        return True
+
+    return is_echo
 
 
 async def _until_failed(operator: asyncio.Task[None], ready: asyncio.Event) -> None:

@@ -33,6 +33,7 @@ _OPERATIONS: Final = ("batch_stop", "list", "show")
 _OUTCOMES: Final = ("ok", "throttled", "client_error", "server_error", "timeout", "auth")
 _RESULTS: Final = ("accepted", "rejected", "unknown")
 _WRITES: Final = ("ok", "gone", "error")
+_ERRORS: Final = ("unreadable", "internal")
 
 
 class Metrics:
@@ -101,6 +102,17 @@ class Metrics:
             registry=registry,
         )
 
+        self._overwrites = Counter(
+            "dcs_operator_status_overwrites",
+            "Statuses of this operator that somebody else replaced.",
+            registry=registry,
+        )
+        self._errors = Counter(
+            "dcs_operator_resource_errors",
+            "Resources that could not be read, or not be processed because of an internal error.",
+            ("kind",),
+            registry=registry,
+        )
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
@@ -111,6 +123,8 @@ class Metrics:
             self._stop_results.labels(result)
         for outcome in _WRITES:
             self._writes.labels(outcome)
+        for kind in _ERRORS:
+            self._errors.labels(kind)
 
     def page(self) -> bytes:
         """Return the page that Prometheus scrapes."""
@@ -136,6 +150,18 @@ class Metrics:
     def stopped(self, seconds: float) -> None:
         """One wish was fulfilled so long after it was made."""
         self._stop_seconds.observe(max(seconds, 0.0))
+
+    def overwritten(self) -> None:
+        """Somebody else replaced a status of ours by one that says something else."""
+        self._overwrites.inc()
+
+    def unreadable(self) -> None:
+        """One object of the API server could not be read."""
+        self._errors.labels("unreadable").inc()
+
+    def failed(self) -> None:
+        """The processing of one resource raised an error of our own."""
+        self._errors.labels("internal").inc()
 
     def status_write(self, outcome: str) -> None:
         """One write of a status ended."""

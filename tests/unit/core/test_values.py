@@ -20,9 +20,9 @@ from dcs_migration_operator.core.model import (
     TroubleKind,
     task_key,
 )
-from dcs_migration_operator.core.orders import answered, recalled
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.core.projects import describe_project
+from dcs_migration_operator.core.requests import answered, recalled
 from dcs_migration_operator.core.status import (
     NEVER,
     Condition,
@@ -131,65 +131,77 @@ def test_credentials_show_nothing_of_themselves() -> None:
     assert "VISIBLE" not in f"{credentials!r} {credentials}"
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-03-01T12:00:00", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-03-01T12:00:00",
+        "2026-13-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_a_time_that_is_none_is_none(text: str) -> None:
-    """Bad times and times without a zone are not guessed."""
+    """Bad times, times without a zone and times that no UTC has are not guessed."""
     assert parse_time(text) is None
 
 
-class TestOrders:
-    """The record of an order, through its life and through a restart."""
+class TestRequests:
+    """The record of an request, through its life and through a restart."""
 
     def test_an_acceptance_is_recorded(self) -> None:
         """Time, request id and the number of attempts."""
-        order = answered(
-            StopRequest(requested=make.START), StopAnswer(Outcome.ACCEPTED, "r1"), make.now()
+        request = answered(StopRequest(), StopAnswer(Outcome.ACCEPTED, "r1"), make.now())
+        assert (request.outcome, request.attempts, request.request_id) == (
+            Outcome.ACCEPTED,
+            1,
+            "r1",
         )
-        assert (order.outcome, order.attempts, order.request_id) == (Outcome.ACCEPTED, 1, "r1")
-        assert (order.accepted, order.ineffective) == (make.START, 0)
+        assert (request.accepted, request.ineffective) == (make.START, 0)
 
     def test_an_acceptance_after_an_acceptance_was_without_effect(self) -> None:
         """It would not have been ordered again otherwise."""
-        order = answered(make.accepted(900.0), StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
-        assert (order.attempts, order.ineffective) == (2, 1)
+        request = answered(make.accepted(900.0), StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
+        assert (request.attempts, request.ineffective) == (2, 1)
 
     def test_refusals_are_counted_until_an_acceptance(self) -> None:
         """They space the next attempts."""
         refusal = StopAnswer(Outcome.REJECTED, "r1", make.FAULT)
-        order = answered(answered(StopRequest(), refusal, make.now()), refusal, make.now())
-        assert (order.rejections, order.detail) == (2, make.FAULT)
-        order = answered(order, StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
-        assert (order.rejections, order.detail) == (0, None)
+        request = answered(answered(StopRequest(), refusal, make.now()), refusal, make.now())
+        assert (request.failures, request.detail) == (2, make.FAULT)
+        request = answered(request, StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
+        assert (request.failures, request.detail) == (0, None)
 
     def test_an_unknown_outcome_claims_no_acceptance(self) -> None:
         """It counts as an attempt and as nothing more."""
-        order = answered(StopRequest(), StopAnswer(Outcome.UNKNOWN, "r1"), make.now())
-        assert (order.outcome, order.attempts, order.accepted) == (Outcome.UNKNOWN, 1, None)
+        request = answered(StopRequest(), StopAnswer(Outcome.UNKNOWN, "r1"), make.now())
+        assert (request.outcome, request.attempts, request.accepted) == (Outcome.UNKNOWN, 1, None)
 
     def test_a_restart_recalls_an_accepted_order_with_its_age(self) -> None:
         """The status alone is enough to go on."""
-        shown = make.shown_after(make.situation("MIGRATING", order=make.accepted(990.0)))
-        order = recalled(shown, make.now(1020.0))
-        assert (order.outcome, order.attempts) == (Outcome.ACCEPTED, 1)
-        assert order.answered_at == 990.0
-        assert order.request_id == "req-0"
+        shown = make.shown_after(make.situation("MIGRATING", request=make.accepted(990.0)))
+        request = recalled(shown, make.now(1020.0))
+        assert (request.outcome, request.attempts) == (Outcome.ACCEPTED, 1)
+        assert request.answered_at == 990.0
+        assert request.request_id == "req-0"
 
     def test_a_restart_recalls_that_orders_were_without_effect(self) -> None:
         """The pauses go on growing where they were."""
-        order = make.accepted(990.0, attempts=3, ineffective=2)
-        shown = make.shown_after(make.situation("MIGRATING", order=order))
+        request = make.accepted(990.0, attempts=3, ineffective=2)
+        shown = make.shown_after(make.situation("MIGRATING", request=request))
         assert recalled(shown, make.now()).ineffective == 2
 
     def test_a_clock_that_was_set_back_makes_an_order_young(self) -> None:
         """Never negative ages."""
-        shown = make.shown_after(make.situation("MIGRATING", order=make.accepted(1000.0)))
+        shown = make.shown_after(make.situation("MIGRATING", request=make.accepted(1000.0)))
         early = make.now(1000.0)
         early = type(early)(5.0, early.wall - timedelta(hours=1))
         assert recalled(shown, early).answered_at == 5.0
 
     def test_a_resource_without_a_status_begins_now(self) -> None:
-        """The wish counts from the moment it was first seen."""
-        assert recalled(Status(), make.now()) == StopRequest(requested=make.START)
+        """Nothing was requested."""
+        assert recalled(Status(), make.now()) == StopRequest()
 
 
 class TestEndpoints:

@@ -22,7 +22,7 @@ from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Ambient, Credentials
 from dcs_migration_operator.dcs.ambient import obtain
 from dcs_migration_operator.dcs.threads import in_thread
-from dcs_migration_operator.engine.ambient import AmbientKeys
+from dcs_migration_operator.engine.ambient import AmbientCredentials
 from simulation.virtual import clock
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ async def test_a_token_that_rotates_is_sent_as_it_is_now(
 @pytest.mark.parametrize("ambient", NETWORKED)
 async def test_six_projects_at_once_make_one_call(service: Service, ambient: Ambient) -> None:
     """The SDK itself would make six."""
-    keys = AmbientKeys(lend, clock)
+    keys = AmbientCredentials(lend, clock)
     found = await asyncio.gather(*(keys.read(ambient) for _ in range(6)))
     assert (set(found), len(service.heard)) == ({CREDENTIALS}, 1)
 

@@ -14,7 +14,7 @@ from dcs_migration_operator.core.errors import AuthFailed, ReadError
 from dcs_migration_operator.core.model import Ambient, Credentials, ErrorDetail, ExpiringCredentials
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.dcs.threads import in_thread
-from dcs_migration_operator.engine.ambient import AmbientKeys
+from dcs_migration_operator.engine.ambient import AmbientCredentials
 from simulation.cloud import Migration, task_id
 from simulation.rig import KEYS, Rig
 from simulation.virtual import clock
@@ -36,7 +36,7 @@ class Bank:
         self.answers, self.takes_s = list(answers), takes_s
         self.asked: list[float] = []
         self.at_once = self.at_once_max = 0
-        self.keys = AmbientKeys(self.lend, clock)
+        self.keys = AmbientCredentials(self.lend, clock)
 
     async def lend(self, _: Ambient) -> ExpiringCredentials:
         """Answer with the next answer; the last one stays."""
@@ -248,11 +248,13 @@ class TestInTheEngine:
         """Should a project that claims it come from somewhere, it has no credentials."""
         async with Rig({task_id(0): Migration()}) as rig:
             ref = rig.put_cluster_project(TEAM_A, ambient=Ambient.ENVIRONMENT)
-            shared = rig.engine.projects.project(ref)
+            known = rig.engine.store.project(ref)
+            assert known
+            shared = known.project
             assert shared
             namespaced = replace(shared.ref, kind="DCSProject", namespace="team-a", name="default")
-            rig.engine.project_gone(ref, shared.object.uid)
-            rig.engine.project_changed(replace(shared, ref=namespaced), Status(), 1)
+            rig.engine.intake.deleted(shared.object.uid)
+            rig.engine.intake.project_changed(replace(shared, ref=namespaced), Status(), 1)
             uid = rig.add_task(0)
             rig.engine.activate()
             await asyncio.sleep(10.0)

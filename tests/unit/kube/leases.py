@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import api_error
 from dcs_migration_operator.kube.lease import Elector
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Leases:
         """Read it."""
         await self._arrive("get")
         if self.spec is None:
-            raise ApiError(404, "not found")
+            raise api_error(404, "not found")
         metadata = {"namespace": namespace, "name": name, "resourceVersion": str(self.version)}
         lease = {"metadata": metadata, "spec": dict(self.spec)}
         await asyncio.sleep(self._answer_s / 2)
@@ -37,7 +37,7 @@ class Leases:
         """Create it; somebody may have been faster."""
         await self._arrive("create")
         if self.spec is not None:
-            raise ApiError(409, "exists")
+            raise api_error(409, "exists")
         self._store(spec)
         await asyncio.sleep(self._answer_s / 2)
 
@@ -45,7 +45,7 @@ class Leases:
         """Replace it, if the version still fits."""
         await self._arrive("put")
         if lease["metadata"]["resourceVersion"] != str(self.version):
-            raise ApiError(409, "the object has been modified")
+            raise api_error(409, "the object has been modified")
         self._store(lease["spec"])
         await asyncio.sleep(self._answer_s / 2)
         return dict(lease)
@@ -67,7 +67,7 @@ class Leases:
         self.calls.append(call)
         await asyncio.sleep(self._answer_s / 2)
         if call in self.failing:
-            raise ApiError(self.failing[call], "no")
+            raise api_error(self.failing[call], "no")
 
 
 class Replica:

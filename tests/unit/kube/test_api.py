@@ -13,7 +13,8 @@ from aiohttp import web
 
 from dcs_migration_operator.core.model import ObjectRef
 from dcs_migration_operator.kube import api as api_module
-from dcs_migration_operator.kube.api import METADATA_ONLY, PROJECTS, TASKS, ApiError, KubeApi
+from dcs_migration_operator.kube.api import METADATA_ONLY, PROJECTS, TASKS, KubeApi
+from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.session import Cluster
 from unit.kube.apiserver import ApiServer, Asked, Reply, api_of, ok, refusal
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from dcs_migration_operator.kube.api import TASKS, ApiError, KubeApi
+from dcs_migration_operator.kube.api import TASKS, KubeApi
+from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.session import Cluster, open_session
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal, serving
 

@@ -10,11 +10,11 @@ import pytest
 
 from dcs_migration_operator.core.model import ObjectRef, Project, ProjectRef, Task, task_key
 from dcs_migration_operator.core.status import Status, to_json
-from dcs_migration_operator.kube.bodies import project_event, task_event
+from dcs_migration_operator.kube.feed import project_event, task_event
 from unit import make
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.engine.engine import Engine
+    from dcs_migration_operator.engine.intake import Intake
 
 METADATA = {
     "namespace": "team-a",
@@ -26,7 +26,7 @@ METADATA = {
 
 
 class Heard:
-    """An engine that only takes note."""
+    """An intake that only takes note."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -35,25 +35,26 @@ class Heard:
         """Take note."""
         self.events.append(("task", task, shown, version))
 
-    def task_gone(self, uid: str) -> None:
+    def deleted(self, uid: str) -> None:
         """Take note."""
-        self.events.append(("task gone", uid))
+        self.events.append(("deleted", uid))
+
+    def unreadable(self, ref: ObjectRef, version: int, reason: str) -> None:
+        """Take note."""
+        self.events.append(("unreadable", ref.uid, version, reason))
 
     def project_changed(self, project: Project, shown: Status, version: int) -> None:
         """Take note."""
         self.events.append(("project", project, shown, version))
 
-    def project_gone(self, ref: ProjectRef, uid: str) -> None:
-        """Take note."""
-        self.events.append(("project gone", ref, uid))
-
 
 def told(kind: str, body: dict[str, Any], *, deleted: bool = False) -> list[tuple[Any, ...]]:
-    """Return what the engine hears of one event, as a plain body and as kopf's."""
+    """Return what the intake hears of one event, as a plain body and as kopf's."""
     heard = [Heard(), Heard()]
     handle = {"task": task_event, "project": project_event}[kind]
-    handle(cast("Engine", heard[0]), body, deleted=deleted)
-    handle(cast("Engine", heard[1]), kopf.Body(cast("Any", body)), deleted=deleted)
+    plural = {"task": "migrationtasks", "project": "dcsprojects"}[kind]
+    handle(cast("Intake", heard[0]), plural, body, deleted=deleted)
+    handle(cast("Intake", heard[1]), plural, kopf.Body(cast("Any", body)), deleted=deleted)
     assert heard[0].events == heard[1].events
     return heard[0].events
 
@@ -97,23 +98,24 @@ class TestTask:
 
     def test_its_status_is_read_back(self) -> None:
         """So that a restart resumes and writes nothing."""
-        situation = make.situation("MIGRATING", order=make.accepted(990.0))
-        shown = make.shown_after(replace(situation, seen=make.seen("MIGRATING", name="cache")))
+        situation = make.situation("MIGRATING", request=make.accepted(990.0))
+        shown = make.shown_after(
+            replace(situation, observed=make.observed("MIGRATING", name="cache"))
+        )
         body = {"metadata": METADATA, "spec": {"taskId": "t"}, "status": to_json(shown)}
         ((_, _, read, _),) = told("task", body)
         assert read == shown
 
     def test_a_deletion_needs_no_spec(self) -> None:
         """The uid is enough."""
-        assert told("task", {"metadata": METADATA}, deleted=True) == [("task gone", "uid-1")]
+        assert told("task", {"metadata": METADATA}, deleted=True) == [("deleted", "uid-1")]
 
-    @pytest.mark.parametrize("spec", [{}, {"taskId": ""}])
-    def test_a_resource_without_an_id_is_ignored(
-        self, spec: dict[str, Any], caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """Only a foreign CRD lets it exist, so that is what the log asks about."""
-        assert told("task", {"metadata": METADATA, "spec": spec}) == []
-        assert "is its CRD ours?" in caplog.text
+    @pytest.mark.parametrize("spec", [None, {}, {"taskId": ""}, {"taskId": 7}, "text", []])
+    def test_a_resource_without_an_id_counts_as_known_and_is_told(self, spec: object) -> None:
+        """Only a foreign CRD lets it exist, so that is what the reason asks about."""
+        ((what, uid, version, reason),) = told("task", {"metadata": METADATA, "spec": spec})
+        assert (what, uid, version) == ("unreadable", "uid-1", 12345678901234567890)
+        assert "Install the CRDs of this operator" in reason
 
 
 class TestProject:
@@ -145,8 +147,6 @@ class TestProject:
         ((_, project, *_),) = told("project", {"metadata": METADATA, "spec": {}})
         assert (project.project_id, project.secret) == ("", "")
 
-    def test_a_deletion_names_the_project_and_its_uid(self) -> None:
+    def test_a_deletion_names_the_uid(self) -> None:
         """A namesake that was made meanwhile is another one."""
-        assert told("project", {"metadata": METADATA}, deleted=True) == [
-            ("project gone", ProjectRef("DCSProject", "team-a", "cache"), "uid-1")
-        ]
+        assert told("project", {"metadata": METADATA}, deleted=True) == [("deleted", "uid-1")]

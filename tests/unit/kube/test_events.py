@@ -10,7 +10,7 @@ import pytest
 from dcs_migration_operator.core.conditions import STALLED, condition
 from dcs_migration_operator.core.model import ObjectRef
 from dcs_migration_operator.core.status import Status
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import api_error
 from dcs_migration_operator.kube.events import ALIKE_MAX, ALIKE_S, Events
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class Server:
         await asyncio.sleep(0.01)
         key = namespace, event["metadata"]["name"]
         if self.refuses:
-            raise ApiError(self.refuses, "no")
+            raise api_error(self.refuses, "no")
         if key in self.created:
-            raise ApiError(409, "exists")
+            raise api_error(409, "exists")
         self.created[key] = event
 
     async def again(self, namespace: str, name: str, news: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import api_error
 from dcs_migration_operator.kube.preflight import PATIENCE_S, Unfit, check
 from dcs_migration_operator.kube.session import Cluster
 
@@ -41,7 +41,7 @@ class Server:
         """Refuse or take a listing."""
         self.probed.append((plural, namespace))
         if self.failures:
-            raise ApiError(self.failures.pop(0), "storage is (re)initializing")
+            raise api_error(self.failures.pop(0), "storage is (re)initializing")
         return "7"
 
     async def probe_watch(self, plural: str, namespace: str, version: str) -> None:
@@ -49,7 +49,7 @@ class Server:
         assert version == "7"
         assert (plural, namespace) == self.probed[-1]
         if plural in self.unwatchable:
-            raise ApiError(403, f"cannot watch {plural}")
+            raise api_error(403, f"cannot watch {plural}")
 
 
 async def run(server: Server, *namespaces: str, cluster_projects: bool = True) -> float:

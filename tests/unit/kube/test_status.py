@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from dcs_migration_operator.kube.status import RETRY_S_MAX
+from dcs_migration_operator.kube.status import RETRY
 from unit.kube.writes import Server, ref, status
 
 pytestmark = pytest.mark.looptime
@@ -80,7 +80,7 @@ async def test_the_pauses_grow_up_to_a_limit() -> None:
     queue.want(ref(), status("A"))
     assert await queue.drain(600.0)
     pauses = [b - a for a, b in zip(server.times(), server.times()[1:], strict=False)]
-    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, RETRY_S_MAX, RETRY_S_MAX, RETRY_S_MAX]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, *[RETRY.most_s] * 3]
 
 
 async def test_a_success_forgets_the_failures() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.model import ObjectRef
 from dcs_migration_operator.core.status import Status
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import api_error
 from dcs_migration_operator.kube.status import StatusQueue
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Server:
         finally:
             self.busy[target.name] -= 1
         if self.failures and (code := self.failures.pop(0)) is not None:
-            raise ApiError(code, "no")
+            raise api_error(code, "no")
         return len(self.started)
 
     def queue(self, writers_max: int = 16) -> StatusQueue:

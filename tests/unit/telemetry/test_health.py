@@ -67,13 +67,13 @@ async def pages() -> AsyncIterator[Pages]:
 
 async def test_everything_that_makes_progress_is_healthy(pages: Pages) -> None:
     """Up to the longest time that a loop may rightly be busy."""
-    pages.stuck = {"the watch": 0.0, "the looking": STALLED_S_MAX}
+    pages.stuck = {"the watch": 0.0, "the polling": STALLED_S_MAX}
     assert (await pages.get("/healthz"))[:2] == (200, "ok\n")
 
 
 async def test_a_frozen_loop_is_unhealthy_and_named(pages: Pages) -> None:
     """Those that go on are not."""
-    pages.stuck = {"the watch": 50.6, "the looking": 1.0, "the writing": 300.0}
+    pages.stuck = {"the watch": 50.6, "the polling": 1.0, "the writing": 300.0}
     status, text, _ = await pages.get("/healthz")
     assert status == 503
     assert text == "the watch: no progress for 51 s\nthe writing: no progress for 300 s\n"

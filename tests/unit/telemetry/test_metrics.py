@@ -25,6 +25,8 @@ DOCUMENTED: Final[dict[str, tuple[str, set[str]]]] = {
     "dcs_operator_stop_results_total": ("counter", {"result"}),
     "dcs_operator_stop_seconds": ("histogram", set()),
     "dcs_operator_status_writes_total": ("counter", {"outcome"}),
+    "dcs_operator_status_overwrites_total": ("counter", set()),
+    "dcs_operator_resource_errors_total": ("counter", {"kind"}),
     "dcs_operator_snapshot_age_seconds": ("gauge", {"project"}),
     "dcs_operator_leader": ("gauge", set()),
 }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dcs_migration_operator.kube.api import ApiError
-from dcs_migration_operator.kube.census import (
+from dcs_migration_operator.kube.errors import ApiError, api_error
+from dcs_migration_operator.kube.resync import (
     CHECK_S,
     COUNT_S,
     COUNTS_MAX,
@@ -41,7 +41,7 @@ class World:
         """List what exists."""
         self.counts += 1
         if self.failing:
-            raise ApiError(500, "no")
+            raise api_error(500, "no")
         return dict(self.existing)
 
     def forget(self, uid: str) -> None:

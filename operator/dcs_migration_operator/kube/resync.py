@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.kube.api import ApiError
+from dcs_migration_operator.kube.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

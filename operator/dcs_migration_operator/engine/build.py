@@ -1,0 +1,207 @@
+"""Wires the parts of the engine: each gets what it needs when it is made, none is bound later.
+
+The order is the order of need: queues, store, ledgers, then who fills the store and who acts on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dcs_migration_operator.engine.ambient import AmbientCredentials
+from dcs_migration_operator.engine.breaker import CircuitBreaker
+from dcs_migration_operator.engine.channel import Channel, log_failure
+from dcs_migration_operator.engine.facts import ChannelFacts
+from dcs_migration_operator.engine.intake import Intake
+from dcs_migration_operator.engine.key_ledger import KeyLedgers
+from dcs_migration_operator.engine.namespace_labels import NamespaceLabelsReader
+from dcs_migration_operator.engine.paced import PacedDcs
+from dcs_migration_operator.engine.poller import Poller
+from dcs_migration_operator.engine.ports import NO_CLUSTER_READS
+from dcs_migration_operator.engine.projects import Projects
+from dcs_migration_operator.engine.pump import Pump
+from dcs_migration_operator.engine.reconciler import Reconciler
+from dcs_migration_operator.engine.stops import Stops
+from dcs_migration_operator.engine.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcs_migration_operator.core.model import Account, ProjectRef
+    from dcs_migration_operator.engine.ports import (
+        Clock,
+        ClusterReads,
+        Dcs,
+        EventRecorder,
+        Probe,
+        SecretReader,
+        StatusSink,
+    )
+    from dcs_migration_operator.settings import Settings
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the engine is given.
+
+    Attributes:
+        sink: Takes statuses.
+        recorder: Takes events.
+        read_secret: Reads credentials by name.
+        open_dcs: Makes the calls for an account.
+        draw: Returns a number in [0, 1), for jitter.
+        may_act: Tells whether this process may act; asked right before each call.
+        cluster_reads: What cluster-scoped projects need besides.
+    """
+
+    sink: StatusSink
+    recorder: EventRecorder
+    read_secret: SecretReader
+    open_dcs: Callable[[Account], Dcs]
+    probe: Probe
+    clock: Clock
+    settings: Settings
+    draw: Callable[[], float] = random.random
+    may_act: Callable[[], bool] = _always
+    cluster_reads: ClusterReads = NO_CLUSTER_READS
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The parts that others talk to: events go to the intake, figures come from the store."""
+
+    intake: Intake
+    store: Store
+    projects: Projects
+    _reconciler: Reconciler
+    _resources: Pump[str]
+    _projects_due: Pump[ProjectRef]
+    _labels: NamespaceLabelsReader
+    _ambient: AmbientCredentials
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def activate(self) -> None:
+        """Begin to act; until then the store only fills."""
+        self.intake.renew()
+        self._projects_due.start(self.projects.process)
+        self._resources.start(self._reconciler.reconcile)
+        self._tasks.append(asyncio.get_running_loop().create_task(self._labels.run()))
+
+    async def close(self, drain_s: float) -> None:
+        """Request nothing more: what waits is sent within `drain_s` or given up."""
+        self._reconciler.retire()
+        self._projects_due.stop()
+        await self.projects.close(drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ambient.close()
+        await asyncio.sleep(0)  # what became of the last stops is still to be written
+        self._resources.stop()
+
+    def stuck_s(self) -> float:
+        """Return the seconds without progress of the worst channel."""
+        return max((channel.stuck_s() for channel in self.projects.channels), default=0.0)
+
+    def snapshot_ages(self, now: float) -> dict[str, float]:
+        """Return the age of the last complete list in seconds, by cloud project id.
+
+        Where nothing is polled no list is made, and its age says nothing.
+        """
+        ages: dict[str, float] = {}
+        for channel in self.projects.channels:
+            age_s = now - channel.poller.snapshot_at
+            if channel.poller.polls and age_s < float("inf"):
+                project_id = channel.account.project_id
+                ages[project_id] = max(age_s, ages.get(project_id, 0.0))
+        return ages
+
+
+def build(around: Surroundings) -> Engine:
+    """Return an engine that is not yet active."""
+    resources: Pump[str] = Pump(around.probe.failed)
+    projects_due: Pump[ProjectRef] = Pump(around.probe.failed)
+    store = Store(
+        resources.queue,
+        projects_due.queue,
+        around.clock,
+        cluster_projects=around.settings.cluster_projects,
+    )
+    reconciler = Reconciler(
+        store,
+        sink=around.sink,
+        recorder=around.recorder,
+        probe=around.probe,
+        clock=around.clock,
+    )
+    ledgers = KeyLedgers(around.draw)
+    ambient = AmbientCredentials(around.cluster_reads.fetch, around.clock)
+    projects = Projects(
+        store,
+        projects_due,
+        read_secret=around.read_secret,
+        ambient=ambient,
+        open_channel=partial(_open_channel, around, store, resources, projects_due, ledgers),
+        sink=around.sink,
+        clock=around.clock,
+        settings=around.settings,
+        draw=around.draw,
+    )
+    intake = Intake(
+        store,
+        reconciler,
+        resources,
+        sink=around.sink,
+        recorder=around.recorder,
+        probe=around.probe,
+        clock=around.clock,
+    )
+    labels = NamespaceLabelsReader(store, around.cluster_reads.labels, around.clock)
+    return Engine(intake, store, projects, reconciler, resources, projects_due, labels, ambient)
+
+
+def _open_channel(
+    around: Surroundings,
+    store: Store,
+    resources: Pump[str],
+    projects_due: Pump[ProjectRef],
+    ledgers: KeyLedgers,
+    account: Account,
+    distrusted: bool,  # noqa: FBT001 - handed on by position
+) -> Channel:
+    """Make the parts of one account, and begin to poll."""
+    now = around.clock().mono
+    ledger = ledgers.of(account.endpoint, account.credentials, now)
+    ledger.know(account.credentials, distrusted=distrusted, now=now)
+    facts = ChannelFacts(resources.queue, projects_due.queue)
+    dcs = PacedDcs(
+        account,
+        around.open_dcs(account),
+        breaker=CircuitBreaker(around.draw),
+        ledger=ledger,
+        facts=facts,
+        probe=around.probe,
+        may_act=around.may_act,
+    )
+    settings = around.settings.channel
+    poller = Poller(dcs, facts, ledger=ledger, settings=settings, draw=around.draw)
+    stops = Stops(
+        dcs,
+        facts,
+        poller,
+        partial(store.may_stop, facts),
+        settings=settings,
+        probe=around.probe,
+        clock=around.clock,
+        project_id=account.project_id,
+    )
+    polling = asyncio.get_running_loop().create_task(poller.run())
+    polling.add_done_callback(log_failure)
+    return Channel(account, facts, dcs, poller, stops, polling)

@@ -1,0 +1,177 @@
+"""What one channel has learnt: of each task that is named on it, and of its own troubles.
+
+Poller, stop requests and paced calls write here, each fact with the moment at which it was asked
+for. A fact that changes something lets the resources concerned become due; an older one than what
+is known is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core import requests
+from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.model import NO_TROUBLES, StopRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dcs_migration_operator.core.cloud import Operation
+    from dcs_migration_operator.core.model import Observation, ProjectRef, Trouble
+    from dcs_migration_operator.engine.workqueue import WorkQueue
+
+REMEMBERED_MAX: Final = 10_000
+"""Requests that are remembered for tasks which no resource names any more, so that a resource that
+is deleted and applied again does not cause another one. The oldest is forgotten."""
+
+_ASKING: Final = frozenset({Pace.NOW, Pace.CONFIRM})
+
+
+@dataclass(slots=True, eq=False)
+class CloudTask:
+    """What is known about one task of a channel, whichever resources name it.
+
+    Attributes:
+        key: Its id in the form of `task_key`.
+        task_id: Its id as the resource or, better, DCS writes it.
+        observed: What DCS last said; None if it was not asked yet.
+        asked_at: Monotonic seconds at which that answer was asked for.
+        confirmed: The answer came from a call for this task alone.
+        unlisted_at: When a complete list was asked for that did not mention it.
+        unreadable: Why DCS says nothing about this one task.
+        request: What was requested so far.
+        requested: A request is under way.
+        paces: How soon each resource that names it wants it to be polled, by uid.
+    """
+
+    key: str
+    task_id: str
+    observed: Observation | None = None
+    asked_at: float = float("-inf")
+    confirmed: bool = False
+    unlisted_at: float = float("-inf")
+    unreadable: Trouble | None = None
+    request: StopRequest = field(default_factory=StopRequest)
+    requested: bool = False
+    paces: dict[str, Pace] = field(default_factory=dict)
+
+    @property
+    def pace(self) -> Pace:
+        """The most urgent of the paces."""
+        return max(self.paces.values(), default=Pace.NEVER)
+
+
+class ChannelFacts:
+    """The facts of one channel.
+
+    Args:
+        resources: The work queue of the task resources, by uid.
+        projects: That of the project resources.
+    """
+
+    def __init__(self, resources: WorkQueue[str], projects: WorkQueue[ProjectRef]) -> None:
+        self._resources, self._projects = resources, projects
+        self._tasks: dict[str, CloudTask] = {}
+        self._remembered: OrderedDict[str, StopRequest] = OrderedDict()
+        self.leading: set[ProjectRef] = set()
+        """The projects that lead to this channel."""
+        self.troubles: Mapping[Operation, Trouble] = NO_TROUBLES
+        self.progress_at = float("-inf")
+        """Monotonic seconds of the last call that DCS answered."""
+
+    def task(self, key: str) -> CloudTask | None:
+        """Return what is known about a task that is named here."""
+        return self._tasks.get(key)
+
+    def join(self, uid: str, key: str, task_id: str, recalled: StopRequest) -> CloudTask:
+        """Let a resource name a task here; `recalled` is what it knows of earlier requests."""
+        cloud = self._tasks.get(key)
+        if cloud is None:
+            cloud = self._tasks[key] = CloudTask(key, task_id)
+            cloud.request = self._remembered.pop(key, StopRequest())
+        cloud.request = requests.newer(cloud.request, recalled)
+        cloud.paces[uid] = Pace.NEVER
+        return cloud
+
+    def leave(self, uid: str, cloud: CloudTask) -> None:
+        """Take in that a resource does not name this task here any more."""
+        cloud.paces.pop(uid, None)
+        if cloud.paces or self._tasks.get(cloud.key) is not cloud:
+            return
+        del self._tasks[cloud.key]
+        if cloud.request.attempts:
+            self._remembered[cloud.key] = cloud.request
+            if len(self._remembered) > REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
+
+    def observe(self, key: str, observed: Observation, asked_at: float, *, confirmed: bool) -> None:
+        """Take in what DCS said about a task; an answer to an older question is dropped."""
+        cloud = self._tasks.get(key)
+        if cloud is None or asked_at <= cloud.asked_at:
+            return
+        news = (
+            cloud.observed is None
+            or cloud.observed.word != observed.word
+            or cloud.unreadable is not None
+            or cloud.unlisted_at > cloud.asked_at
+            or cloud.pace in _ASKING
+        )
+        cloud.observed, cloud.asked_at, cloud.confirmed = observed, asked_at, confirmed
+        cloud.task_id, cloud.unreadable = observed.task_id, None
+        if news:
+            self._wake(cloud)
+
+    def miss(self, key: str, asked_at: float) -> None:
+        """Take in that a complete list did not mention a task."""
+        cloud = self._tasks.get(key)
+        if cloud is None or asked_at <= max(cloud.asked_at, cloud.unlisted_at):
+            return
+        news = cloud.unlisted_at <= cloud.asked_at
+        cloud.unlisted_at = asked_at
+        if news:
+            self._wake(cloud)
+
+    def refuse(self, key: str, trouble: Trouble) -> None:
+        """Take in that DCS says nothing about this one task."""
+        cloud = self._tasks.get(key)
+        if cloud is None:
+            return
+        before, cloud.unreadable = cloud.unreadable, trouble
+        if before is None or before.kind is not trouble.kind:
+            self._wake(cloud)
+
+    def settle(self, cloud: CloudTask, request: StopRequest) -> None:
+        """Take in what became of a request."""
+        cloud.request, cloud.requested = request, False
+        if cloud.key in self._tasks:
+            self._wake(cloud)
+        elif request.attempts:
+            self._remembered[cloud.key] = request
+
+    def trouble(self, troubles: Mapping[Operation, Trouble]) -> bool:
+        """Take in what keeps single calls from working now; return whether that is news."""
+        before, self.troubles = self.troubles, troubles
+        if not before and not troubles:
+            return False
+        if {o: t.kind for o, t in before.items()} == {o: t.kind for o, t in troubles.items()}:
+            return False
+        for cloud in self._tasks.values():
+            self._wake(cloud)
+        self._tell(self.leading)
+        return True
+
+    def progress(self, now: float) -> None:
+        """Take in that DCS answered; the first time its projects are told that they work."""
+        before, self.progress_at = self.progress_at, now
+        if before == float("-inf"):
+            self._tell(self.leading)
+
+    def _tell(self, projects: Iterable[ProjectRef]) -> None:
+        for ref in projects:
+            self._projects.add(ref)
+
+    def _wake(self, cloud: CloudTask) -> None:
+        for uid in cloud.paces:
+            self._resources.add(uid)

@@ -1,0 +1,155 @@
+"""Takes in what the watch says: each event becomes a fact in the store, and nothing is decided.
+
+An event that is older than what is known changes nothing, nor does one that only brings back what
+was written. One object that cannot be read harms no other: it counts as known, and is told once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from dcs_migration_operator.engine.shadow import StatusShadow
+from dcs_migration_operator.engine.store import Entry
+
+if TYPE_CHECKING:
+    from dcs_migration_operator.core.model import ObjectRef, Project, Task
+    from dcs_migration_operator.core.status import Status
+    from dcs_migration_operator.engine.ports import Clock, EventRecorder, Probe, StatusSink
+    from dcs_migration_operator.engine.pump import Pump
+    from dcs_migration_operator.engine.reconciler import Reconciler
+    from dcs_migration_operator.engine.store import Store
+
+_log = logging.getLogger(__name__)
+
+OVERWRITTEN = "StatusOverwritten"
+UNREADABLE = "Unreadable"
+
+
+class Intake:
+    """Takes in events.
+
+    Args:
+        store: Where the facts go.
+        reconciler: Releases what a deleted task held.
+        resources: Forgets the uid of a deleted task.
+        sink: Forgets the status of what is deleted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reconciler: Reconciler,
+        resources: Pump[str],
+        *,
+        sink: StatusSink,
+        recorder: EventRecorder,
+        probe: Probe,
+        clock: Clock,
+    ) -> None:
+        self._store, self._reconciler, self._resources = store, reconciler, resources
+        self._sink, self._recorder, self._probe, self._clock = sink, recorder, probe, clock
+
+    def renew(self) -> None:
+        """Let everything known count as heard now: a standby may have known it for long."""
+        now = self._clock()
+        for entry in self._store:
+            entry.news_at = now.mono
+
+    def is_echo(self, uid: str, generation: int, version: int) -> bool:
+        """Tell whether an event of a task resource only brings back a status of ours."""
+        entry = self._store.get(uid)
+        return (
+            entry is not None
+            and generation == entry.task.generation
+            and entry.shadow.is_echo(version)
+        )
+
+    def echoed(self, uid: str, version: int) -> None:
+        """Take in that an event was an echo: its version counts as told."""
+        entry = self._store.get(uid)
+        if entry:
+            entry.shadow.version = max(entry.shadow.version, version)
+
+    def task_changed(self, task: Task, status: Status, version: int) -> None:
+        """Take in a task resource."""
+        uid = task.ref.uid
+        entry = self._store.get(uid)
+        if entry and version <= entry.shadow.version:
+            return
+        if self.is_echo(uid, task.generation, version):
+            self.echoed(uid, version)
+            return
+        if entry and (entry.task.key, entry.task.project) != (task.key, task.project):
+            self.gone(uid)  # the schema forbids it; a CRD may have been replaced
+            entry = None
+        now = self._clock()
+        if entry is None:
+            entry = Entry(task, StatusShadow(version=version, shown=status))
+            entry.wished_at, entry.news_at = now.mono, now.mono
+            entry.wished = now.wall if task.stopped else None
+            self._store.add(entry)
+            return
+        if task.generation != entry.task.generation:
+            entry.news_at = now.mono
+        if task.stopped and not entry.task.stopped:
+            entry.wished_at, entry.wished = now.mono, now.wall
+        entry.task = task
+        if entry.shadow.told(version, status):
+            self._overwritten(task.ref)
+        self._resources.queue.add(uid)
+
+    def project_changed(self, project: Project, status: Status, version: int) -> None:
+        """Take in a project resource."""
+        known = self._store.project(project.ref)
+        same = known and known.project and known.project.object.uid == project.object.uid
+        if known and same and version <= known.shadow.version:
+            return
+        entry = self._store.put_project(project)
+        if not same:
+            entry.shadow = StatusShadow(version=version, shown=status)
+        elif entry.shadow.told(version, status):
+            self._overwritten(project.object)
+            self._store.check_project(project.ref)
+
+    def gone(self, uid: str) -> None:
+        """Take in that the resource with this uid, whatever it was, is not there any more."""
+        entry = self._store.remove(uid)
+        if entry:
+            self._reconciler.release(entry)
+            self._resources.forget(uid)
+        project = self._store.remove_project(uid)
+        if project:
+            self._sink.drop(project.object)
+
+    def deleted(self, uid: str) -> None:
+        """Take in the deletion of a resource."""
+        self.gone(uid)
+        self._store.forget_unreadable(uid)
+
+    def unreadable(self, ref: ObjectRef, version: int, reason: str) -> None:
+        """Take in an object that cannot be read: it counts as known, and is told once."""
+        self.gone(ref.uid)
+        if self._store.unreadable(ref.uid, version):
+            _log.error("an object cannot be read", extra={"object": str(ref), "reason": reason})
+            self._probe.unreadable()
+            self._recorder.warn(ref, UNREADABLE, reason)
+
+    def written(self, uid: str, version: int, status: Status) -> None:
+        """Take in that a status is on the server."""
+        entry = self._store.get(uid)
+        if entry and entry.shadow.confirm(version, status):
+            self._sink.want(entry.task.ref, entry.shadow.shown)
+        project = self._store.project_of(uid)
+        if project and project.project and project.shadow.confirm(version, status):
+            self._sink.want(project.project.object, project.shadow.shown)
+
+    def _overwritten(self, ref: ObjectRef) -> None:
+        """Tell that somebody else writes the statuses that are ours."""
+        self._probe.overwritten()
+        self._recorder.warn(
+            ref,
+            OVERWRITTEN,
+            "Somebody else writes this status. Look for a second operator that covers the same "
+            "namespace, or for a tool that restores statuses.",
+        )

@@ -1,0 +1,332 @@
+"""What all channels of one access key at one endpoint share: its rate, its pauses, its refusals.
+
+It outlives the channels: a project that is deleted and applied again, or a Secret in which another
+secret key stands, meets the same ledger. The gateway locks an access key for five minutes after
+more than five refused signatures (401) in a row, whoever sent them, so their number is limited
+here, also for the calls that are under way at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.backoff import Backoff
+from dcs_migration_operator.core.cloud import Operation
+from dcs_migration_operator.core.errors import AuthFailed, DcsError, Throttled
+from dcs_migration_operator.core.model import Trouble, TroubleKind
+from dcs_migration_operator.engine.rate_limiter import RATE_PER_S_MAX, RateLimiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcs_migration_operator.core.model import Credentials
+
+REFUSALS_MAX: Final = 5
+"""Refused signatures in a row that the gateway tolerates; one more locks the key."""
+
+PROOF_REFUSALS: Final = 2
+"""Refusals in a row that prove one secret key wrong; one 401 may be a key that was made a moment
+ago."""
+
+STRANGE_REFUSALS_MAX: Final = 3
+"""Refusals that secret keys which never worked may cause while another one works: the rest is left
+to that one."""
+
+LOCK_S: Final = 330.0
+"""A refused key rests for longer than the gateway's lock of five minutes; older refusals do not
+count any more."""
+
+FIRST_PAUSE_S: Final = 10.0
+"""After one refusal."""
+
+DISTRUST_S: Final = 90.0
+"""A key that a status calls refused, from an earlier life of this process, is not tried sooner: so
+restarts in a row stay below the gateway's limit."""
+
+THROTTLED: Final = Backoff(5.0, 300.0)
+"""Documented windows are of seconds and of minutes; a pause in between grows into the latter."""
+
+RETRY_AFTER_S_MAX: Final = 900.0
+"""Longest pause taken from an answer; a longer one is asked again at this pace."""
+
+RETRY_AFTER_S_MIN: Final = 1.0
+
+JITTER: Final = 0.1
+"""Pauses are lengthened by up to this share, so that channels do not come back together."""
+
+YOUNG_S: Final = 1.0
+"""A call that has no answer after so long will hardly be refused any more, and makes room."""
+
+SECRETS_MAX: Final = 64
+"""Secret keys of one access key that are told apart; the oldest is forgotten."""
+
+CLOCK_S: Final = 0.001
+"""Waits shorter than what a timer can tell are over."""
+
+_URGENCY: Final = {Operation.BATCH_STOP: 0, Operation.LIST: 1, Operation.SHOW: 2}
+"""Stops leave before lists, and lists before single questions."""
+
+
+@dataclass(slots=True, eq=False)
+class _Signature:
+    """What is known of one secret key (and token) of the access key.
+
+    Attributes:
+        proven: It worked, and was not refused since.
+        refusals: In a row.
+        refused_at: Monotonic seconds of the last of them.
+        closed_until: Monotonic seconds.
+    """
+
+    proven: bool = False
+    refusals: int = 0
+    refused_at: float = float("-inf")
+    closed_until: float = float("-inf")
+    trouble: Trouble | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call that was let through; it has to `leave` in the end."""
+
+    signature: _Signature
+    operation: Operation
+    asked_at: float
+
+
+@dataclass(order=True, slots=True)
+class _Waiter:
+    urgency: int
+    number: int
+    future: asyncio.Future[Call] = field(compare=False)
+    signature: _Signature = field(compare=False)
+    operation: Operation = field(compare=False)
+
+
+class KeyLedger:
+    """The ledger of one (endpoint, access key).
+
+    Args:
+        draw: Returns a number in [0, 1), for the jitter.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._draw = draw
+        self._limiter = RateLimiter()
+        self._signatures: OrderedDict[Credentials, _Signature] = OrderedDict()
+        self._waiters: list[_Waiter] = []
+        self._numbers = 0
+        self._open: dict[int, Call] = {}
+        self._refused_at: deque[float] = deque(maxlen=REFUSALS_MAX)
+        self._throttled_until = float("-inf")
+        self._throttled: Trouble | None = None
+        self._throttles = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self.pollers = 0
+        """Channels of this key that poll often at the moment; they share its rate."""
+
+    def know(self, credentials: Credentials, *, distrusted: bool, now: float) -> None:
+        """Take in that a channel uses this secret key.
+
+        A new one may be tried at once, as far as the refusals in a row allow.
+
+        Args:
+            credentials: Of the channel.
+            distrusted: A status of an earlier life of this process says that it was refused.
+            now: Monotonic seconds.
+        """
+        if credentials in self._signatures:
+            self._signatures.move_to_end(credentials)
+            return
+        signature = self._signatures[credentials] = _Signature()
+        if distrusted:
+            signature.refusals = PROOF_REFUSALS - 1
+            signature.closed_until = now + DISTRUST_S
+        if len(self._signatures) > SECRETS_MAX:
+            self._signatures.popitem(last=False)
+
+    def rate_per_s(self, now: float) -> float:
+        """Return the calls per second that the key may make at the moment."""
+        return self._limiter.rate_per_s(now)
+
+    def is_idle(self, now: float) -> bool:
+        """Tell whether nothing would be lost with this ledger."""
+        quiet_at = now - LOCK_S
+        recent = bool(self._refused_at) and self._refused_at[-1] > quiet_at
+        busy = bool(self._open or self._waiters) or self._throttled_until > now
+        return not recent and not busy and self.rate_per_s(now) >= RATE_PER_S_MAX
+
+    def trouble(self, credentials: Credentials, now: float) -> Trouble | None:
+        """Return what keeps this key from calling, if anything does."""
+        signature = self._signature(credentials)
+        if signature.trouble:
+            return signature.trouble
+        return self._throttled if now < self._throttled_until else None
+
+    async def enter(self, credentials: Credentials, operation: Operation) -> Call:
+        """Wait until a call may leave, and let it."""
+        loop = asyncio.get_running_loop()
+        self._numbers += 1
+        waiter = _Waiter(
+            _URGENCY.get(operation, len(_URGENCY)),
+            self._numbers,
+            loop.create_future(),
+            self._signature(credentials),
+            operation,
+        )
+        heapq.heappush(self._waiters, waiter)
+        self._pump()
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            if waiter.future.done() and not waiter.future.cancelled():
+                self.leave(waiter.future.result())
+            self._pump()
+            raise
+
+    def leave(self, call: Call) -> None:
+        """Take in that a call has ended, or was not made after all."""
+        self._open.pop(id(call), None)
+        self._pump()
+
+    def succeeded(self, call: Call) -> None:
+        """Take in that DCS answered a call, so that its signature was right."""
+        signature = call.signature
+        if not self._refused_at or call.asked_at > self._refused_at[-1]:
+            self._refused_at.clear()
+        if call.asked_at > signature.refused_at:
+            signature.proven, signature.refusals, signature.trouble = True, 0, None
+            signature.closed_until = float("-inf")
+        if call.asked_at >= self._throttled_until:
+            self._throttles, self._throttled = 0, None
+
+    def failed(self, call: Call, error: DcsError, now: float) -> None:
+        """Take in that a call was refused or throttled."""
+        if isinstance(error, AuthFailed):
+            self._refused(call.signature, error, now)
+        elif isinstance(error, Throttled):
+            self._throttle(call, error, now)
+
+    def _refused(self, signature: _Signature, error: AuthFailed, now: float) -> None:
+        self._refused_at.append(now)
+        signature.proven, signature.refused_at = False, now
+        signature.refusals += 1
+        since = signature.trouble.since if signature.trouble else now
+        signature.trouble = Trouble(TroubleKind.CREDENTIALS, since, _REFUSED, error.detail)
+        pause_s = FIRST_PAUSE_S if signature.refusals < PROOF_REFUSALS else LOCK_S
+        signature.closed_until = now + pause_s * (1.0 + JITTER * self._draw())
+
+    def _throttle(self, call: Call, error: Throttled, now: float) -> None:
+        self._limiter.throttled(call.asked_at, now)
+        if call.asked_at >= self._throttled_until or self._throttled is None:
+            self._throttles += 1
+        since = self._throttled.since if self._throttled else now
+        self._throttled = Trouble(TroubleKind.THROTTLED, since, _THROTTLED, error.detail)
+        pause_s = THROTTLED.seconds(self._throttles)
+        if error.after_s is not None:
+            pause_s = min(max(error.after_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
+        until = now + pause_s * (1.0 + JITTER * self._draw())
+        self._throttled_until = max(self._throttled_until, until)
+
+    def _signature(self, credentials: Credentials) -> _Signature:
+        return self._signatures.setdefault(credentials, _Signature())
+
+    def _room(self, signature: _Signature, now: float) -> int:
+        """Return how many more calls may be under way, if all of them should be refused."""
+        while self._refused_at and self._refused_at[0] <= now - LOCK_S:
+            self._refused_at.popleft()
+        refused = len(self._refused_at)
+        works = any(one.proven for one in self._signatures.values())
+        young = [call for call in self._open.values() if call.asked_at > now - YOUNG_S]
+        if signature.proven:
+            return REFUSALS_MAX - refused - len(young)
+        if any(call.signature is signature for call in young):
+            return 0  # a key that never worked is tried by one call
+        most = STRANGE_REFUSALS_MAX if works else REFUSALS_MAX
+        strange = sum(not call.signature.proven for call in self._open.values())
+        return min(most - refused - strange, REFUSALS_MAX - refused - len(young))
+
+    def _pump(self) -> None:
+        """Let through whoever may call, the most urgent first, and arrange the next look."""
+        now = asyncio.get_running_loop().time()
+        held: list[_Waiter] = []
+        next_at = float("inf")
+        while self._waiters:
+            waits_s = max(self._throttled_until - now, self._limiter.wait_s(now))
+            if waits_s > CLOCK_S:
+                next_at = min(next_at, now + waits_s)
+                break
+            waiter = heapq.heappop(self._waiters)
+            if waiter.future.done():
+                continue
+            closed_s = waiter.signature.closed_until - now
+            if closed_s > CLOCK_S or self._room(waiter.signature, now) <= 0:
+                held.append(waiter)
+                next_at = min(next_at, self._look_again_at(waiter.signature, now))
+                continue
+            self._limiter.take(now)
+            call = Call(waiter.signature, waiter.operation, now)
+            self._open[id(call)] = call
+            waiter.future.set_result(call)
+        for waiter in held:
+            heapq.heappush(self._waiters, waiter)
+        self._arrange(next_at)
+
+    def _look_again_at(self, signature: _Signature, now: float) -> float:
+        """Return when a call that was held back may be let through by time alone."""
+        moments = [now + LOCK_S]
+        if signature.closed_until > now:
+            moments.append(signature.closed_until)
+        moments += [c.asked_at + YOUNG_S for c in self._open.values() if c.asked_at + YOUNG_S > now]
+        if self._refused_at:
+            moments.append(self._refused_at[0] + LOCK_S)
+        return min(moment for moment in moments if moment > now)
+
+    def _arrange(self, next_at: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiters and next_at < float("inf"):
+            self._timer = asyncio.get_running_loop().call_at(next_at + CLOCK_S, self._pump)
+
+
+class KeyLedgers:
+    """All ledgers, by endpoint and access key.
+
+    Args:
+        draw: Returns a number in [0, 1), for the jitter.
+    """
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self._draw = draw
+        self._ledgers: OrderedDict[tuple[str, str], KeyLedger] = OrderedDict()
+
+    def of(self, endpoint: str, credentials: Credentials, now: float) -> KeyLedger:
+        """Return the ledger of a key at an endpoint."""
+        name = (endpoint, credentials.access_key)
+        ledger = self._ledgers.get(name)
+        if ledger is None:
+            self._forget_idle(now)
+            ledger = self._ledgers[name] = KeyLedger(self._draw)
+        self._ledgers.move_to_end(name)
+        return ledger
+
+    def _forget_idle(self, now: float) -> None:
+        """Make room; a ledger that a channel still uses goes on with it, forgotten here."""
+        while len(self._ledgers) >= LEDGERS_MAX:
+            idle = next((n for n, one in self._ledgers.items() if one.is_idle(now)), None)
+            self._ledgers.pop(idle or next(iter(self._ledgers)))
+
+
+LEDGERS_MAX: Final = 10_000
+"""Keys that are known at once; idle ones are forgotten first."""
+
+_REFUSED: Final = (
+    "DCS does not accept the access key. Check accessKey, secretKey and securityToken in the "
+    "Secret of the project, or the identity that an ambient project names, and the project id."
+)
+_THROTTLED: Final = "DCS is throttling this access key; it goes on by itself."

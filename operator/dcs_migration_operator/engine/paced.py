@@ -1,0 +1,245 @@
+"""The DCS calls of one channel at the pace that DCS and its gateway bear.
+
+Around a `Dcs`: each call waits until the pauses of its channel and of its access key are over and
+the key's rate has a place, is counted, and tells breaker and ledger how it ended. What is learnt
+goes into the facts of the channel. Errors are passed on as they are, and nothing is retried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from dcs_migration_operator.core.cloud import Operation
+from dcs_migration_operator.core.errors import (
+    AuthFailed,
+    Busy,
+    DcsError,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from dcs_migration_operator.core.cloud import Page
+    from dcs_migration_operator.core.model import Account, Observation, StopAnswer, Trouble
+    from dcs_migration_operator.engine.breaker import CircuitBreaker
+    from dcs_migration_operator.engine.facts import ChannelFacts
+    from dcs_migration_operator.engine.key_ledger import Call, KeyLedger
+    from dcs_migration_operator.engine.ports import Dcs, Permit, Probe
+
+_log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+CLOCK_S: Final = 0.001
+"""Pauses shorter than what a timer can tell are over."""
+
+FENCE_S: Final = 1.0
+"""How often a process that may not act asks whether it may again; normally it ends by then."""
+
+TIMEOUT: Final = "timeout"
+"""The code of a call without an answer in time."""
+
+_HTTP_SERVER_ERROR: Final = 500
+
+
+class PacedDcs:
+    """The calls of one account.
+
+    Args:
+        account: Whose calls these are.
+        dcs: Makes the calls.
+        breaker: Of this channel.
+        ledger: Of its access key.
+        facts: Told of troubles and of progress.
+        probe: Takes note of every call.
+        may_act: Tells whether this process may act; asked right before each call.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        dcs: Dcs,
+        *,
+        breaker: CircuitBreaker,
+        ledger: KeyLedger,
+        facts: ChannelFacts,
+        probe: Probe,
+        may_act: Callable[[], bool],
+    ) -> None:
+        self._account, self._dcs = account, dcs
+        self._breaker, self._ledger, self._facts = breaker, ledger, facts
+        self._probe, self._may_act = probe, may_act
+        self._waiting: Counter[Operation] = Counter()
+        self._at_gate: Counter[Operation] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
+        """Request a stop for each id that `permit` returns right before the request leaves."""
+
+        def permitted(asked: Sequence[str]) -> Sequence[str]:
+            return permit(asked) if self._may_act() else ()
+
+        _, answers = await self._call(
+            Operation.BATCH_STOP,
+            lambda: self._dcs.batch_stop(task_ids, permitted),
+            single=len(task_ids) == 1,
+        )
+        return answers
+
+    async def list_page(self, offset: int) -> tuple[float, Page]:
+        """Return one page of the list, and the monotonic second at which it was asked for."""
+        return await self._call(Operation.LIST, lambda: self._dcs.list_page(offset))
+
+    async def show(self, task_id: str) -> tuple[float, Observation]:
+        """Return what DCS says about one task, and when it was asked."""
+        return await self._call(Operation.SHOW, lambda: self._dcs.show(task_id), single=True)
+
+    async def ready(self, operation: Operation) -> None:
+        """Wait until the pauses of the channel let such a call leave."""
+        loop = asyncio.get_running_loop()
+        self._waiting[operation] += 1
+        try:
+            while (wait_s := self._breaker.wait_s(operation, loop.time())) > CLOCK_S:
+                self.tell()
+                await asyncio.sleep(wait_s)
+        finally:
+            self._waiting[operation] -= 1
+
+    def is_waiting(self, operation: Operation) -> bool:
+        """Tell whether such a call waits for its turn at the moment."""
+        return self._at_gate[operation] > 0
+
+    def tell(self) -> None:
+        """Bring the facts up to date with the troubles of this moment."""
+        now = asyncio.get_running_loop().time()
+        self._breaker.expire({one for one, count in self._waiting.items() if count}, now)
+        of_key = self._ledger.trouble(self._account.credentials, now)
+        troubles: dict[Operation, Trouble] = {}
+        for operation in Operation:
+            trouble = self._breaker.trouble(operation) or of_key
+            if trouble:
+                troubles[operation] = trouble
+        if self._facts.trouble(troubles):
+            reasons = ", ".join(sorted({one.kind.value for one in troubles.values()})) or "none"
+            _log.warning(
+                "the trouble of a project changed",
+                extra={"project": self._account.project_id, "trouble": reasons},
+            )
+        self._arrange(now)
+
+    def close(self) -> None:
+        """Give up what is still under way."""
+        if self._timer:
+            self._timer.cancel()
+        self._dcs.close()
+
+    async def _call(
+        self, operation: Operation, make: Callable[[], Awaitable[R]], *, single: bool = False
+    ) -> tuple[float, R]:
+        """Make one call when its time has come; return when it left, and the answer."""
+        self._waiting[operation] += 1
+        try:
+            call = await self._enter(operation)
+            return call.asked_at, await self._make(call, make, single=single)
+        finally:
+            self._waiting[operation] -= 1
+            self.tell()
+
+    async def _enter(self, operation: Operation) -> Call:
+        """Wait until this process may act, the pauses are over, the rate has a place."""
+        loop = asyncio.get_running_loop()
+        self._at_gate[operation] += 1
+        try:
+            while True:
+                await self.ready(operation)
+                self.tell()
+                call = await self._ledger.enter(self._account.credentials, operation)
+                if not self._may_act():
+                    self._ledger.leave(call)
+                    await asyncio.sleep(FENCE_S)
+                elif self._breaker.wait_s(operation, loop.time()) > CLOCK_S:
+                    self._ledger.leave(call)  # closed meanwhile
+                else:
+                    return call
+        finally:
+            self._at_gate[operation] -= 1
+
+    async def _make(self, call: Call, make: Callable[[], Awaitable[R]], *, single: bool) -> R:
+        loop = asyncio.get_running_loop()
+        try:
+            answer = await make()
+        except DcsError as error:
+            error.asked_at = call.asked_at
+            took_s = loop.time() - call.asked_at
+            self._probe.cloud_request(call.operation, _outcome(error), took_s)
+            self._failed(call, error, single=single)
+            raise
+        else:
+            self._probe.cloud_request(call.operation, "ok", loop.time() - call.asked_at)
+            self._ledger.succeeded(call)
+            self._breaker.succeeded(call.operation)
+            self._facts.progress(loop.time())
+            return answer
+        finally:
+            self._ledger.leave(call)
+
+    def _failed(self, call: Call, error: DcsError, *, single: bool) -> None:
+        """Let the one be told whom the error concerns; one id alone concerns nobody here."""
+        now = asyncio.get_running_loop().time()
+        if isinstance(error, (AuthFailed, Throttled)):
+            self._ledger.failed(call, error, now)
+            return
+        if error.answered:
+            self._ledger.succeeded(call)
+            self._breaker.answered()
+            self._facts.progress(now)
+        if isinstance(error, (Refused, NotFound, Busy)):
+            self._breaker.succeeded(call.operation)
+        elif not _is_of_one_id(call.operation, error, single=single):
+            self._breaker.failed(call.operation, error, now)
+
+    def _arrange(self, now: float) -> None:
+        """Look again when the next pause ends: its trouble may end with it."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        ends_at = self._breaker.next_end(now)
+        if ends_at is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(ends_at + CLOCK_S, self.tell)
+
+
+def _is_of_one_id(operation: Operation, error: DcsError, *, single: bool) -> bool:
+    """Tell whether an error may well be about the one id that was asked for."""
+    if operation is Operation.SHOW:
+        return error.answered or error.detail.code == TIMEOUT
+    return single and error.answered and isinstance(error, (OutcomeUnknown, Unavailable))
+
+
+def _outcome(error: DcsError) -> str:
+    """Return the metric's word for how a call ended."""
+    match error:
+        case Throttled():
+            return "throttled"
+        case AuthFailed() | PermissionDenied():
+            return "auth"
+        case Refused() | NotFound() | Busy() | Misconfigured():
+            return "client_error"
+        case _ if error.detail.code.endswith("timeout"):
+            return "timeout"
+        case OutcomeUnknown():
+            return "server_error"
+        case _ if error.http_status is not None and error.http_status < _HTTP_SERVER_ERROR:
+            return "client_error"
+        case _:
+            return "server_error"

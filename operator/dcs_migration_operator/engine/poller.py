@@ -1,0 +1,409 @@
+"""When and how DCS is asked about the tasks of one channel.
+
+Every task has a pace, and the tasks of one pace are due together. When anything is due, one list
+serves all, or a call for each task where that costs less. What a complete list does not mention is
+told at once, and asked for by itself. A task that cannot be shown is asked for again with growing
+pauses of its own, while lists and the other tasks go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Protocol
+
+from dcs_migration_operator.core.backoff import Backoff
+from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.cloud import LIST_ROWS_MAX, PERMISSIONS, Operation, Page
+from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX
+from dcs_migration_operator.core.errors import (
+    AuthFailed,
+    DcsError,
+    NotFound,
+    PermissionDenied,
+    Throttled,
+)
+from dcs_migration_operator.core.model import Observation, Trouble, TroubleKind, task_key
+from dcs_migration_operator.core.phases import DELETED
+from dcs_migration_operator.engine.paced import TIMEOUT
+from dcs_migration_operator.engine.workqueue import WorkQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dcs_migration_operator.engine.facts import ChannelFacts
+    from dcs_migration_operator.engine.key_ledger import KeyLedger
+    from dcs_migration_operator.settings import ChannelSettings
+
+PAGES_MAX: Final = 200
+"""Bound on one list: 200,000 tasks in one project, far above any quota."""
+
+PEEK_TASKS_MIN: Final = 2
+"""So many tasks have to be missing before a page more is asked for: one of them costs a call to be
+asked for by itself as well."""
+
+SLACK_S: Final = 0.01
+"""What is due this soon is due now: timers may fire early by the clock's resolution."""
+
+GROWTH: Final = 1.3
+"""Each poll of a task being stopped waits this much longer than the one before."""
+
+RATE_SHARE: Final = 0.25
+"""Share of the key's rate that polling may take; the rest is for stops and for other projects."""
+
+OBSERVE_JITTER: Final = 0.1
+"""Rare polls are spread by this share in both directions, so that channels do not fall into
+step."""
+
+UNREADABLE: Final = Backoff(5.0, 600.0)
+"""Pause before a task that could not be shown is asked for again."""
+
+_LISTED: Final = tuple(pace for pace in Pace if pace not in {Pace.NEVER, Pace.CONFIRM})
+"""The paces that a list serves."""
+
+_UNMISSED: Final = frozenset({Pace.SETTLED, Pace.RARELY})
+"""The paces of tasks that a list need not mention: what DCS has forgotten does not run."""
+
+
+class Polls(Protocol):
+    """The questions, each with the monotonic second at which it left in front of the answer."""
+
+    async def list_page(self, offset: int) -> tuple[float, Page]:
+        """Return one page of the list."""
+
+    async def show(self, task_id: str) -> tuple[float, Observation]:
+        """Return what DCS says about one task."""
+
+    def is_waiting(self, operation: Operation) -> bool:
+        """Tell whether such a call waits for its turn at the moment."""
+
+
+@dataclass(slots=True)
+class _Unreadable:
+    """How often in a row a task could not be shown, and since when (monotonic seconds)."""
+
+    since: float
+    failures: int = 0
+
+
+class Poller:
+    """Polls the tasks of one channel.
+
+    Args:
+        dcs: Asks.
+        facts: Hears the answers.
+        ledger: Of the access key, whose rate the pollers of all its channels share.
+        draw: Returns a number in [0, 1), for the jitter.
+    """
+
+    def __init__(
+        self,
+        dcs: Polls,
+        facts: ChannelFacts,
+        *,
+        ledger: KeyLedger,
+        settings: ChannelSettings,
+        draw: Callable[[], float],
+    ) -> None:
+        self._dcs, self._facts, self._ledger = dcs, facts, ledger
+        self._settings, self._draw = settings, draw
+        self._groups: dict[Pace, dict[str, str]] = {p: {} for p in Pace if p is not Pace.NEVER}
+        self._pace: dict[str, Pace] = {}
+        self._due_at: dict[Pace, float] = {}
+        self._interval_s = settings.poll_min_s
+        self._listed_at = float("-inf")
+        self._pages = 1
+        self._full_rows = LIST_ROWS_MAX
+        self._often = False
+        self._changed = asyncio.Event()
+        self._bell = asyncio.Event()
+        self._singles: WorkQueue[str] = WorkQueue(self._bell.set)
+        self._asking: set[str] = set()
+        self._unreadable: dict[str, _Unreadable] = {}
+        self._snapshot: dict[str, Observation] = {}
+        self._forgetting: asyncio.TimerHandle | None = None
+        self._idle, self._beat_at = True, 0.0
+        self.snapshot_at = float("-inf")
+        """Monotonic seconds at which the last complete list was asked for."""
+
+    @property
+    def polls(self) -> bool:
+        """Whether there is anything that is polled regularly."""
+        return any(group for pace, group in self._groups.items() if pace > Pace.SETTLED)
+
+    def watch(self, key: str, task_id: str, pace: Pace) -> None:
+        """Poll this task at this pace from now on; `Pace.NEVER` forgets it."""
+        before = self._pace.get(key, Pace.NEVER)
+        if before is pace:
+            return
+        if before is not Pace.NEVER:
+            del self._groups[before][key]
+            del self._pace[key]
+        if pace is Pace.NEVER or before is Pace.CONFIRM:
+            self._forget_single(key)
+        if pace is not Pace.NEVER:
+            self._enter(key, task_id, pace)
+        self._note_often()
+
+    def recent(self, key: str) -> tuple[Observation, float] | None:
+        """Return what the last complete list said about a task, if that list is still fresh."""
+        observed = self._snapshot.get(key)
+        return (observed, self.snapshot_at) if observed else None
+
+    def hurry(self) -> None:
+        """Poll soon, since a stop was accepted, and let the interval grow from its start again."""
+        self._interval_s = self._settings.poll_min_s
+        if self._groups[Pace.STOPPING]:
+            due_at = self._now() + self._interval_s
+            self._due_at[Pace.STOPPING] = min(self._due_at[Pace.STOPPING], due_at)
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Poll whenever something is due, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._list_again_and_again())
+            for _ in range(self._settings.shows_parallel_max):
+                group.create_task(self._show_again_and_again())
+
+    def stuck_s(self) -> float:
+        """Return the seconds without progress, 0 while nothing is due or a call waits its turn."""
+        if self._idle or self._dcs.is_waiting(Operation.LIST):
+            return 0.0
+        return self._now() - self._beat_at
+
+    def close(self) -> None:
+        """Give up the share of the key's rate."""
+        if self._forgetting:
+            self._forgetting.cancel()
+        self._groups[Pace.STOPPING].clear()
+        self._note_often()
+
+    def _enter(self, key: str, task_id: str, pace: Pace) -> None:
+        group = self._groups[pace]
+        if pace is Pace.CONFIRM:
+            self._ask_single(key)
+        elif not group:
+            self._due_at[pace] = self._now() + self._wait_s(pace)
+            self._changed.set()
+        group[key] = task_id
+        self._pace[key] = pace
+
+    def _note_often(self) -> None:
+        often = bool(self._groups[Pace.STOPPING])
+        self._ledger.pollers += int(often) - int(self._often)
+        self._often = often
+
+    async def _list_again_and_again(self) -> None:
+        while True:
+            self._idle = True
+            await self._until_due()
+            self._idle = False
+            self._beat()
+            try:
+                await self._poll()
+            except DcsError:
+                continue  # the breaker took note of it, and its pause spaces the next try
+            finally:
+                self._listed_at = self._now()
+
+    async def _until_due(self) -> None:
+        while True:
+            self._changed.clear()
+            dues = [self._due_at[pace] for pace in _LISTED if self._groups[pace]]
+            due_at = max(min(dues), self._earliest_list_at()) if dues else None
+            try:
+                async with asyncio.timeout_at(due_at):
+                    await self._changed.wait()
+            except TimeoutError:
+                return
+
+    def _earliest_list_at(self) -> float:
+        """Return when the next list may be asked for without taking more than its share."""
+        pages_per_s = RATE_SHARE * self._ledger.rate_per_s(self._now())
+        return self._listed_at + self._pages * max(self._ledger.pollers, 1) / pages_per_s
+
+    async def _poll(self) -> None:
+        """Serve what is due."""
+        now = self._now() + SLACK_S
+        paces: set[Pace] = {p for p in _LISTED if self._groups[p] and self._due_at[p] <= now}
+        due = [key for pace in paces for key in self._groups[pace] if key not in self._asking]
+        if len(due) >= self._pages:
+            await self._list()
+            paces |= {pace for pace in (Pace.OBSERVING, Pace.SETTLED) if self._groups[pace]}
+        else:
+            for key in due:
+                self._ask_single(key)
+        self._rearm(paces)
+        if not due and Pace.NOW in paces:  # all of them are being asked for by themselves
+            self._due_at[Pace.NOW] = self._now() + self._settings.poll_min_s
+
+    async def _list(self) -> None:
+        """Ask for all pages; tell what they say, and what a complete list does not mention."""
+        found: dict[str, Observation] = {}
+        first_asked_at, offset, pages = float("-inf"), 0, 0
+        page, complete = Page(0, ()), False
+        while pages < PAGES_MAX and not complete:
+            asked_at, page = await self._dcs.list_page(offset)
+            self._beat()
+            pages += 1
+            first_asked_at = asked_at if pages == 1 else first_asked_at
+            fresh = {task_key(one.task_id): one for one in page.tasks}
+            known_before = len(found)
+            found.update(fresh)
+            for key, observed in fresh.items():
+                if key in self._pace:
+                    self._facts.observe(key, observed, asked_at, confirmed=False)
+            if pages > 1 and page.rows > 0:
+                self._full_rows = min(self._full_rows, max(offset // (pages - 1), 1))
+            offset += page.rows
+            repeated = bool(page.tasks) and len(found) == known_before
+            complete = page.rows == 0 or repeated or self._ends_with(page.rows, found)
+        peeked = page.rows == 0 and offset % LIST_ROWS_MAX != 0 and self._full_rows == LIST_ROWS_MAX
+        self._pages = max(pages - int(peeked), 1)
+        absent = [key for key in self._pace if key not in found]
+        if complete:
+            self._remember(found, first_asked_at)
+        for key in absent:
+            self._miss(key, first_asked_at, complete=complete)
+
+    def _ends_with(self, rows: int, found: dict[str, Observation]) -> bool:
+        """Tell whether a page of so many rows is the last one.
+
+        A short page is, unless DCS gives fewer rows than it is asked for: that is found out, by one
+        page more, when some tasks that should be there are not.
+        """
+        if rows >= self._full_rows:
+            return False
+        if self._full_rows < LIST_ROWS_MAX:
+            return True
+        expected = (key for key, pace in self._pace.items() if pace not in _UNMISSED)
+        missed = (key for key in expected if key not in found and key not in self._asking)
+        return len(list(islice(missed, PEEK_TASKS_MIN))) < PEEK_TASKS_MIN
+
+    def _miss(self, key: str, asked_at: float, *, complete: bool) -> None:
+        """Take in that a list did not mention a task."""
+        pace = self._pace[key]
+        if pace is Pace.SETTLED:
+            return
+        if pace is Pace.RARELY:
+            if complete:
+                gone = Observation(DELETED, self._groups[pace][key])
+                self._facts.observe(key, gone, asked_at, confirmed=False)
+            return
+        if complete:
+            self._facts.miss(key, asked_at)
+        self._ask_single(key)
+
+    def _remember(self, found: dict[str, Observation], asked_at: float) -> None:
+        """Keep a complete list as long as it is fresh, for the tasks that come next."""
+        self._snapshot, self.snapshot_at = found, asked_at
+        if self._forgetting:
+            self._forgetting.cancel()
+        loop = asyncio.get_running_loop()
+        self._forgetting = loop.call_at(asked_at + OBSERVATION_AGE_S_MAX, self._snapshot.clear)
+
+    def _ask_single(self, key: str) -> None:
+        """Ask for a task by itself, unless that is to happen anyway."""
+        if key not in self._asking:
+            self._asking.add(key)
+            self._singles.add(key)
+
+    def _forget_single(self, key: str) -> None:
+        self._singles.discard(key)
+        self._asking.discard(key)
+        self._unreadable.pop(key, None)
+
+    async def _show_again_and_again(self) -> None:
+        """Ask for one task after the other, whenever one is due."""
+        while True:
+            key = self._singles.take(self._now() + SLACK_S)
+            if key is not None:
+                await self._show(key)
+                continue
+            self._bell.clear()
+            next_at = self._singles.next_at()
+            try:
+                async with asyncio.timeout_at(next_at):
+                    await self._bell.wait()
+            except TimeoutError:
+                continue
+
+    async def _show(self, key: str) -> None:
+        """Ask for one task; what fails is tried again later, by itself."""
+        if key not in self._pace:
+            self._forget_single(key)
+            return
+        task_id = self._groups[self._pace[key]][key]
+        try:
+            asked_at, observed = await self._dcs.show(task_id)
+        except NotFound as error:
+            asked_at = self._now() if error.asked_at is None else error.asked_at
+            observed = Observation(DELETED, task_id)
+        except DcsError as error:
+            self._fail(key, error)
+            return
+        self._forget_single(key)
+        pace = self._pace.get(key)
+        if pace is None:
+            return
+        if pace is Pace.CONFIRM:  # until its pace says that the answer was enough
+            self._asking.add(key)
+            self._singles.add_at(key, self._now() + self._settings.poll_min_s)
+        self._facts.observe(key, observed, asked_at, confirmed=True)
+
+    def _fail(self, key: str, error: DcsError) -> None:
+        """Arrange the next try; an answer is about this task alone, silence about all of them."""
+        if key not in self._pace:
+            self._forget_single(key)
+            return
+        of_key = isinstance(error, (AuthFailed, Throttled))
+        if of_key or not (error.answered or error.detail.code == TIMEOUT):
+            self._singles.add(key)  # it waits with all others until the pause is over
+            return
+        unreadable = self._unreadable.setdefault(key, _Unreadable(self._now()))
+        unreadable.failures += 1
+        self._singles.add_at(key, self._now() + UNREADABLE.seconds(unreadable.failures))
+        kind, message = TroubleKind.UNAVAILABLE, _UNREADABLE_TEXT
+        if isinstance(error, PermissionDenied):
+            kind = TroubleKind.PERMISSION
+            message = _FORBIDDEN_TEXT.format(permission=PERMISSIONS[Operation.SHOW])
+        self._facts.refuse(key, Trouble(kind, unreadable.since, message, error.detail))
+
+    def _rearm(self, paces: set[Pace]) -> None:
+        """Set the next due times of the paces that were just served."""
+        if Pace.STOPPING in paces:
+            self._interval_s = min(self._interval_s * GROWTH, self._settings.poll_max_s)
+        if not self._groups[Pace.STOPPING]:
+            self._interval_s = self._settings.poll_min_s
+        for pace in paces:
+            self._due_at[pace] = self._now() + self._wait_s(pace)
+
+    def _wait_s(self, pace: Pace) -> float:
+        settings = self._settings
+        match pace:
+            case Pace.STOPPING:
+                return self._interval_s
+            case Pace.OBSERVING:
+                return self._jittered(settings.poll_observe_s)
+            case Pace.RARELY:
+                return self._jittered(settings.poll_rarely_s)
+            case Pace.SETTLED:
+                return self._jittered(settings.poll_settled_s or float("inf"))
+            case _:
+                return settings.poll_gather_s
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (1.0 + OBSERVE_JITTER * (2.0 * self._draw() - 1.0))
+
+    def _beat(self) -> None:
+        self._beat_at = self._now()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+_UNREADABLE_TEXT: Final = "DCS refuses to show this task; it is asked again by itself."
+_FORBIDDEN_TEXT: Final = (
+    "The access key may not look at this task. Grant it the action {permission} in IAM."
+)

@@ -1,0 +1,130 @@
+"""The stop requests of one channel: many tasks into few calls, and what became of each into facts.
+
+A task has one request under way at most, whichever resources wish it. It leaves with the others of
+its window, if it may still be stopped right before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from dcs_migration_operator.core import requests
+from dcs_migration_operator.core.cloud import Operation
+from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown
+from dcs_migration_operator.core.model import ErrorDetail, StopAnswer, task_key
+from dcs_migration_operator.engine.batches import NOT_SENT, Batches, StopResult
+from dcs_migration_operator.engine.coalescer import Coalescer, Unanswered, Withdrawn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dcs_migration_operator.engine.facts import ChannelFacts, CloudTask
+    from dcs_migration_operator.engine.paced import PacedDcs
+    from dcs_migration_operator.engine.poller import Poller
+    from dcs_migration_operator.engine.ports import Clock, Probe
+    from dcs_migration_operator.settings import ChannelSettings
+
+_log = logging.getLogger(__name__)
+
+
+class MayStop(Protocol):
+    """The last look before a request leaves."""
+
+    def __call__(self, key: str, /) -> bool:
+        """Tell whether the task with this key may be stopped at this very moment."""
+
+
+class Stops:
+    """Requests stops for the tasks of one channel.
+
+    Args:
+        dcs: Makes the calls.
+        facts: Of the channel.
+        poller: Hurried when a stop was accepted.
+        may_stop: Asked for each task before it leaves.
+        project_id: For the log.
+    """
+
+    def __init__(
+        self,
+        dcs: PacedDcs,
+        facts: ChannelFacts,
+        poller: Poller,
+        may_stop: MayStop,
+        *,
+        settings: ChannelSettings,
+        probe: Probe,
+        clock: Clock,
+        project_id: str,
+    ) -> None:
+        self._dcs, self._facts, self._poller = dcs, facts, poller
+        self._may_stop, self._clock, self._project_id = may_stop, clock, project_id
+        self._batches = Batches(self._send, probe)
+        self._window: Coalescer[str, StopResult] = Coalescer(
+            execute=self._execute,
+            gate=partial(dcs.ready, Operation.BATCH_STOP),
+            admit=may_stop,
+            idle_s=settings.batch_idle_s,
+            longest_s=settings.batch_max_wait_s,
+            cap=settings.batch_size,
+            parallel_max=settings.orders_parallel_max,
+        )
+
+    def submit(self, cloud: CloudTask) -> None:
+        """Request a stop for a task, together with others; the facts hear of the outcome."""
+        if not cloud.requested:
+            cloud.requested = True
+            waiter = self._window.submit(cloud.key)
+            waiter.add_done_callback(partial(self._settle, cloud))
+
+    async def close(self, timeout_s: float) -> None:
+        """Send what waits at once, and give up what is not done in time."""
+        await self._window.close(timeout_s)
+
+    async def _execute(self, keys: Sequence[str]) -> Mapping[str, StopResult]:
+        """Send one batch; requests name a task as DCS does."""
+        tasks = [cloud for key in keys if (cloud := self._facts.task(key))]
+        results = await self._batches.order([cloud.task_id for cloud in tasks])
+        outcomes = Counter(
+            result.outcome.name.lower() if isinstance(result, StopAnswer) else "not_answered"
+            for result in results.values()
+        )
+        if outcomes["accepted"]:
+            self._poller.hurry()
+        _log.info("stops ordered", extra={"project": self._project_id, **outcomes})
+        answered = {task_key(task_id): result for task_id, result in results.items()}
+        return {key: answered.get(key, NOT_SENT) for key in keys}
+
+    async def _send(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+        return await self._dcs.batch_stop(task_ids, self._permit)
+
+    def _permit(self, task_ids: Sequence[str]) -> Sequence[str]:
+        """Return those that may still be stopped; the call's turn may have come late."""
+        return [task_id for task_id in task_ids if self._may_stop(task_key(task_id))]
+
+    def _settle(self, cloud: CloudTask, waiter: asyncio.Future[StopResult]) -> None:
+        result: StopResult
+        try:
+            result = waiter.result()
+        except (Withdrawn, asyncio.CancelledError):
+            result = NOT_SENT
+        except Unanswered:
+            result = _lost("the order may have been sent")
+        except Exception:  # noqa: BLE001 - whatever it is, the task must not wait for ever
+            _log.exception("an order failed within the operator")
+            result = _lost("the order failed within the operator; see its log")
+        now = self._clock()
+        request = cloud.request
+        if isinstance(result, OutcomeUnknown):
+            request = requests.unknown(request, result.detail.request_id, now)
+        elif not isinstance(result, DcsError):
+            request = requests.answered(request, result, now)
+        self._facts.settle(cloud, request)
+
+
+def _lost(why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(ErrorDetail("unknown", why))

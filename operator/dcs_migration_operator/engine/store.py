@@ -1,0 +1,348 @@
+"""All resources that are known: what they ask for, what they say, where their projects lead.
+
+Nothing is decided here. Whoever learns something about a resource writes it down, and what depends
+on it becomes due in a work queue. One question is answered at once, since no call may leave without
+it: `may_stop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from dcs_migration_operator.core.admission import Access, judge
+from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX
+from dcs_migration_operator.core.model import (
+    CLUSTER_PROJECT_KIND,
+    ProjectRef,
+    StopRequest,
+    Trouble,
+    TroubleKind,
+)
+from dcs_migration_operator.engine.shadow import StatusShadow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from dcs_migration_operator.core.admission import NamespaceLabels
+    from dcs_migration_operator.core.model import Project, Task
+    from dcs_migration_operator.engine.channel import Channel
+    from dcs_migration_operator.engine.facts import ChannelFacts, CloudTask
+    from dcs_migration_operator.engine.ports import Clock
+    from dcs_migration_operator.engine.workqueue import WorkQueue
+
+N = TypeVar("N", "str", "ProjectRef")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a project leads: to a channel, or nowhere and why. Neither means not known yet."""
+
+    channel: Channel | None = None
+    trouble: Trouble | None = None
+
+
+UNKNOWN: Final = Route()
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What is known about one task resource.
+
+    Attributes:
+        channel: Where its project led when it was last processed.
+        cloud: The facts about its task on that channel.
+        blocked: Why its project could not be used then.
+        recalled: What is known of earlier requests while it is on no channel.
+        site: Endpoint and cloud project of the last channel.
+        moved: The site is another one than that which its status speaks of.
+        wished_at: Monotonic seconds at which the wish was first heard.
+        wished: The same as wall time; None without a wish to stop.
+        news_at: Monotonic seconds of the last change of the wish, or the end of a trouble.
+        started_again: It was told already that the task runs again after its end.
+        troubled: The last decision met a trouble.
+    """
+
+    task: Task
+    shadow: StatusShadow
+    channel: Channel | None = None
+    cloud: CloudTask | None = None
+    blocked: Trouble | None = None
+    recalled: StopRequest = field(default_factory=StopRequest)
+    site: tuple[str, str] | None = None
+    moved: bool = False
+    wished_at: float = float("-inf")
+    wished: datetime | None = None
+    news_at: float = float("-inf")
+    started_again: bool = False
+    troubled: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class ProjectEntry:
+    """What is known about one project that exists or is named by a task.
+
+    Attributes:
+        project: None while it does not exist.
+        changed_at: Monotonic seconds of the last change of whom it admits.
+    """
+
+    project: Project | None = None
+    shadow: StatusShadow = field(default_factory=StatusShadow)
+    route: Route = UNKNOWN
+    changed_at: float = float("-inf")
+
+
+class Store:
+    """The resources, by uid, by project and by namespace.
+
+    Args:
+        resources: The work queue of the task resources, by uid.
+        projects: That of the project resources.
+        cluster_projects: Whether cluster-scoped projects are watched at all.
+    """
+
+    def __init__(
+        self,
+        resources: WorkQueue[str],
+        projects: WorkQueue[ProjectRef],
+        clock: Clock,
+        *,
+        cluster_projects: bool,
+    ) -> None:
+        self._resources, self._projects_due, self._clock = resources, projects, clock
+        self._cluster_projects = cluster_projects
+        self._entries: dict[str, Entry] = {}
+        self._by_project: dict[ProjectRef, dict[str, Entry]] = {}
+        self._projects: dict[ProjectRef, ProjectEntry] = {}
+        self._project_refs: dict[str, ProjectRef] = {}
+        self._unreadable: dict[str, int] = {}
+        self.labels: dict[str, NamespaceLabels] = {}
+        """What is known of the labels of namespaces, by name."""
+        self.labels_wanted = asyncio.Event()
+        """Set when a task needs labels that nobody has read yet."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._entries.values()))
+
+    def get(self, uid: str) -> Entry | None:
+        """Return the entry of a task resource."""
+        return self._entries.get(uid)
+
+    def add(self, entry: Entry) -> None:
+        """Add a task resource whose uid is new."""
+        uid, ref = entry.task.ref.uid, entry.task.project
+        self._entries[uid] = entry
+        self._unreadable.pop(uid, None)
+        group = self._by_project.setdefault(ref, {})
+        group[uid] = entry
+        self._resources.add(uid)
+        if len(group) == 1:
+            self._projects.setdefault(ref, ProjectEntry())
+            self._projects_due.add(ref)  # from now on it has to be kept usable
+
+    def remove(self, uid: str) -> Entry | None:
+        """Remove a task resource, and return what was known of it."""
+        entry = self._entries.pop(uid, None)
+        if entry:
+            group = self._by_project[entry.task.project]
+            del group[uid]
+            if not group:
+                del self._by_project[entry.task.project]
+                self._projects_due.add(entry.task.project)
+        return entry
+
+    def in_use(self, ref: ProjectRef) -> bool:
+        """Tell whether a task names this project."""
+        return ref in self._by_project
+
+    def namespaces_of(self, ref: ProjectRef) -> set[str]:
+        """Return the namespaces of the tasks that still need this project."""
+        entries = self._by_project.get(ref, {}).values()
+        return {e.task.ref.namespace for e in entries if not e.cloud or e.cloud.pace > Pace.SETTLED}
+
+    def project(self, ref: ProjectRef) -> ProjectEntry | None:
+        """Return what is known of a project."""
+        return self._projects.get(ref)
+
+    def projects(self) -> dict[ProjectRef, ProjectEntry]:
+        """Return all projects that exist or are named by a task."""
+        return dict(self._projects)
+
+    def put_project(self, project: Project) -> ProjectEntry:
+        """Take in a project resource that is new, changed, or the same."""
+        entry = self._projects.setdefault(project.ref, ProjectEntry())
+        before, entry.project = entry.project, project
+        if before and before.object.uid != project.object.uid:
+            del self._project_refs[before.object.uid]
+            entry.shadow = StatusShadow()
+        self._project_refs[project.object.uid] = project.ref
+        self._unreadable.pop(project.object.uid, None)
+        if before != project:
+            if before is None or before.allowed != project.allowed:
+                entry.changed_at = self._clock().mono
+            self._projects_due.add(project.ref)
+            self._wake(project.ref)
+        return entry
+
+    def remove_project(self, uid: str) -> Project | None:
+        """Take in that a project resource is gone, and return what it said."""
+        ref = self._project_refs.pop(uid, None)
+        entry = self._projects.get(ref) if ref else None
+        if ref is None or entry is None:
+            return None
+        gone, entry.project, entry.shadow = entry.project, None, StatusShadow()
+        self._projects_due.add(ref)
+        self._wake(ref)
+        return gone
+
+    def project_of(self, uid: str) -> ProjectEntry | None:
+        """Return the project resource with this uid."""
+        ref = self._project_refs.get(uid)
+        return self._projects.get(ref) if ref else None
+
+    def check_project(self, ref: ProjectRef) -> None:
+        """Let a project be looked at anew."""
+        self._projects_due.add(ref)
+
+    def forget_project(self, ref: ProjectRef) -> None:
+        """Forget a project that neither exists nor is named by a task."""
+        self._projects.pop(ref, None)
+
+    def lead(self, ref: ProjectRef, route: Route) -> None:
+        """Take in where a project leads now."""
+        entry = self._projects[ref]
+        before, entry.route = entry.route, route
+        if before == route:
+            return
+        if before.channel is not route.channel:
+            if before.channel:
+                before.channel.facts.leading.discard(ref)
+            if route.channel:
+                route.channel.facts.leading.add(ref)
+        self._wake(ref)
+
+    def selecting_projects(self) -> list[ProjectRef]:
+        """Return the projects that admit namespaces by their labels."""
+        return [
+            ref
+            for ref, entry in self._projects.items()
+            if entry.project and ref.kind == CLUSTER_PROJECT_KIND and entry.project.allowed.selector
+        ]
+
+    def keep_labels(self, namespaces: set[str]) -> None:
+        """Forget the labels of all other namespaces."""
+        for namespace in self.labels.keys() - namespaces:
+            del self.labels[namespace]
+
+    def learn_labels(self, namespace: str, labels: NamespaceLabels, *, news: bool = True) -> None:
+        """Take in the labels of a namespace; if they are news, what depends on them is due."""
+        self.labels[namespace] = labels
+        if not news:
+            return
+        for ref in self.selecting_projects():
+            for uid, entry in self._by_project.get(ref, {}).items():
+                if entry.task.ref.namespace == namespace:
+                    self._resources.add(uid)
+
+    def unreadable(self, uid: str, version: int) -> bool:
+        """Let an object that cannot be read count as known; return whether that is news."""
+        first = uid not in self._unreadable
+        self._unreadable[uid] = version
+        return first
+
+    def versions(self) -> dict[str, int]:
+        """Return the uid and newest `resourceVersion` of every resource that is known."""
+        found = dict(self._unreadable)
+        found |= {uid: entry.shadow.version for uid, entry in self._entries.items()}
+        for uid, ref in self._project_refs.items():
+            found[uid] = self._projects[ref].shadow.version
+        return found
+
+    def version_of(self, uid: str) -> int | None:
+        """Return the newest `resourceVersion` of one resource, if it is known."""
+        entry = self._entries.get(uid) or self.project_of(uid)
+        return entry.shadow.version if entry else self._unreadable.get(uid)
+
+    def forget_unreadable(self, uid: str) -> None:
+        """Take in that an object which could not be read is gone."""
+        self._unreadable.pop(uid, None)
+
+    def route_of(self, task: Task) -> Route:
+        """Return where the project of a task leads for this task.
+
+        Whoever is not admitted learns nothing of the project, not even what is wrong with it.
+        """
+        known = self._projects.get(task.project)
+        if known is None:
+            return UNKNOWN
+        if task.project.kind != CLUSTER_PROJECT_KIND:
+            return known.route
+        if not self._cluster_projects:
+            return _denied(float("-inf"), _OFF.format(ref=task.project))
+        if known.project is None:
+            return Route(trouble=known.route.trouble)
+        namespace = task.ref.namespace
+        labels = self.labels.get(namespace)
+        if labels is None and known.project.allowed.selector:
+            self.labels_wanted.set()
+        access, problem = judge(known.project.allowed, namespace, labels, self._clock().mono)
+        if access is Access.ADMITTED:
+            return known.route
+        if access is Access.UNKNOWN:
+            return UNKNOWN
+        since = max(known.changed_at, labels.since if labels else known.changed_at)
+        text = problem or _DENIED.format(ref=task.project, namespace=namespace)
+        return _denied(since, text)
+
+    def is_suspended(self, task: Task) -> bool:
+        """Tell whether the emergency brake of the task's project is on."""
+        known = self._projects.get(task.project)
+        return bool(known and known.project and known.project.suspended)
+
+    def may_stop(self, facts: ChannelFacts, key: str) -> bool:
+        """Tell whether a stop may leave now: still wished for and admitted, and observed lately.
+
+        Args:
+            facts: Of the channel on which it would leave.
+            key: Of the task.
+        """
+        cloud = facts.task(key)
+        if cloud is None or cloud.asked_at < self._clock().mono - OBSERVATION_AGE_S_MAX:
+            return False
+        entries = (self._entries.get(uid) for uid in list(cloud.paces))
+        return any(
+            entry.task.stopped
+            and not self.is_suspended(entry.task)
+            and self._leads_to(entry.task, facts)
+            for entry in entries
+            if entry
+        )
+
+    def _leads_to(self, task: Task, facts: ChannelFacts) -> bool:
+        channel = self.route_of(task).channel
+        return channel is not None and channel.facts is facts
+
+    def _wake(self, ref: ProjectRef) -> None:
+        for uid in self._by_project.get(ref, {}):
+            self._resources.add(uid)
+
+
+_OFF: Final = (
+    "{ref} cannot be used: this operator does not watch cluster-scoped projects. Its administrator "
+    "turns that on with --cluster-projects; or name a DCSProject in spec.projectRef."
+)
+_DENIED: Final = (
+    "{ref} may not be used from namespace {namespace}. Its administrator allows that in "
+    "spec.allowedNamespaces."
+)
+
+
+def _denied(since: float, message: str) -> Route:
+    return Route(trouble=Trouble(TroubleKind.PROJECT, since, message))

@@ -1,0 +1,101 @@
+"""Which keys have to be processed, now or at a moment: each waits once, however often it is added.
+
+A plain data structure without a loop of its own; `pump.py` and `projects.py` drive it. The number
+of keys is bounded by the resources that exist.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+K = TypeVar("K", bound=Hashable)
+
+STALE_SHARE_MAX = 2
+"""The heap is rebuilt when it holds so many times as many moments as there are keys: a moment that
+was moved stays in it until then."""
+
+REBUILD_MOMENTS_MIN = 64
+
+
+class WorkQueue(Generic[K]):
+    """A set of keys that are due, and the moments at which others become due.
+
+    Args:
+        wake: Called when there is something new to do, or to wait for.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._due: set[K] = set()
+        self._order: deque[K] = deque()
+        self._moments: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._added = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def add(self, key: K) -> None:
+        """Let a key be processed as soon as possible."""
+        if key not in self._due:
+            self._due.add(key)
+            self._order.append(key)
+            self._wake()
+
+    def add_at(self, key: K, moment: float | None) -> None:
+        """Let a key be processed at this monotonic second; None cancels an earlier moment.
+
+        A key has one moment; the newest call decides.
+        """
+        if moment is None:
+            self._moments.pop(key, None)
+            return
+        if self._moments.get(key) == moment:
+            return
+        self._moments[key] = moment
+        self._added += 1  # keys need not be comparable
+        heapq.heappush(self._heap, (moment, self._added, key))
+        if len(self._heap) > max(STALE_SHARE_MAX * len(self._moments), REBUILD_MOMENTS_MIN):
+            self._rebuild()
+        if self._heap[0][2] == key:
+            self._wake()
+
+    def discard(self, key: K) -> None:
+        """Forget a key."""
+        self._due.discard(key)
+        self._moments.pop(key, None)
+
+    def take(self, now: float) -> K | None:
+        """Return the next key that is due, oldest first, and forget that it is."""
+        while self._heap and self._heap[0][0] <= now:
+            moment, _, key = heapq.heappop(self._heap)
+            if self._moments.get(key) == moment:
+                del self._moments[key]
+                self.add(key)
+        while self._order:
+            key = self._order.popleft()
+            if key in self._due:  # else it was discarded
+                self._due.remove(key)
+                return key
+        return None
+
+    def next_at(self) -> float | None:
+        """Return the monotonic second at which something is due next; 0 means now, None never."""
+        if self._due:
+            return 0.0
+        while self._heap and self._moments.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _rebuild(self) -> None:
+        self._heap = [
+            (moment, number, key) for number, (key, moment) in enumerate(self._moments.items())
+        ]
+        heapq.heapify(self._heap)
+        self._added = len(self._heap)

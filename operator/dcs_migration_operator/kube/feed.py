@@ -1,0 +1,68 @@
+"""Hands each event of the watch to the engine; one that cannot be read harms no other.
+
+An event must never raise: kopf would go on, but the object would count as unknown, and a start
+waits until everything that exists is known.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from dcs_migration_operator.core.status import from_json
+from dcs_migration_operator.kube.bodies import (
+    Unreadable,
+    object_of,
+    project_of,
+    status_of,
+    task_of,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dcs_migration_operator.engine.intake import Intake
+
+    Body = Mapping[str, Any]
+
+_log = logging.getLogger(__name__)
+
+
+def task_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
+    """Hand one event of a `MigrationTask` on."""
+    _hand_on(intake, plural, body, _take_task, deleted=deleted)
+
+
+def project_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
+    """Hand one event of a `DCSProject` or a `ClusterDCSProject` on."""
+    _hand_on(intake, plural, body, _take_project, deleted=deleted)
+
+
+def _take_task(intake: Intake, body: Body) -> None:
+    intake.task_changed(task_of(body), from_json(status_of(body)), version_of(body))
+
+
+def _take_project(intake: Intake, body: Body) -> None:
+    intake.project_changed(project_of(body), from_json(status_of(body)), version_of(body))
+
+
+def _hand_on(
+    intake: Intake,
+    plural: str,
+    body: Body,
+    take: Callable[[Intake, Body], None],
+    *,
+    deleted: bool,
+) -> None:
+    ref = object_of(body, plural)
+    if deleted:
+        intake.deleted(ref.uid)
+        return
+    try:
+        take(intake, body)
+    except Unreadable as error:
+        intake.unreadable(ref, version_of(body), str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is concerns this object alone
+        _log.exception("an event could not be taken in", extra={"object": str(ref)})
+        intake.unreadable(ref, version_of(body), f"It cannot be read ({type(error).__name__}).")
