@@ -49,6 +49,9 @@ format: $(STAMP) ## Let ruff fix and format
 unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
 	$(BIN)/pytest tests/unit tests/sandbox
 
+.PHONY: check
+check: lint unit ## What to run while you work: style, types, contracts, unit tests
+
 .PHONY: simulation
 simulation: $(STAMP) ## Thousands of drawn cases on virtual time: faults, crashes, two replicas
 	$(BIN)/pytest tests/simulation
