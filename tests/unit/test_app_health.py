@@ -75,6 +75,8 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.api, self.slow_s = Api(), 0.05
         monkeypatch.setattr(app, "ThreadedDcs", lambda *_: ModelDcs({}, answer_s=self.slow_s))
+        virtual = asyncio.get_running_loop().time
+        monkeypatch.setattr(app, "awake_or_asleep_s", virtual)
         cluster = Cluster("https://api.example", "dcs-system")
         self.operator = app._Operator(  # noqa: SLF001 - its wiring is what is tested
             Settings(), cluster, cast("KubeApi", self.api)

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     from dcs_migration_operator.settings import Settings
 
 
+CALLBACK_TURNS = 3
+"""Turns of the loop until the answer to a stop has arrived in the facts: its future, the callback
+of that, and one to spare."""
+
+
 def _always() -> bool:
     return True
 
@@ -103,7 +108,9 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ambient.close()
-        await asyncio.sleep(0)  # what became of the last stops is still to be written
+        for _ in range(CALLBACK_TURNS):
+            await asyncio.sleep(0)
+        self._resources.drain()  # what became of the last stops is still to be written
         self._resources.stop()
 
     def stuck_s(self) -> float:

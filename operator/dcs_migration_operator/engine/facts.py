@@ -98,13 +98,8 @@ class ChannelFacts:
     def leave(self, uid: str, cloud: CloudTask) -> None:
         """Take in that a resource does not name this task here any more."""
         cloud.paces.pop(uid, None)
-        if cloud.paces or self._tasks.get(cloud.key) is not cloud:
-            return
-        del self._tasks[cloud.key]
-        if cloud.request.attempts:
-            self._remembered[cloud.key] = cloud.request
-            if len(self._remembered) > REMEMBERED_MAX:
-                self._remembered.popitem(last=False)
+        if not cloud.requested:  # else whoever names it next has to know of that request
+            self._drop_unnamed(cloud)
 
     def observe(self, key: str, observed: Observation, asked_at: float, *, confirmed: bool) -> None:
         """Take in what DCS said about a task; an answer to an older question is dropped."""
@@ -145,10 +140,8 @@ class ChannelFacts:
     def settle(self, cloud: CloudTask, request: StopRequest) -> None:
         """Take in what became of a request."""
         cloud.request, cloud.requested = request, False
-        if cloud.key in self._tasks:
-            self._wake(cloud)
-        elif request.attempts:
-            self._remembered[cloud.key] = request
+        self._wake(cloud)
+        self._drop_unnamed(cloud)
 
     def trouble(self, troubles: Mapping[Operation, Trouble]) -> bool:
         """Take in what keeps single calls from working now; return whether that is news."""
@@ -167,6 +160,16 @@ class ChannelFacts:
         before, self.progress_at = self.progress_at, now
         if before == float("-inf"):
             self._tell(self.leading)
+
+    def _drop_unnamed(self, cloud: CloudTask) -> None:
+        """Forget a task that no resource names any more, but for what was requested of it."""
+        if cloud.paces:
+            return
+        self._tasks.pop(cloud.key, None)
+        if cloud.request.attempts:
+            self._remembered[cloud.key] = cloud.request
+            if len(self._remembered) > REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
 
     def _tell(self, projects: Iterable[ProjectRef]) -> None:
         for ref in projects:

@@ -54,13 +54,21 @@ class Pump(Generic[K]):
         self._process = process
         self._wake()
 
+    def drain(self) -> None:
+        """Process at once what is due at this moment; what comes of that waits."""
+        now = asyncio.get_running_loop().time()
+        for _ in range(len(self.queue)):
+            key = self.queue.take(now)
+            if key is not None:
+                self._do(key)
+
     def stop(self) -> None:
         """Process nothing more."""
         self._process = None
         for handle in (self._turn, self._timer):
             if handle:
                 handle.cancel()
-        self._turn = self._timer = None
+        self._turn, self._timer = None, None
 
     def forget(self, key: K) -> None:
         """Take in that a key is gone."""
