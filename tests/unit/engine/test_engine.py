@@ -247,6 +247,7 @@ class TestOneByOne:
             await settle(0.001)  # it is being written again
             theirs = rig.api.version + 2
             assert rig.engine.intake.is_echo(uid, stored.task.generation, theirs)
+            rig.engine.intake.echoed(uid, theirs)
             await settle(10.0)
             assert rig.phases(uid)[writes:] == ["TERMINATED"] * 2
 
