@@ -21,8 +21,13 @@ _log = logging.getLogger(__name__)
 TURN_KEYS_MAX: Final = 200
 """Keys per turn of the loop, about 20 ms of work: what else is due gets its turn in between."""
 
-CLOCK_S: Final = 0.001
-"""Timers may fire early by the clock's resolution; what is due this soon is due now."""
+EARLY_S: Final = 1e-6
+"""Timers may fire early by the clock's resolution, a billionth of a second; what is due this soon
+is due now."""
+
+MARGIN_S: Final = 0.001
+"""A key is processed so much later than it asked for, which makes sure that its moment has come:
+otherwise it would ask for the same moment again, and again."""
 
 FAILED: Final = Backoff(5.0, 600.0)
 """Pause before a key whose processing failed is tried again: an error in our own code does not
@@ -83,7 +88,7 @@ class Pump(Generic[K]):
         next_at = self.queue.next_at()
         if next_at is None:
             return
-        if next_at <= loop.time() + CLOCK_S:
+        if next_at <= loop.time() + EARLY_S:
             self._turn = loop.call_soon(self._run)
         elif self._timer is None or self._timer.when() > next_at:
             if self._timer:
@@ -97,7 +102,7 @@ class Pump(Generic[K]):
     def _run(self) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(TURN_KEYS_MAX):
-            key = self.queue.take(loop.time() + CLOCK_S)
+            key = self.queue.take(loop.time() + EARLY_S)
             if key is None:
                 break
             self._do(key)
@@ -118,4 +123,4 @@ class Pump(Generic[K]):
         else:
             if self._failures:
                 self._failures.pop(key, None)
-        self.queue.add_at(key, moment)
+        self.queue.add_at(key, None if moment is None else moment + MARGIN_S)
