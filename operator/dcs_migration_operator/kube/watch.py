@@ -11,7 +11,7 @@ import contextvars
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 import yaml
@@ -38,6 +38,10 @@ LOGIN_PAUSE_S: Final = 2.0
 
 WATCHING_PART: Final = "multidimensional multitasker"
 """kopf's name for its task behind all watches; without it, its end is noticed later."""
+
+IDENTITY: Final = "dcs-migration-operator"
+"""Who we are to kopf's peers, of which there are none. Asked for nothing, kopf would ask for the
+user's name, which the user of a container lacks, and a resolver for the host's."""
 
 END_S: Final = 3.0
 """How long the rest of kopf may take to end after that."""
@@ -154,6 +158,7 @@ async def watch(
     operator = kopf.operator(
         registry=registry,
         settings=_settings(),
+        identity=cast("Any", IDENTITY),  # kopf's own type for it is private
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
