@@ -62,7 +62,7 @@ def mount_account(source: Path) -> None:
     """Give the files to the image's user, on memory as a kubelet keeps them."""
     shutil.copytree(source, ACCOUNT)
     for path in ACCOUNT.iterdir():
-        # Where one id alone is mapped, the owner is that user by another name, and may not be changed.
+        # Where one id alone is mapped, the owner is that user by another name already.
         with contextlib.suppress(OSError):
             os.chown(path, UID, UID)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chart.helm import ROOT
 from cluster import chart_box
 from cluster.chart_box import WAYS, boxed, refusal, way_here
+from cluster.chart_pod import IMAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 RUN_S_MAX = 30.0
@@ -45,10 +47,12 @@ def folders():
     for path, below, _ in os.walk("/"):
         yield path
         deep = path.count("/") >= 2 or path in {"/proc", "/sys"}
-        below[:] = [] if deep else [name for name in below if not os.path.islink(os.path.join(path, name))]
+        linked = {name for name in below if os.path.islink(os.path.join(path, name))}
+        below[:] = [] if deep else [name for name in below if name not in linked]
 
 tried = list(folders())
-status = dict(line.split(":\\t") for line in text("/proc/self/status").splitlines() if ":\\t" in line)
+lines = text("/proc/self/status").splitlines()
+status = dict(line.split(":\\t") for line in lines if ":\\t" in line)
 print(json.dumps({
     "ids": [os.getuid(), os.getgid(), os.getgroups()],
     "name": known(os.getuid()),
@@ -65,7 +69,7 @@ print(json.dumps({
 """Prints what a program finds; every folder of the upper three levels is tried."""
 
 
-def found(tmp_path: Path) -> Mapping[str, Any]:
+def found(tmp_path: Path) -> dict[str, Any]:
     """Return what a boxed program finds."""
     account = tmp_path / "account"
     account.mkdir()
@@ -133,3 +137,10 @@ def test_where_there_is_no_way_a_test_fails_with_one_line(monkeypatch: pytest.Mo
         "a program cannot be run as uid 65532 on this machine "
         "(by a user namespace: status 1; by root: status 1)"
     )
+
+
+def test_a_pod_has_the_variables_of_the_image() -> None:
+    """Those that the last stage of the Dockerfile sets."""
+    last = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    (line,) = re.findall(r"(?m)^ENV (.*)$", last)
+    assert {pair.partition("=")[0] for pair in line.split()} == IMAGE.keys()
