@@ -31,9 +31,10 @@ from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, A
 from dcs_migration_operator.kube.census import arrived, caught_up, keep_counting
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
+from dcs_migration_operator.kube.login import NoCluster, login
 from dcs_migration_operator.kube.preflight import Unfit, check
 from dcs_migration_operator.kube.status import StatusQueue
-from dcs_migration_operator.kube.watch import NoCluster, login, watch
+from dcs_migration_operator.kube.watch import watch
 from dcs_migration_operator.settings import ChannelSettings
 from dcs_migration_operator.telemetry.health import Health
 from dcs_migration_operator.telemetry.logs import report_loop_error

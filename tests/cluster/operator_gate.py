@@ -53,11 +53,17 @@ class Answer:
 class Gate:
     """One gate to the API server of a kubeconfig; use it as a context manager.
 
+    Args:
+        kubeconfig: Of the API server.
+        folder: Where the gate's own is written.
+        prefix: What paths begin with here and not there.
+
     Attributes:
         kubeconfig: The same kubeconfig with the gate as its server.
     """
 
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, folder: Path, prefix: str = "") -> None:
+        self._prefix = prefix
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
         cluster = config["clusters"][0]["cluster"]
         self._target = cluster["server"]
@@ -153,7 +159,7 @@ class Gate:
                 return web.json_response(body, status=answer.status)
         async with self._session.request(
             request.method,
-            f"{self._target}{request.path_qs}",
+            f"{self._target}{request.path_qs.removeprefix(self._prefix)}",
             data=await request.read() or None,
             headers={key: request.headers[key] for key in PASSED_ON if key in request.headers},
         ) as found:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from dcs_migration_operator.kube.echoes import PASSED_EVERY
-from dcs_migration_operator.kube.watch import login, watch
+from dcs_migration_operator.kube.login import login
+from dcs_migration_operator.kube.watch import watch
 from sandbox import manifests
 from sandbox.waiting import eventually_async
 

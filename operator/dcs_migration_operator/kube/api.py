@@ -12,7 +12,7 @@ import aiohttp
 
 from dcs_migration_operator.kube.credentials import credentials_of
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
-from dcs_migration_operator.kube.session import open_session
+from dcs_migration_operator.kube.session import open_session, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -219,9 +219,7 @@ class KubeApi:
         except TimeoutError:
             raise ApiError(0, "the API server did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ApiError(
-                0, f"the API server cannot be reached ({type(error).__name__})"
-            ) from None
+            raise ApiError(0, f"the API server cannot be reached ({reason_of(error)})") from None
 
 
 def _path(plural: str, namespace: str) -> str:

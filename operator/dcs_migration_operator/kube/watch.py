@@ -9,23 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
-import yaml
 
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
 from dcs_migration_operator.kube.bodies import project_event, task_event
 from dcs_migration_operator.kube.echoes import response_without_echoes
-from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
-from dcs_migration_operator.kube.session import Cluster, open_session
+from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcs_migration_operator.engine.engine import Engine
+    from dcs_migration_operator.kube.session import Cluster
 
 _log = logging.getLogger(__name__)
 
@@ -49,59 +46,6 @@ END_S: Final = 3.0
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 """Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
-
-
-class NoCluster(Exception):
-    """There is nothing to log in to; the text says what to do."""
-
-
-def login(kubeconfig: str, service_account_dir: str) -> Cluster:
-    """Return how to reach the API server.
-
-    In this order: the given kubeconfig or `KUBECONFIG`, the pod's ServiceAccount, `~/.kube/config`.
-    Plugins that make tokens (`exec`) are not run.
-
-    Raises:
-        NoCluster: None of them is there, or what is there cannot be used.
-    """
-    if kubeconfig:
-        os.environ["KUBECONFIG"] = kubeconfig  # where kopf reads it
-    mounted = Path(service_account_dir)
-    inside = not os.environ.get("KUBECONFIG") and in_pod(mounted)
-    try:
-        if inside:
-            return cluster_of_pod(mounted)
-        info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
-        context = info.as_ssl_context() if info else True
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        kopf.LoginError,
-        yaml.YAMLError,
-    ) as error:  # what kopf lets through when a kubeconfig is not what it should be
-        what = "the ServiceAccount of the pod" if inside else "the kubeconfig"
-        raise NoCluster(
-            f"{what} cannot be used ({_cause(error)}); name another with --kubeconfig"
-        ) from None
-    if info is None or not info.server:
-        raise NoCluster("no cluster: name a kubeconfig with --kubeconfig or KUBECONFIG")
-    return Cluster(
-        server=info.server,
-        namespace=info.default_namespace or "default",
-        ssl=context,
-        headers=info.as_http_headers(),
-        proxy=info.proxy_url,
-    )
-
-
-def _cause(error: BaseException) -> str:
-    """Return the file and what is wrong with it, or only the kind: texts quote the file."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return type(error).__name__
 
 
 async def watch(
