@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -12,6 +14,13 @@ if TYPE_CHECKING:
 STALLED_S_MAX: Final = 50.0
 """A loop without progress for this long is frozen. A DCS call may take 45 s, a watch may be silent
 for 25 s; with a probe every 10 s this keeps the promised 60 s."""
+
+
+EVERYWHERE: Final = ("", "::")
+"""Hosts that mean every address. A pod may have addresses of one family only, of either."""
+
+BACKLOG: Final = 128
+"""Connections that wait to be accepted, as in aiohttp."""
 
 
 class Health:
@@ -34,14 +43,21 @@ class Health:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Begin to serve; raises `OSError` if the address cannot be had."""
+        """Begin to serve; without a host on every address of both families.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics_page)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        if host in EVERYWHERE:
+            await web.SockSite(self._runner, _everywhere(port)).start()
+        else:
+            await web.TCPSite(self._runner, host, port).start()
 
     async def close(self) -> None:
         """Stop serving."""
@@ -63,3 +79,16 @@ class Health:
     async def _metrics_page(self, _: web.Request) -> web.Response:
         page, content_type = self._metrics()
         return web.Response(body=page, headers={"Content-Type": content_type})
+
+
+def _everywhere(port: int) -> socket.socket:
+    """Return a socket for connections of both families, or of IPv4 where there is no IPv6."""
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(
+                ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 is there, but switched off
+                raise
+    return socket.create_server(("", port), backlog=BACKLOG)
