@@ -11,6 +11,7 @@ import pytest
 
 from dcs_migration_operator.kube.echoes import PASSED_EVERY
 from dcs_migration_operator.kube.login import login
+from dcs_migration_operator.kube.pulse import Pulse
 from dcs_migration_operator.kube.watch import watch
 from sandbox import manifests
 from sandbox.waiting import eventually_async
@@ -62,6 +63,7 @@ async def heard(
             (namespace,),
             heard=lambda: None,
             listed=lambda: None,
+            pulse=Pulse(asyncio.get_running_loop().time),
             ready=ready,
             stop=stop,
         )

@@ -15,6 +15,8 @@ from dcs_migration_operator import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dcs_migration_operator.kube.pulse import Pulse
+
 
 USER_AGENT: Final = f"dcs-migration-operator/{__version__}"
 """Who we are in audit logs, and up to the slash in the `managedFields` of what we write."""
@@ -45,6 +47,7 @@ def open_session(
     connections_max: int,
     heard: Callable[[], None] | None = None,
     listed: Callable[[], None] | None = None,
+    pulse: Pulse | None = None,
     response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
 ) -> aiohttp.ClientSession:
     """Return a session.
@@ -55,6 +58,7 @@ def open_session(
         heard: Called whenever a request begins or a piece of an answer arrives, but for watches:
             their pieces are seen by `response_class` alone.
         listed: Called whenever a listing begins.
+        pulse: Told when a watch begins, and when its answer does.
         response_class: How answers are read.
     """
     token = _RotatingToken(cluster.token_file) if cluster.token_file else None
@@ -63,7 +67,7 @@ def open_session(
         headers=[("User-Agent", USER_AGENT), *cluster.headers.items(), *cluster.impersonation],
         proxy=cluster.proxy,
         middlewares=(token,) if token else (),
-        trace_configs=[_tracer(heard, listed)] if heard and listed else None,
+        trace_configs=[_tracer(heard, listed, pulse)] if heard and listed and pulse else None,
         timeout=aiohttp.ClientTimeout(total=None),
         response_class=response_class,
         trust_env=False,
@@ -99,7 +103,9 @@ def _system(error: OSError) -> str:
     return what + (os.strerror(error.errno) if error.errno else type(error).__name__)
 
 
-def _tracer(heard: Callable[[], None], listed: Callable[[], None]) -> aiohttp.TraceConfig:
+def _tracer(
+    heard: Callable[[], None], listed: Callable[[], None], pulse: Pulse
+) -> aiohttp.TraceConfig:
     async def note(*_: object) -> None:
         heard()
 
@@ -108,10 +114,19 @@ def _tracer(heard: Callable[[], None], listed: Callable[[], None]) -> aiohttp.Tr
     ) -> None:
         if "limit" in begun.url.query and "continue" not in begun.url.query:
             listed()
+        if begun.url.query.get("watch") == "true":
+            pulse.asked(begun.url.path)
+
+    async def note_answer(
+        _session: aiohttp.ClientSession, _: object, ended: aiohttp.TraceRequestEndParams
+    ) -> None:
+        if ended.url.query.get("watch") == "true" and ended.response.ok:
+            pulse.proven(ended.url.path)
 
     tracer = aiohttp.TraceConfig()
     tracer.on_request_start.append(note_listing)
     tracer.on_request_start.append(note)
+    tracer.on_request_end.append(note_answer)
     tracer.on_response_chunk_received.append(note)
     return tracer
 

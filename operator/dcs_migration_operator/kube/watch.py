@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcs_migration_operator.engine.engine import Engine
+    from dcs_migration_operator.kube.pulse import Pulse
     from dcs_migration_operator.kube.session import Cluster
 
 _log = logging.getLogger(__name__)
 
-SILENCE_S: Final = 25.0
+SILENCE_S: Final = 15.0
 """A watch that is silent for so long is connected anew, from the last version, without a listing:
-so a frozen one is told apart from an idle one within a minute."""
+so a frozen one is told apart from an idle one (`pulse.py`)."""
 
 LOGIN_PAUSE_S: Final = 2.0
 """kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
@@ -56,6 +57,7 @@ async def watch(
     cluster_projects: bool = False,
     heard: Callable[[], None],
     listed: Callable[[], None],
+    pulse: Pulse,
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
@@ -68,6 +70,7 @@ async def watch(
         cluster_projects: Also watch `ClusterDCSProject`; that is always in the whole cluster.
         heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
         listed: Called whenever a listing begins: at the start, and when the watch lost its place.
+        pulse: Told whenever a watch is begun or answered.
         ready: Set once the watch is under way.
         stop: Ends it.
 
@@ -77,14 +80,18 @@ async def watch(
     registry = kopf.OperatorRegistry()
     logins = 0
 
+    def arrived(path: str) -> None:
+        heard()
+        pulse.proven(path)
+
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.AiohttpSession:
         nonlocal logins
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        response_class = response_without_echoes(engine.is_echo, heard)
-        session = open_session(cluster, 0, heard, listed, response_class)
+        response_class = response_without_echoes(engine.is_echo, arrived)
+        session = open_session(cluster, 0, heard, listed, pulse, response_class)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)

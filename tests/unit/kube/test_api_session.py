@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from dcs_migration_operator.kube.api import TASKS, ApiError, KubeApi
+from dcs_migration_operator.kube.pulse import Pulse
 from dcs_migration_operator.kube.session import USER_AGENT, Cluster, open_session
 from dcs_migration_operator.kube.tls import context
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal, serving
@@ -105,7 +106,9 @@ async def test_whoever_listens_hears_requests_and_answers() -> None:
     async with serving(ApiServer(ok(EMPTY))) as url:
         cluster = Cluster(server=url, namespace="x")
         async with (
-            open_session(cluster, 0, lambda: heard.append(1), lambda: None) as session,
+            open_session(
+                cluster, 0, lambda: heard.append(1), lambda: None, Pulse(float)
+            ) as session,
             session.get(url) as response,
         ):
             begun = len(heard)
@@ -129,11 +132,31 @@ async def test_whoever_listens_hears_when_a_listing_begins(query: str, listings:
     async with serving(ApiServer(ok(EMPTY))) as url:
         cluster = Cluster(server=url, namespace="x")
         async with (
-            open_session(cluster, 0, lambda: None, lambda: listed.append(1)) as session,
+            open_session(
+                cluster, 0, lambda: None, lambda: listed.append(1), Pulse(float)
+            ) as session,
             session.get(f"{url}/apis/x/tasks{query}"),
         ):
             pass
     assert len(listed) == listings
+
+
+@pytest.mark.parametrize(
+    "query, status, proven",
+    [("?watch=true", 200, True), ("?watch=true", 410, False), ("?limit=500", 200, False)],
+)
+async def test_a_watch_is_proven_by_its_answer(query: str, status: int, *, proven: bool) -> None:
+    """By the begin of a good one; a request alone proves nothing, and a listing nothing of it."""
+    now = 0.0
+    pulse = Pulse(lambda: now)
+    async with serving(ApiServer(ok(EMPTY, status))) as url:
+        cluster = Cluster(server=url, namespace="x")
+        async with open_session(cluster, 0, lambda: None, lambda: None, pulse) as session:
+            pulse.asked("/apis/x/tasks")
+            now = 10.0
+            async with session.get(f"{url}/apis/x/tasks{query}"):
+                pass
+    assert pulse.unproven_s() == (0.0 if proven else 10.0)
 
 
 async def test_it_says_who_asks() -> None:

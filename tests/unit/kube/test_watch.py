@@ -7,6 +7,7 @@ import getpass
 import socket
 from typing import TYPE_CHECKING, NoReturn, cast
 
+from dcs_migration_operator.kube.pulse import Pulse
 from dcs_migration_operator.kube.session import Cluster
 from dcs_migration_operator.kube.watch import watch
 from unit.kube.apiserver import ApiServer, refusal, serving
@@ -42,6 +43,7 @@ async def test_it_asks_nobody_for_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
                 ("team-a",),
                 heard=lambda: None,
                 listed=lambda: None,
+                pulse=Pulse(float),
                 ready=ready,
                 stop=stop,
             )

@@ -22,9 +22,12 @@ class Pages:
     def __init__(self) -> None:
         self.stuck: dict[str, float] = {}
         self.ready = False
+        self.unproven_s = 0.0
         self.health = Health(
             stuck_s=lambda: self.stuck,
             ready=lambda: self.ready,
+            unproven_s=lambda: self.unproven_s,
+            unproven_s_max=25.0,
             metrics=lambda: (b"dcs_operator_leader 1\n", CONTENT_TYPE),
         )
         self.port = 0
@@ -101,6 +104,18 @@ async def test_readiness_is_the_first_listing(pages: Pages) -> None:
     pages.ready = True
     pages.stuck = {"the watch": 100.0}
     assert (await pages.get("/readyz"))[:2] == (200, "ok\n")
+
+
+async def test_readiness_ends_beside_a_frozen_api_server(pages: Pages) -> None:
+    """And comes back with it; health is another matter, since a restart would mend nothing."""
+    pages.ready, pages.unproven_s = True, 25.0
+    assert (await pages.get("/readyz"))[:2] == (200, "ok\n")
+    pages.unproven_s = 27.4
+    status, text, _ = await pages.get("/readyz")
+    assert (status, text) == (503, "the API server has not answered the watch for 27 s\n")
+    assert (await pages.get("/healthz"))[0] == 200
+    pages.unproven_s = 0.0
+    assert (await pages.get("/readyz"))[0] == 200
 
 
 async def test_the_metrics_page_is_passed_through(pages: Pages) -> None:
