@@ -28,14 +28,23 @@ from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.dcs.threads import PATIENCE, ThreadedDcs, in_thread
 from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.engine.ports import ClusterReads
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, KubeApi
+from dcs_migration_operator.kube.api import (
+    CLUSTER_PROJECTS,
+    LEASE_CONNECTIONS_MAX,
+    LEASE_TIMEOUT_S,
+    PROJECTS,
+    TASKS,
+    KubeApi,
+)
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
+from dcs_migration_operator.kube.login import NoCluster, login
 from dcs_migration_operator.kube.preflight import Unfit, check
+from dcs_migration_operator.kube.pulse import UNPROVEN_S_MAX, Pulse
 from dcs_migration_operator.kube.resync import arrived, caught_up, keep_counting
 from dcs_migration_operator.kube.status import StatusQueue
-from dcs_migration_operator.kube.watch import NoCluster, login, watch
+from dcs_migration_operator.kube.watch import watch
 from dcs_migration_operator.settings import ChannelSettings
 from dcs_migration_operator.telemetry.health import Health
 from dcs_migration_operator.telemetry.logs import report_loop_error
@@ -56,6 +65,9 @@ FLUSH_S: Final = 2.0
 WATCH_END_S: Final = 2.0
 """The steps of the way down, of which the second is taken twice (statuses, Lease); together less
 than the promised 10 s."""
+
+LOST_END_S: Final = 1.0
+"""What is left of them for a replica that does not lead: another one may, and waits for nobody."""
 
 
 _WHY_ENDED: Final = {"the Lease": "not renewed in time, or taken by another replica"}
@@ -94,7 +106,10 @@ async def run(settings: Settings) -> None:
         cluster = login(settings.kubeconfig, settings.service_account_dir)
     except NoCluster as error:
         raise CannotWork(str(error)) from None
-    async with KubeApi(cluster, connections_max=settings.status_writers + 4) as api:
+    async with (
+        KubeApi(cluster, connections_max=settings.status_writers + 4) as api,
+        KubeApi(cluster, LEASE_CONNECTIONS_MAX, LEASE_TIMEOUT_S) as leases,
+    ):
         settings = replace(
             settings,
             lease_namespace=settings.lease_namespace or cluster.namespace,
@@ -104,23 +119,32 @@ async def run(settings: Settings) -> None:
             await check(api, settings.namespaces, cluster_projects=settings.cluster_projects)
         except Unfit as error:
             raise CannotWork(str(error)) from None
-        operator = _Operator(settings, cluster, api)
+        operator = _Operator(settings, cluster, api, leases)
         await operator.run(stop)
 
 
 class _Operator:
     """All parts, built; see the module for the order."""
 
-    def __init__(self, settings: Settings, cluster: Cluster, api: KubeApi) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        api: KubeApi,
+        leases: KubeApi | None = None,
+    ) -> None:
         self._settings, self._cluster, self._api = settings, cluster, api
         self._listed, self._relisted = asyncio.Event(), asyncio.Event()
         self._heard_at = clock().mono
+        self._pulse = Pulse(asyncio.get_running_loop().time)
+        leases = leases or api
         self._elector = Elector(
-            api,
+            leases,
             namespace=settings.lease_namespace,
             name=settings.lease_name,
             identity=f"{socket.gethostname()}_{secrets.token_hex(4)}",
             monotonic=awake_or_asleep_s,
+            server_now=leases.server_now,
         )
         self._metrics = Metrics(
             tasks=self._count_tasks,
@@ -156,6 +180,8 @@ class _Operator:
         self._health = Health(
             stuck_s=self._stuck_s,
             ready=self._listed.is_set,
+            unproven_s=self._pulse.unproven_s,
+            unproven_s_max=UNPROVEN_S_MAX,
             metrics=lambda: (self._metrics.page(), CONTENT_TYPE),
         )
 
@@ -175,6 +201,7 @@ class _Operator:
                 cluster_projects=settings.cluster_projects,
                 heard=self._heard,
                 listed=self._relisted.set,
+                pulse=self._pulse,
                 ready=watch_ready,
                 stop=watch_stop,
             )
@@ -226,8 +253,9 @@ class _Operator:
         self, parts: Mapping[str, asyncio.Task[None]], watch_stop: asyncio.Event
     ) -> None:
         """End everything in order; what cannot be done in time is given up."""
-        await self._engine.close(DRAIN_S)
-        await self._queue.drain(FLUSH_S)
+        leads = self._leads()  # who does not may send and write nothing more
+        await self._engine.close(DRAIN_S if leads else 0.0)
+        await self._queue.drain(FLUSH_S if leads else 0.0)
         await self._queue.close()
         await self._events.close()
         if self._settings.leader_elect:
@@ -235,7 +263,7 @@ class _Operator:
                 async with asyncio.timeout(FLUSH_S):
                     await self._elector.release()
         watch_stop.set()
-        await asyncio.wait({parts["the watch"]}, timeout=WATCH_END_S)
+        await asyncio.wait({parts["the watch"]}, timeout=WATCH_END_S if leads else LOST_END_S)
         for task in parts.values():
             task.cancel()
         await asyncio.gather(*parts.values(), return_exceptions=True)

@@ -59,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_scope(run)
     _add_channel(run)
     option = _Options(run)
-    option("--listen", _address, "0.0.0.0:8080", "HOST:PORT of /healthz, /readyz and /metrics")
+    option(
+        "--listen",
+        _address,
+        "0.0.0.0:8080",
+        "HOST:PORT of /healthz, /readyz and /metrics; :PORT is every address, of IPv6 too",
+    )
     option("--status-writers", _count(1, 256), "16", "concurrent writes to Kubernetes")
     default_format = "text" if sys.stderr.isatty() else "json"
     option("--log-format", _one_of("text", "json"), default_format, "text or json")
@@ -251,7 +256,7 @@ def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > PORT_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":8080" means every address
+    return host.strip("[]"), int(port)
 
 
 def _pattern(text: str) -> str:

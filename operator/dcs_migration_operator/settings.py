@@ -68,6 +68,8 @@ class Settings:
     """Where a pod finds its token, CA and namespace; elsewhere if a token is projected by hand."""
 
     listen_host: str = "0.0.0.0"  # noqa: S104 - probes and scrapes come from outside the pod
+    """Empty means every address, of IPv6 too."""
+
     listen_port: int = 8080
 
     leader_elect: bool = True

@@ -53,12 +53,12 @@ def values_of(name: str) -> Path:
     return CHART / "ci" / f"{name}-values.yaml"
 
 
-DEFAULTS = Settings(log_format="json")
-"""Those of an operator whose standard error is no terminal."""
+DEFAULTS = Settings(log_format="json", listen_host="")
+"""Those of an operator whose standard error is no terminal, and which listens on every address."""
 
 
 def test_defaults_are_the_operators_own(helm: Helm, started: Started) -> None:
-    """Only the name of the Lease is the chart's."""
+    """Only the name of the Lease and where it listens are the chart's."""
     assert settings_of(helm.template(), started) == replace(
         DEFAULTS, lease_name="dcs-dcs-migration-operator"
     )
@@ -81,6 +81,7 @@ def test_every_value_reaches_the_operator(helm: Helm, started: Started) -> None:
             "https://dcs.private.example.com:8443",
         ),
         cluster_projects=False,
+        listen_host="",
         listen_port=9090,
         lease_namespace="leases",
         lease_name="stopper",

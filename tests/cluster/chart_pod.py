@@ -1,32 +1,36 @@
 """The pod of a rendered Deployment, run as a process: no kubelet is there to run it.
 
 Owns what a kubelet and a container runtime would give it: the command found on the image's PATH,
-the variables, the mounted ServiceAccount, an address of its own and a folder that it cannot write
-to. Differs from a pod in two things that are told by options of the operator: where the
-ServiceAccount is mounted and, as all pods share one network here, where it listens.
+the variables of image, kubelet and Deployment and no others, the mounted ServiceAccount, and the
+image's user, whom nobody knows and who can write nowhere (`chart_box.py`). Differs from a pod in
+one thing that is told by an option of the operator: as all pods share one network here, where it
+listens.
 """
 
 from __future__ import annotations
 
 import http.client
-import os
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import yaml
 
+from cluster.chart_box import boxed
 from cluster.operator_process import END_S_MAX, PROBLEM, SECRET
 from sandbox.control_plane.processes import LOOPBACK, free_port, guarded
 from sandbox.pages import read_page
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chart.helm import Manifest
     from sandbox.control_plane import ControlPlane
 
@@ -39,6 +43,9 @@ WAIT_S_MAX: Final = 60.0
 BIN: Final = Path(sys.executable).parent
 """Where the package is installed; an image has it on its PATH as well."""
 
+IMAGE: Final = MappingProxyType({"PATH": str(BIN), "PYTHONDONTWRITEBYTECODE": "1"})
+"""What the Dockerfile sets; a test compares the names."""
+
 
 class Pod:
     """One pod; close it at the end.
@@ -47,12 +54,22 @@ class Pod:
         plane: Its cluster.
         deployment: Its owner; its ServiceAccount has to exist.
         folder: Where its log and what is mounted into it are kept.
+        variables: What another container runtime would set as well.
+        limits: Name of `RLIMIT_…` → value, where another node would set it.
 
     Attributes:
         template: What the Deployment says of it.
     """
 
-    def __init__(self, plane: ControlPlane, deployment: Manifest, folder: Path) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        deployment: Manifest,
+        folder: Path,
+        *,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        limits: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.name = f"{deployment['metadata']['name']}-{secrets.token_hex(3)}"
         self.log = folder / f"{self.name}.log"
         self.log.touch()
@@ -60,24 +77,19 @@ class Pod:
         self._spec = self.template["spec"]
         (self._container,) = self._spec["containers"]
         self._port = free_port()
-        self._root = folder / self.name
-        self._root.mkdir(mode=0o555)
-        mounted = self._mount_account(plane, deployment["metadata"]["namespace"], folder)
+        self._limits = limits
+        self._account = self._account_of(plane, deployment["metadata"]["namespace"], folder)
         address = urlsplit(plane.url)
         self._environment = {
-            "PATH": str(BIN),
-            # A file: nothing can be kept there even by root, as on a root that is read-only.
-            "HOME": os.devnull,
-            "TMPDIR": str(self._root),
-            "HOSTNAME": self.name,
+            **IMAGE,
             "KUBERNETES_SERVICE_HOST": str(address.hostname),
             "KUBERNETES_SERVICE_PORT": str(address.port),
-            "DCS_OPERATOR_SERVICE_ACCOUNT_DIR": str(mounted),
             **{one["name"]: one["value"] for one in self._container.get("env", ())},
+            **variables,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _mount_account(self, plane: ControlPlane, namespace: str, folder: Path) -> Path:
+    def _account_of(self, plane: ControlPlane, namespace: str, folder: Path) -> Path:
         """Write what the kubelet projects: a token, the CA and the namespace."""
         account = self._spec["serviceAccountName"]
         kubeconfig = plane.kubeconfig_for_service_account(account, namespace)
@@ -109,10 +121,10 @@ class Pod:
         found = shutil.which(program, path=self._environment["PATH"])
         assert found, f"{program} is not installed"
         command = [found, *self._container["args"], f"--listen={LOOPBACK}:{self._port}"]
+        boxes = boxed(command, account=self._account, hostname=self.name, limits=self._limits)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the chart's own command line
-                guarded(command),
-                cwd=self._root,
+                guarded(boxes),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -172,8 +184,6 @@ class Pod:
         log = self.log.read_text(encoding="utf-8")
         assert not SECRET.search(log), "a secret is in the log of the operator"
         assert not in_order or not PROBLEM.search(log), self.tail()
-        written = [path.name for path in self._root.iterdir()]
-        assert written == [], "its root is read-only in a pod"
 
     def tail(self) -> str:
         """Return the end of its log."""

@@ -53,11 +53,17 @@ class Answer:
 class Gate:
     """One gate to the API server of a kubeconfig; use it as a context manager.
 
+    Args:
+        kubeconfig: Of the API server.
+        folder: Where the gate's own is written.
+        prefix: What paths begin with here and not there.
+
     Attributes:
         kubeconfig: The same kubeconfig with the gate as its server.
     """
 
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, folder: Path, prefix: str = "") -> None:
+        self._prefix = prefix
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
         cluster = config["clusters"][0]["cluster"]
         self._target = cluster["server"]
@@ -69,6 +75,10 @@ class Gate:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gate")
         self._answers: list[Answer] = []
+        self._held: re.Pattern[str] | None = None
+        self._let_go = asyncio.Event()
+        self.holding = 0
+        """Calls that are not answered at the moment."""
         self._watches: set[asyncio.Task[None]] = set()
         self._last_words = b""
         self._dead: set[asyncio.Task[None]] = set()
@@ -89,6 +99,23 @@ class Gate:
     def answer(self, call: str, status: int, times: int) -> None:
         """Answer the next calls whose `METHOD path?query` matches with an error."""
         self._answers.append(Answer(re.compile(call), status, times))
+
+    @contextlib.contextmanager
+    def holding_back(self, call: str) -> Iterator[None]:
+        """Leave calls whose `METHOD path?query` matches without an answer in the block."""
+        self._held = re.compile(call)
+        try:
+            yield
+        finally:
+            self._held = None
+            self._loop.call_soon_threadsafe(self._let_go.set)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Answer nothing and say nothing in the block, as a process that stands still."""
+        with self.holding_back("."):
+            self.silence()
+            yield
 
     def answered(self) -> bool:
         """Tell whether all that should be answered was."""
@@ -151,9 +178,15 @@ class Gate:
                 answer.left -= 1
                 body = {"kind": "Status", "message": "a bad day", "code": answer.status}
                 return web.json_response(body, status=answer.status)
+        if self._held and self._held.search(call):
+            self.holding += 1
+            try:
+                await self._let_go.wait()
+            finally:
+                self.holding -= 1
         async with self._session.request(
             request.method,
-            f"{self._target}{request.path_qs}",
+            f"{self._target}{request.path_qs.removeprefix(self._prefix)}",
             data=await request.read() or None,
             headers={key: request.headers[key] for key in PASSED_ON if key in request.headers},
         ) as found:

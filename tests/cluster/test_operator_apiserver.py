@@ -118,7 +118,7 @@ def test_a_deletion_that_the_watch_did_not_tell_of_is_found(
 
 
 def test_a_silent_watch_is_connected_anew(own: Workspace, gate: Gate, launch: Launch) -> None:
-    """A dead connection is noticed after 25 s; nothing is listed again, the page stays green."""
+    """A dead connection is noticed after 15 s; nothing is listed again, the page stays green."""
     operator = launch(own.namespace, *QUICK, kubeconfig=gate.kubeconfig)
     operator.start()
     own.create("before", own.dcs.add(), stopped=False)

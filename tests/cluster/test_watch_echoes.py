@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from dcs_migration_operator.kube.echoes import PASSED_EVERY
-from dcs_migration_operator.kube.watch import login, watch
+from dcs_migration_operator.kube.login import login
+from dcs_migration_operator.kube.pulse import Pulse
+from dcs_migration_operator.kube.watch import watch
 from sandbox import manifests
 from sandbox.waiting import eventually_async
 
@@ -64,6 +66,7 @@ async def heard(
             (namespace,),
             heard=lambda: None,
             listed=lambda: None,
+            pulse=Pulse(asyncio.get_running_loop().time),
             ready=ready,
             stop=stop,
         )

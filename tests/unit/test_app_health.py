@@ -57,6 +57,9 @@ class Api:
     async def patch_event(self, _namespace: str, _name: str, _news: Mapping[str, Any]) -> None:
         """Change an Event."""
 
+    def server_now(self) -> None:
+        """Return the clock, which is not known."""
+
     async def get_lease(self, _namespace: str, _name: str) -> dict[str, Any]:
         """Read the Lease."""
         await self._answer()
@@ -173,3 +176,24 @@ async def test_a_frozen_poll_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         stage.work()
         await pass_time(stage, 59.0)
         assert stage.stuck() == {"the polling"}
+
+
+async def test_a_replica_that_lost_the_lease_leaves_within_2_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Everything hangs, and could do no good: a leader waits 6 s for it."""
+    for lost, seconds_max in ((True, 2.0), (False, 7.0)):
+        async with staged(monkeypatch) as stage:
+            stage.slow_s = 1e9
+            stage.work()
+            await pass_time(stage, 10.0)
+            stage.api.frozen = True
+            stage.operator._queue.want(REF, Status(phase="PENDING"))  # noqa: SLF001 - the same
+            await pass_time(stage, 1.0)
+            if lost:
+                monkeypatch.setattr(stage.operator._elector, "leads", lambda: False)  # noqa: SLF001
+            watch = asyncio.create_task(asyncio.sleep(1e9))
+            began = asyncio.get_running_loop().time()
+            await stage.operator._end({"the watch": watch}, asyncio.Event())  # noqa: SLF001
+            taken_s = asyncio.get_running_loop().time() - began
+            assert seconds_max - 1.0 <= taken_s <= seconds_max

@@ -177,7 +177,9 @@ def test_a_wrong_variable_is_wrong_usage(
     "text, host, port",
     [
         ("127.0.0.1:9090", "127.0.0.1", 9090),
-        (":9090", "0.0.0.0", 9090),  # noqa: S104 - what it means
+        (":9090", "", 9090),
+        ("[::]:9090", "::", 9090),
+        ("0.0.0.0:9090", "0.0.0.0", 9090),  # noqa: S104 - said on purpose
         ("[::1]:9090", "::1", 9090),
         ("localhost:0", "localhost", 0),
     ],
@@ -185,7 +187,7 @@ def test_a_wrong_variable_is_wrong_usage(
 def test_where_to_listen(
     started: Started, monkeypatch: pytest.MonkeyPatch, text: str, host: str, port: int
 ) -> None:
-    """By option and by variable; without a host it is every address."""
+    """By option and by variable; without a host it is every address, of IPv6 too."""
     main(["run", "--listen", text])
     monkeypatch.setenv("DCS_OPERATOR_LISTEN", text)
     main(["run"])

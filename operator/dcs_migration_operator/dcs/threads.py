@@ -13,7 +13,7 @@ import functools
 import threading
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from dcs_migration_operator.core.errors import OutcomeUnknown
+from dcs_migration_operator.core.errors import OutcomeUnknown, ReadError, Unavailable
 from dcs_migration_operator.core.model import ErrorDetail
 from dcs_migration_operator.dcs.client import DcsClient
 from dcs_migration_operator.dcs.transport import IDLE_S
@@ -80,6 +80,8 @@ class ThreadedDcs:
                 return await asyncio.shield(call)
         except TimeoutError:
             raise OutcomeUnknown(ErrorDetail("timeout", "no answer in time")) from None
+        except NoThread as error:
+            raise Unavailable(ErrorDetail("threads", str(error))) from None
 
     def _ended(self, call: asyncio.Future[R]) -> None:
         """Give the slot back when the thread has ended, which may be after its caller left."""
@@ -96,10 +98,23 @@ class ThreadedDcs:
             self._resting = None
 
 
+class NoThread(ReadError):
+    """No thread could be started, so nothing was called."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This machine allows no further thread; is the number of the pod's processes limited?",
+            passing=True,
+        )
+
+
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Return what a blocking function returns, or raise what it raises.
 
     Its thread is a daemon: unlike one of a pool, it does not keep a process from ending.
+
+    Raises:
+        NoThread: The function was not called.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[R] = loop.create_future()
@@ -118,5 +133,8 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, outcome)
 
-    threading.Thread(target=work, name="blocking", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="blocking", daemon=True).start()
+    except RuntimeError:  # "can't start new thread"
+        raise NoThread from None
     return await future

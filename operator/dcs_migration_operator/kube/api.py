@@ -1,11 +1,15 @@
 """The few API-server calls of our own: read a Secret, patch a status, list versions, discover.
 
-One session, apart from the watch's: in a shared pool the watch starves behind status writes
-(measured with 16 connections). Nothing is retried here.
+A session of its own, apart from the watch's: in a shared pool the watch starves behind status
+writes (measured with 16 connections). The Lease has another: Secret reads that hang would take all
+connections, and with them the leadership. Nothing is retried here.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,7 +18,7 @@ import aiohttp
 from dcs_migration_operator.kube.credentials import credentials_of
 from dcs_migration_operator.kube.errors import ApiError, NotFound, api_error
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
-from dcs_migration_operator.kube.session import open_session
+from dcs_migration_operator.kube.session import open_session, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,6 +45,12 @@ LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 TIMEOUT_S: Final = 30.0
 """For one call; kube-apiserver gives up on its own after 60 s."""
 
+LEASE_TIMEOUT_S: Final = 4.0
+"""For one call about the Lease: two of them fit into the time for which a renewal lasts."""
+
+LEASE_CONNECTIONS_MAX: Final = 2
+"""One for each of the two that ask at once, the elector and who looks for other operators."""
+
 CONNECT_S: Final = 10.0
 
 LIST_CHUNK: Final = 500
@@ -55,11 +65,20 @@ ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s
 
 
 class KubeApi:
-    """Calls the API server; use it as an async context manager."""
+    """Calls the API server; use it as an async context manager.
 
-    def __init__(self, cluster: Cluster, connections_max: int) -> None:
+    Args:
+        cluster: Which one.
+        connections_max: At once; further calls wait.
+        timeout_s: For one call, the wait for a connection included.
+    """
+
+    def __init__(
+        self, cluster: Cluster, connections_max: int, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self.cluster = cluster
-        self._connections_max = connections_max
+        self._connections_max, self._timeout_s = connections_max, timeout_s
+        self._dated: tuple[float, float] | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -74,6 +93,13 @@ class KubeApi:
     ) -> None:
         if self._session:
             await self._session.close()
+
+    def server_now(self) -> float | None:
+        """Return the API server's clock, in seconds since 1970; None before it has answered."""
+        if self._dated is None:
+            return None
+        then, at = self._dated
+        return then + asyncio.get_running_loop().time() - at
 
     async def served(self) -> set[str]:
         """Return the resources of our group, with their subresources; empty without the CRDs."""
@@ -198,9 +224,10 @@ class KubeApi:
                 params=params,
                 json=json,
                 headers={"Accept": accept, "Content-Type": content_type},
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S, connect=CONNECT_S),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_S),
                 allow_redirects=False,
             ) as response:
+                self._note_date(response.headers.get("Date", ""))
                 if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
                     if not read:
                         response.close()
@@ -211,9 +238,12 @@ class KubeApi:
         except TimeoutError:
             raise ApiError(0, "the API server did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ApiError(
-                0, f"the API server cannot be reached ({type(error).__name__})"
-            ) from None
+            raise ApiError(0, f"the API server cannot be reached ({reason_of(error)})") from None
+
+    def _note_date(self, text: str) -> None:
+        with contextlib.suppress(ValueError):
+            moment = parsedate_to_datetime(text).timestamp()
+            self._dated = (moment, asyncio.get_running_loop().time())
 
 
 def _path(plural: str, namespace: str) -> str:

@@ -8,6 +8,7 @@ numbers in the line are read in 0.002 ms (measured, `docs/performance.md`).
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
@@ -35,11 +36,11 @@ _VERSION_AND_UID: Final = re.compile(rb'"resourceVersion":"(\d+)","uid":"([^"\\]
 
 
 def response_without_echoes(
-    is_echo: IsEcho, heard: Callable[[], None]
+    is_echo: IsEcho, heard: Callable[[str], None]
 ) -> type[aiohttp.ClientResponse]:
     """Return the class of responses whose watches leave out what `is_echo` tells.
 
-    `heard` is called for each piece of a watch that arrives, whatever is left of it.
+    `heard` is called with the path of a watch for each piece of it that arrives, whatever is left.
     """
 
     class Response(aiohttp.ClientResponse):
@@ -49,7 +50,8 @@ def response_without_echoes(
             """Begin to read; the body of a watch goes through the echo filter."""
             await super().start(connection)
             if self.url.query.get("watch") == "true":
-                self.content = cast("aiohttp.StreamReader", _Lines(self.content, is_echo, heard))
+                lines = _Lines(self.content, is_echo, partial(heard, self.url.path))
+                self.content = cast("aiohttp.StreamReader", lines)
             return self
 
     return Response

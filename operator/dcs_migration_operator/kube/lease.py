@@ -3,6 +3,9 @@
 Expiry is judged by the local monotonic clock since the last observed change of the Lease, never by
 comparing clocks of two machines. A leader counts itself out at two thirds of the duration after
 the start of its last renewal, before anybody else may take over; that is checked before each call.
+
+A Lease that is left of a release that was uninstalled, whose rights go before it can be released,
+is free at once: the API server's own clock says that nobody has written it for long.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ RETRY_S: Final = 2.0
 TRUST_S: Final = LEASE_S * 2 / 3
 """How long a renewal lets its holder act."""
 
+SILENT_S: Final = 4 * LEASE_S
+"""A Lease that was not written for so long, as the API server notes it by its own clock, has no
+holder. Several API servers behind one address may differ by some seconds; this forgives 45."""
+
 
 class LeaseCalls(Protocol):
     """The three calls on one Lease; each raises `ApiError`."""
@@ -47,6 +54,7 @@ class Elector:
         calls: The calls on the Lease.
         identity: Unique name of this process.
         monotonic: Seconds; handed in for testing purposes.
+        server_now: The API server's clock, in seconds since 1970; None if it is not known.
     """
 
     def __init__(
@@ -57,7 +65,9 @@ class Elector:
         name: str,
         identity: str,
         monotonic: Callable[[], float],
+        server_now: Callable[[], float | None] = lambda: None,
     ) -> None:
+        self._server_now = server_now
         self._calls, self._where = calls, (namespace, name)
         self._identity, self._monotonic = identity, monotonic
         self._until = float("-inf")
@@ -77,24 +87,39 @@ class Elector:
         return self._monotonic() - self._beat_at
 
     async def run(self) -> None:
-        """Try until elected, then renew; returns when leadership is lost."""
-        while True:
+        """Try until elected, then renew; returns as soon as leadership is lost."""
+        while not self._stopping:
             self._beat_at = self._monotonic()
-            try:
-                async with self._turn:
-                    if self._stopping:
-                        return
-                    await self._try()
-            except ApiError as error:
-                _log.warning("the Lease could not be renewed", extra={"reason": str(error)})
-            if self.leads():
-                if not self.elected.is_set():
-                    _log.info("elected", extra={"identity": self._identity})
-                    self.elected.set()
-            elif self.elected.is_set():
+            await self._attempt()
+            if self.leads() and not self.elected.is_set():
+                _log.info("elected", extra={"identity": self._identity})
+                self.elected.set()
+            await asyncio.sleep(self._pause_s())
+            if self.elected.is_set() and not self.leads():
                 return
-            expires_in_s = self._observed_at + LEASE_S - self._monotonic()
-            await asyncio.sleep(min(RETRY_S, expires_in_s) if expires_in_s > 0 else RETRY_S)
+
+    async def _attempt(self) -> None:
+        """Read and write the Lease once; a leader waits for no answer that comes too late."""
+        rest_s = self._until - self._monotonic() if self.elected.is_set() else None
+        reason = ""
+        try:
+            async with asyncio.timeout(rest_s), self._turn:
+                if not self._stopping:
+                    await self._try()
+        except ApiError as error:
+            reason = str(error)
+        except TimeoutError:
+            reason = "no answer while it was held"
+        if reason:
+            _log.warning("the Lease could not be renewed", extra={"reason": reason})
+
+    def _pause_s(self) -> float:
+        """Return the seconds until the next attempt, or until what was held or seen expires."""
+        now = self._monotonic()
+        if self.elected.is_set():
+            return max(min(RETRY_S, self._until - now), 0.0)
+        expires_in_s = self._observed_at + LEASE_S - now
+        return min(RETRY_S, expires_in_s) if expires_in_s > 0 else RETRY_S
 
     async def release(self) -> None:
         """Stop acting, and let another replica take over at once."""
@@ -127,12 +152,20 @@ class Elector:
         if observed != self._observed:
             self._observed, self._observed_at = observed, self._monotonic()
         holder = observed[0]
-        expired = self._monotonic() >= self._observed_at + LEASE_S
+        expired = self._monotonic() >= self._observed_at + LEASE_S or self._silent(lease)
         if holder not in {"", self._identity} and not expired:
             self._until = float("-inf")
             return
         if await self._taken(self._calls.put_lease(lease | {"spec": self._spec(spec)})):
             self._until = started + TRUST_S
+
+    def _silent(self, lease: Mapping[str, Any]) -> bool:
+        """Tell whether nobody has written the Lease for long, by the clock of the API server."""
+        now, written = self._server_now(), _written_at(lease)
+        if now is None or written is None:
+            return False
+        duration_s = (lease.get("spec") or {}).get("leaseDurationSeconds") or LEASE_S
+        return now - written >= max(SILENT_S, 4.0 * duration_s)
 
     async def _taken(self, write: Awaitable[object]) -> bool:
         """Tell whether this write won; another replica may have been faster."""
@@ -153,3 +186,15 @@ class Elector:
             "renewTime": moment,
             "leaseTransitions": changes if mine or not before else changes + 1,
         }
+
+
+def _written_at(lease: Mapping[str, Any]) -> float | None:
+    """Return when the API server last took a write, in seconds since 1970; None if it is not told.
+
+    Source: `metadata.managedFields[].time`, which the API server sets by its own clock.
+    """
+    fields = lease["metadata"].get("managedFields")
+    try:
+        return max(datetime.fromisoformat(one["time"]).timestamp() for one in fields)
+    except (TypeError, KeyError, ValueError):
+        return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import ssl
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.kube.session import Cluster
+from dcs_migration_operator.kube.tls import context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ def cluster_of_pod(folder: Path) -> Cluster:
 
     Raises:
         OSError: A file is there and cannot be read.
+        CannotTrust: The certificate authority is not one.
     """
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
     port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")
@@ -38,6 +39,6 @@ def cluster_of_pod(folder: Path) -> Cluster:
     return Cluster(
         server=server if host else BY_NAME,
         namespace=(namespace.read_text().strip() if namespace.exists() else "") or "default",
-        ssl=ssl.create_default_context(cafile=str(ca) if ca.exists() else None),
+        ssl=context(authority=ca.read_text(errors="replace") if ca.exists() else ""),
         token_file=str(folder / TOKEN),
     )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import ssl  # noqa: TC003 - dataclass fields are resolved at run time by some tools
+import os
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from dcs_migration_operator import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from dcs_migration_operator.kube.pulse import Pulse
+
+
+USER_AGENT: Final = f"dcs-migration-operator/{__version__}"
+"""Who we are in audit logs, and up to the slash in the `managedFields` of what we write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class Cluster:
 
     Attributes:
         headers: Sent with each request; holds the token if that does not rotate.
+        impersonation: Sent with each request too; a name may come more than once.
         token_file: A token that rotates on disk; read again when the file changes.
         namespace: Of the pod, or of the kubeconfig's context.
     """
@@ -27,8 +37,9 @@ class Cluster:
     namespace: str
     ssl: ssl.SSLContext | bool = field(default=True, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    impersonation: tuple[tuple[str, str], ...] = ()
     token_file: str = ""
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 def open_session(
@@ -36,6 +47,7 @@ def open_session(
     connections_max: int,
     heard: Callable[[], None] | None = None,
     listed: Callable[[], None] | None = None,
+    pulse: Pulse | None = None,
     response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
 ) -> aiohttp.ClientSession:
     """Return a session.
@@ -46,22 +58,54 @@ def open_session(
         heard: Called whenever a request begins or a piece of an answer arrives, but for watches:
             their pieces are seen by `response_class` alone.
         listed: Called whenever a listing begins.
+        pulse: Told when a watch begins, and when its answer does.
         response_class: How answers are read.
     """
     token = _RotatingToken(cluster.token_file) if cluster.token_file else None
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections_max, ssl=cluster.ssl),
-        headers=cluster.headers,
+        headers=[("User-Agent", USER_AGENT), *cluster.headers.items(), *cluster.impersonation],
         proxy=cluster.proxy,
         middlewares=(token,) if token else (),
-        trace_configs=[_tracer(heard, listed)] if heard and listed else None,
+        trace_configs=[_tracer(heard, listed, pulse)] if heard and listed and pulse else None,
         timeout=aiohttp.ClientTimeout(total=None),
         response_class=response_class,
         trust_env=False,
     )
 
 
-def _tracer(heard: Callable[[], None], listed: Callable[[], None]) -> aiohttp.TraceConfig:
+def reason_of(error: Exception) -> str:
+    """Return in words what kept a call from being answered; it holds no secret of the call."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            cause = error.certificate_error
+            known = cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else ""
+            reason = f"its certificate does not verify: {known.rstrip('.') or 'unknown reason'}"
+        case aiohttp.ClientHttpProxyError():
+            reason = f"the proxy answers {error.status}"
+        case aiohttp.ClientProxyConnectionError():
+            reason = f"the proxy: {_system(error)}"
+        case aiohttp.ClientConnectorDNSError():
+            reason = "its name cannot be resolved"
+        case aiohttp.ClientConnectorSSLError():
+            reason = "it does not speak TLS as it should"
+        case OSError():
+            reason = _system(error)
+        case _:
+            reason = type(error).__name__
+    return reason
+
+
+def _system(error: OSError) -> str:
+    """Return the system's words; those of a library may quote what it was given."""
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    what = f"{cause.filename}: " if cause.filename else ""
+    return what + (os.strerror(error.errno) if error.errno else type(error).__name__)
+
+
+def _tracer(
+    heard: Callable[[], None], listed: Callable[[], None], pulse: Pulse
+) -> aiohttp.TraceConfig:
     async def note(*_: object) -> None:
         heard()
 
@@ -70,10 +114,19 @@ def _tracer(heard: Callable[[], None], listed: Callable[[], None]) -> aiohttp.Tr
     ) -> None:
         if "limit" in begun.url.query and "continue" not in begun.url.query:
             listed()
+        if begun.url.query.get("watch") == "true":
+            pulse.asked(begun.url.path)
+
+    async def note_answer(
+        _session: aiohttp.ClientSession, _: object, ended: aiohttp.TraceRequestEndParams
+    ) -> None:
+        if ended.url.query.get("watch") == "true" and ended.response.ok:
+            pulse.proven(ended.url.path)
 
     tracer = aiohttp.TraceConfig()
     tracer.on_request_start.append(note_listing)
     tracer.on_request_start.append(note)
+    tracer.on_request_end.append(note_answer)
     tracer.on_response_chunk_received.append(note)
     return tracer
 

@@ -9,30 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
-import yaml
 
 from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
 from dcs_migration_operator.kube.echoes import response_without_echoes
 from dcs_migration_operator.kube.feed import project_event, task_event
-from dcs_migration_operator.kube.pod import cluster_of_pod, in_pod
-from dcs_migration_operator.kube.session import Cluster, open_session
+from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcs_migration_operator.engine.intake import Intake
     from dcs_migration_operator.kube.echoes import IsEcho
+    from dcs_migration_operator.kube.pulse import Pulse
+    from dcs_migration_operator.kube.session import Cluster
 
 _log = logging.getLogger(__name__)
 
-SILENCE_S: Final = 25.0
+SILENCE_S: Final = 15.0
 """A watch that is silent for so long is connected anew, from the last version, without a listing:
-so a frozen one is told apart from an idle one within a minute."""
+so a frozen one is told apart from an idle one (`pulse.py`)."""
 
 LOGIN_PAUSE_S: Final = 2.0
 """kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
@@ -40,65 +38,16 @@ LOGIN_PAUSE_S: Final = 2.0
 WATCHING_PART: Final = "multidimensional multitasker"
 """kopf's name for its task behind all watches; without it, its end is noticed later."""
 
+IDENTITY: Final = "dcs-migration-operator"
+"""Who we are to kopf's peers, of which there are none. Asked for nothing, kopf would ask for the
+user's name, which the user of a container lacks, and a resolver for the host's."""
+
 END_S: Final = 3.0
 """How long the rest of kopf may take to end after that."""
 
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 """Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
-
-
-class NoCluster(Exception):
-    """There is nothing to log in to; the text says what to do."""
-
-
-def login(kubeconfig: str, service_account_dir: str) -> Cluster:
-    """Return how to reach the API server.
-
-    In this order: the given kubeconfig or `KUBECONFIG`, the pod's ServiceAccount, `~/.kube/config`.
-    Plugins that make tokens (`exec`) are not run.
-
-    Raises:
-        NoCluster: None of them is there, or what is there cannot be used.
-    """
-    if kubeconfig:
-        os.environ["KUBECONFIG"] = kubeconfig  # where kopf reads it
-    mounted = Path(service_account_dir)
-    inside = not os.environ.get("KUBECONFIG") and in_pod(mounted)
-    try:
-        if inside:
-            return cluster_of_pod(mounted)
-        info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
-        context = info.as_ssl_context() if info else True
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        kopf.LoginError,
-        yaml.YAMLError,
-    ) as error:  # what kopf lets through when a kubeconfig is not what it should be
-        what = "the ServiceAccount of the pod" if inside else "the kubeconfig"
-        raise NoCluster(
-            f"{what} cannot be used ({_cause(error)}); name another with --kubeconfig"
-        ) from None
-    if info is None or not info.server:
-        raise NoCluster("no cluster: name a kubeconfig with --kubeconfig or KUBECONFIG")
-    return Cluster(
-        server=info.server,
-        namespace=info.default_namespace or "default",
-        ssl=context,
-        headers=info.as_http_headers(),
-        proxy=info.proxy_url,
-    )
-
-
-def _cause(error: BaseException) -> str:
-    """Return the file and what is wrong with it, or only the kind: texts quote the file."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return type(error).__name__
 
 
 async def watch(
@@ -109,6 +58,7 @@ async def watch(
     cluster_projects: bool = False,
     heard: Callable[[], None],
     listed: Callable[[], None],
+    pulse: Pulse,
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
@@ -121,6 +71,7 @@ async def watch(
         cluster_projects: Also watch `ClusterDCSProject`; that is always in the whole cluster.
         heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
         listed: Called whenever a listing begins: at the start, and when the watch lost its place.
+        pulse: Told whenever a watch is begun or answered.
         ready: Set once the watch is under way.
         stop: Ends it.
 
@@ -130,14 +81,18 @@ async def watch(
     registry = kopf.OperatorRegistry()
     logins = 0
 
+    def arrived(path: str) -> None:
+        heard()
+        pulse.proven(path)
+
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.AiohttpSession:
         nonlocal logins
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        response_class = response_without_echoes(_is_echo(intake), heard)
-        session = open_session(cluster, 0, heard, listed, response_class)
+        response_class = response_without_echoes(_is_echo(intake), arrived)
+        session = open_session(cluster, 0, heard, listed, pulse, response_class)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
@@ -159,6 +114,7 @@ async def watch(
     operator = kopf.operator(
         registry=registry,
         settings=_settings(),
+        identity=cast("Any", IDENTITY),  # kopf's own type for it is private
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -11,7 +13,14 @@ if TYPE_CHECKING:
 
 STALLED_S_MAX: Final = 50.0
 """A loop without progress for this long is frozen. A DCS call may take 45 s, a watch may be silent
-for 25 s; with a probe every 10 s this keeps the promised 60 s."""
+for 15 s; with a probe every 10 s this keeps the promised 60 s."""
+
+
+EVERYWHERE: Final = ("", "::")
+"""Hosts that mean every address. A pod may have addresses of one family only, of either."""
+
+BACKLOG: Final = 128
+"""Connections that wait to be accepted, as in aiohttp."""
 
 
 class Health:
@@ -20,6 +29,8 @@ class Health:
     Args:
         stuck_s: Per loop the seconds since it last made progress, 0 if it has nothing to do.
         ready: Whether the first listing is complete.
+        unproven_s: For how long the API server has not been seen to serve the watch, in seconds.
+        unproven_s_max: From when on that is too long.
         metrics: Makes the metrics page, and its content type.
     """
 
@@ -29,19 +40,29 @@ class Health:
         stuck_s: Callable[[], Mapping[str, float]],
         ready: Callable[[], bool],
         metrics: Callable[[], tuple[bytes, str]],
+        unproven_s: Callable[[], float] = lambda: 0.0,
+        unproven_s_max: float = 0.0,
     ) -> None:
+        self._unproven_s, self._unproven_s_max = unproven_s, unproven_s_max
         self._stuck_s, self._ready, self._metrics = stuck_s, ready, metrics
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Begin to serve; raises `OSError` if the address cannot be had."""
+        """Begin to serve; without a host on every address of both families.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics_page)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        if host in EVERYWHERE:
+            await web.SockSite(self._runner, _everywhere(port)).start()
+        else:
+            await web.TCPSite(self._runner, host, port).start()
 
     async def close(self) -> None:
         """Stop serving."""
@@ -56,10 +77,27 @@ class Health:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        if self._ready():
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="the first listing is not complete\n")
+        if not self._ready():
+            return web.Response(status=503, text="the first listing is not complete\n")
+        unproven_s = self._unproven_s()
+        if unproven_s > self._unproven_s_max:
+            text = f"the API server has not answered the watch for {unproven_s:.0f} s\n"
+            return web.Response(status=503, text=text)
+        return web.Response(text="ok\n")
 
     async def _metrics_page(self, _: web.Request) -> web.Response:
         page, content_type = self._metrics()
         return web.Response(body=page, headers={"Content-Type": content_type})
+
+
+def _everywhere(port: int) -> socket.socket:
+    """Return a socket for connections of both families, or of IPv4 where there is no IPv6."""
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(
+                ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+            )
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 is there, but switched off
+                raise
+    return socket.create_server(("", port), backlog=BACKLOG)

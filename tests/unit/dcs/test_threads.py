@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+import threading
+from typing import TYPE_CHECKING, NoReturn, cast
 
 import pytest
 
+from dcs_migration_operator.core.errors import ReadError, Unavailable
 from dcs_migration_operator.core.model import Account, Observation
 from dcs_migration_operator.dcs import threads
-from dcs_migration_operator.dcs.threads import ThreadedDcs
+from dcs_migration_operator.dcs.threads import ThreadedDcs, in_thread
 from dcs_migration_operator.dcs.transport import IDLE_S
 from dcs_migration_operator.settings import ChannelSettings
 
@@ -74,3 +76,31 @@ async def test_a_closed_bridge_closes_them_at_once(dcs: ThreadedDcs) -> None:
     dcs.close()
     await asyncio.sleep(IDLE_S * 2)
     assert Client.closed_at == [CALL_S]
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that allows no further thread, as a node with a limit on a pod's processes."""
+
+    def start(_: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "DcsClient", Client)
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_a_call_that_gets_no_thread_had_no_effect() -> None:
+    """It is an answer like an absent DCS, again and again, and takes no slot for good."""
+    dcs = ThreadedDcs(cast("Account", None), ChannelSettings())
+    for _ in range(20):
+        with pytest.raises(Unavailable, match="no further thread"):
+            await dcs.show("a")
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_what_is_fetched_in_a_thread_may_be_had_later() -> None:
+    """What was known before still holds."""
+    with pytest.raises(ReadError, match="no further thread") as caught:
+        await in_thread(int)
+    assert caught.value.passing

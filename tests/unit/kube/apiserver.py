@@ -15,6 +15,7 @@ from dcs_migration_operator.kube.api import KubeApi
 from dcs_migration_operator.kube.session import Cluster
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Mapping
 
 
@@ -66,12 +67,16 @@ class ApiServer:
 
 
 @asynccontextmanager
-async def serving(server: ApiServer) -> AsyncIterator[str]:
+async def serving(server: ApiServer, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve on a free port; yields the base URL."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", server.handle)
-    async with TestServer(app) as running:
+    running = TestServer(app, scheme="https" if tls else "http")
+    await running.start_server(ssl=tls)
+    try:
         yield str(running.make_url("/")).rstrip("/")
+    finally:
+        await running.close()
 
 
 @asynccontextmanager

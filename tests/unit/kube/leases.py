@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dcs_migration_operator.kube.errors import api_error
@@ -21,6 +22,11 @@ class Leases:
         self.calls: list[str] = []
         self.failing: dict[str, int] = {}
         """Call → HTTP status, for as long as it is here."""
+        self.hanging = ""
+        """A call that is never answered."""
+        self.written_s_ago: float | None = None
+        """What the API server notes of that, if anything."""
+        self.metadata: dict[str, Any] = {}
         self._answer_s = answer_s
 
     async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
@@ -28,7 +34,13 @@ class Leases:
         await self._arrive("get")
         if self.spec is None:
             raise api_error(404, "not found")
-        metadata = {"namespace": namespace, "name": name, "resourceVersion": str(self.version)}
+        metadata: dict[str, Any] = {"namespace": namespace, "name": name}
+        metadata["resourceVersion"] = str(self.version)
+        metadata |= self.metadata
+        if self.written_s_ago is not None:
+            then = datetime.fromtimestamp(self.server_now() - self.written_s_ago, UTC)
+            moments = (then - timedelta(hours=1), then)
+            metadata["managedFields"] = [{"time": f"{one:%Y-%m-%dT%H:%M:%SZ}"} for one in moments]
         lease = {"metadata": metadata, "spec": dict(self.spec)}
         await asyncio.sleep(self._answer_s / 2)
         return lease
@@ -60,11 +72,17 @@ class Leases:
         now = asyncio.get_running_loop().time()
         self._store({"holderIdentity": identity, "renewTime": f"at {now}", **more})
 
+    def server_now(self) -> float:
+        """Return the API server's clock, which is far from ours."""
+        return 2e9 + asyncio.get_running_loop().time()
+
     def _store(self, spec: Mapping[str, Any]) -> None:
         self.spec, self.version = dict(spec), self.version + 1
 
     async def _arrive(self, call: str) -> None:
         self.calls.append(call)
+        if call == self.hanging:
+            await asyncio.sleep(1e9)
         await asyncio.sleep(self._answer_s / 2)
         if call in self.failing:
             raise api_error(self.failing[call], "no")
@@ -74,7 +92,11 @@ class Replica:
     """An elector that runs."""
 
     def __init__(
-        self, leases: Leases, identity: str, monotonic: Callable[[], float] | None = None
+        self,
+        leases: Leases,
+        identity: str,
+        monotonic: Callable[[], float] | None = None,
+        server_now: Callable[[], float | None] = lambda: None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.elector = Elector(
@@ -83,6 +105,7 @@ class Replica:
             name="operator",
             identity=identity,
             monotonic=monotonic or loop.time,
+            server_now=server_now,
         )
         self.running = loop.create_task(self.elector.run())
 

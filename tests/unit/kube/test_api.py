@@ -12,11 +12,10 @@ import pytest
 from aiohttp import web
 
 from dcs_migration_operator.core.model import ObjectRef
-from dcs_migration_operator.kube import api as api_module
 from dcs_migration_operator.kube.api import METADATA_ONLY, PROJECTS, TASKS, KubeApi
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.session import Cluster
-from unit.kube.apiserver import ApiServer, Asked, Reply, api_of, ok, refusal
+from unit.kube.apiserver import ApiServer, Asked, Reply, api_of, ok, refusal, serving
 
 BASE = "/apis/dcs.huaweicloud.com/v1alpha1"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/system/leases"
@@ -126,10 +125,9 @@ class TestErrors:
         assert caught.value.status == 0
 
     async def test_an_answer_that_does_not_come_in_time_is_status_0(
-        self, monkeypatch: pytest.MonkeyPatch
+        self,
     ) -> None:
         """The limit holds for the call as a whole."""
-        monkeypatch.setattr(api_module, "TIMEOUT_S", 0.05)
         released = asyncio.Event()
 
         async def wait(request: web.Request) -> web.StreamResponse:
@@ -138,11 +136,25 @@ class TestErrors:
 
         server = ApiServer(ok({}))
         server.handle = wait  # type: ignore[method-assign]
-        async with api_of(server) as api:
+        async with (
+            serving(server) as url,
+            KubeApi(Cluster(server=url, namespace="x"), 1, timeout_s=0.05) as api,
+        ):
             with pytest.raises(ApiError, match="did not answer in time") as caught:
                 await api.probe_list(TASKS, "")
             released.set()
         assert caught.value.status == 0
+
+    async def test_the_api_servers_clock_is_known_from_its_answers(self) -> None:
+        """Whatever the answer is; one that does not tell leaves it as it was."""
+        dates = ["Fri, 27 Nov 2026 15:00:00 GMT", "yesterday", "Fri, 27 Nov 2026 16:00:00 GMT"]
+        answers = [Reply(404, b"{}", headers={"Date": date}) for date in dates]
+        async with api_of(ApiServer(*answers)) as api:
+            assert api.server_now() is None
+            for expected in (1_795_791_600, 1_795_791_600, 1_795_795_200):
+                with pytest.raises(ApiError):
+                    await api.probe_list(TASKS, "")
+                assert api.server_now() == pytest.approx(expected, abs=30.0)
 
     async def test_calls_need_the_context(self) -> None:
         """A mistake of the program, not of the cluster."""

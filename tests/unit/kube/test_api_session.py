@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import ssl
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from dcs_migration_operator.kube.api import TASKS, KubeApi
 from dcs_migration_operator.kube.errors import ApiError
-from dcs_migration_operator.kube.session import Cluster, open_session
+from dcs_migration_operator.kube.pulse import Pulse
+from dcs_migration_operator.kube.session import USER_AGENT, Cluster, open_session
+from dcs_migration_operator.kube.tls import context
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal, serving
+from unit.kube.authorities import OLD, authority, issued
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +107,9 @@ async def test_whoever_listens_hears_requests_and_answers() -> None:
     async with serving(ApiServer(ok(EMPTY))) as url:
         cluster = Cluster(server=url, namespace="x")
         async with (
-            open_session(cluster, 0, lambda: heard.append(1), lambda: None) as session,
+            open_session(
+                cluster, 0, lambda: heard.append(1), lambda: None, Pulse(float)
+            ) as session,
             session.get(url) as response,
         ):
             begun = len(heard)
@@ -127,8 +133,93 @@ async def test_whoever_listens_hears_when_a_listing_begins(query: str, listings:
     async with serving(ApiServer(ok(EMPTY))) as url:
         cluster = Cluster(server=url, namespace="x")
         async with (
-            open_session(cluster, 0, lambda: None, lambda: listed.append(1)) as session,
+            open_session(
+                cluster, 0, lambda: None, lambda: listed.append(1), Pulse(float)
+            ) as session,
             session.get(f"{url}/apis/x/tasks{query}"),
         ):
             pass
     assert len(listed) == listings
+
+
+@pytest.mark.parametrize(
+    "query, status, proven",
+    [("?watch=true", 200, True), ("?watch=true", 410, False), ("?limit=500", 200, False)],
+)
+async def test_a_watch_is_proven_by_its_answer(query: str, status: int, *, proven: bool) -> None:
+    """By the begin of a good one; a request alone proves nothing, and a listing nothing of it."""
+    now = 0.0
+    pulse = Pulse(lambda: now)
+    async with serving(ApiServer(ok(EMPTY, status))) as url:
+        cluster = Cluster(server=url, namespace="x")
+        async with open_session(cluster, 0, lambda: None, lambda: None, pulse) as session:
+            pulse.asked("/apis/x/tasks")
+            now = 10.0
+            async with session.get(f"{url}/apis/x/tasks{query}"):
+                pass
+    assert pulse.unproven_s() == (0.0 if proven else 10.0)
+
+
+async def test_it_says_who_asks() -> None:
+    """In audit logs, and in the managedFields of what is written: not a library's name."""
+    server = ApiServer(ok(EMPTY))
+    async with api_of(server) as api:
+        await api.probe_list(TASKS, "")
+    assert server.asked[0].headers["User-Agent"] == USER_AGENT
+    assert USER_AGENT.startswith("dcs-migration-operator/")
+
+
+async def test_a_user_may_act_for_another() -> None:
+    """With each request, and with every group of the other."""
+    server = ApiServer(ok(EMPTY))
+    headers = (("Impersonate-User", "me"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+    async with api_of(server, impersonation=headers) as api:
+        await api.probe_list(TASKS, "")
+    found = server.asked[0].headers
+    assert [(name, value) for name, value in found.items() if "Impersonate" in name] == [*headers]
+
+
+async def why_not(cluster: Cluster) -> str:
+    """Return why a server cannot be reached."""
+    async with KubeApi(cluster, connections_max=1) as api:
+        with pytest.raises(ApiError, match=r"^the API server cannot be reached") as caught:
+            await api.probe_list(TASKS, "")
+    assert caught.value.status == 0
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+async def test_why_a_certificate_was_not_believed_is_told(tmp_path: Path) -> None:
+    """By OpenSSL's own words, which people find when they search for them."""
+    ca, stranger = (authority(tmp_path / name, OLD) for name in ("ca", "stranger"))
+    start = "the API server cannot be reached (its certificate does not verify: "
+    for names, trusted, reason in (
+        ("DNS:elsewhere", ca, "IP address mismatch, certificate is not valid for '127.0.0.1')"),
+        ("IP:127.0.0.1", stranger, "certificate signature failure)"),
+    ):
+        server = issued(ca, tmp_path, "server", names)
+        serves = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serves.load_cert_chain(server.certificate, server.key)
+        async with serving(ApiServer(ok(EMPTY)), serves) as url:
+            said = await why_not(Cluster(url, "x", ssl=context(authority=trusted.pem)))
+        assert said == start + reason
+
+
+async def test_why_nobody_answers_is_told(tmp_path: Path) -> None:
+    """The system's words: a refused connection, a name, a proxy, a token that is gone."""
+    assert "(Connection refused)" in await why_not(Cluster("http://127.0.0.1:1", "x"))
+    assert "(its name cannot be resolved)" in await why_not(Cluster("http://x.invalid", "x"))
+    proxy = Cluster("http://x.invalid", "x", proxy="http://user:SECRET@127.0.0.1:1")
+    assert "(the proxy: Connection refused)" in await why_not(proxy)
+    gone = Cluster("http://127.0.0.1:1", "x", token_file=str(tmp_path / "gone"))
+    assert f"({tmp_path}/gone: No such file or directory)" in await why_not(gone)
+    async with serving(ApiServer(ok(EMPTY))) as url:
+        tls = await why_not(Cluster(url.replace("http", "https"), "x"))
+    assert "(it does not speak TLS as it should)" in tls
+
+
+async def test_a_proxy_that_refuses_is_told() -> None:
+    """It wants a password, or does not let anybody through to there."""
+    async with serving(ApiServer(ok(EMPTY))) as url:  # a server that tunnels nothing
+        cluster = Cluster("https://x.invalid", "x", proxy=url)
+        assert "(the proxy answers 404)" in await why_not(cluster)

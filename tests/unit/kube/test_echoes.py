@@ -77,7 +77,7 @@ async def read(
     body: bytes,
     size: int = 1 << 20,
     query: str = "?watch=true",
-    heard: Callable[[], None] = lambda: None,
+    heard: Callable[[str], None] = lambda _: None,
 ) -> Any:
     """Return what arrives of a body that is read in pieces of so many bytes."""
     async with (
@@ -124,10 +124,10 @@ async def test_some_echoes_pass_so_that_the_position_in_the_stream_is_known() ->
 
 async def test_every_piece_is_a_sign_of_life() -> None:
     """Also one with nothing but echoes, so that a busy watch is not called silent."""
-    heard: list[int] = []
+    heard: list[str] = []
     body = event() + b"\n" + event() + b"\n"
-    arrived = await read(lambda *_: True, body, len(event()) + 1, heard=lambda: heard.append(1))
-    assert (arrived, len(heard)) == (b"", 2)
+    arrived = await read(lambda *_: True, body, len(event()) + 1, heard=heard.append)
+    assert (arrived, heard) == (b"", ["/apis"] * 2)
 
 
 async def test_only_a_watch_is_read_so() -> None:
@@ -139,7 +139,7 @@ async def test_only_a_watch_is_read_so() -> None:
 async def test_a_refused_watch_can_be_read_as_any_answer() -> None:
     """The message of the API server is not lost."""
     server = ApiServer(Reply(status=403, body=b'{"message": "no"}'))
-    response_class = response_without_echoes(lambda *_: True, lambda: None)
+    response_class = response_without_echoes(lambda *_: True, lambda _: None)
     async with (
         serving(server) as url,
         open_session(

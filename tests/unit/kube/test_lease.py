@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from dcs_migration_operator.kube.lease import LEASE_S, RETRY_S, TRUST_S
+from dcs_migration_operator.kube.lease import LEASE_S, RETRY_S, SILENT_S, TRUST_S
 from unit.kube.leases import Leases, Replica
 
 pytestmark = pytest.mark.looptime
@@ -79,8 +80,33 @@ async def test_leadership_ends_before_anybody_else_may_take_over() -> None:
     assert one.elector.leads()
     await asyncio.sleep(0.002)
     assert not one.elector.leads()
-    await asyncio.wait_for(one.running, RETRY_S + 1.0)
+    await asyncio.wait_for(one.running, 0.1)
     assert TRUST_S < LEASE_S
+
+
+@pytest.mark.parametrize("call", ["get", "put"])
+async def test_a_leader_whose_calls_hang_leaves_as_soon_as_it_leads_no_more(call: str) -> None:
+    """It does not wait for answers that could not help it."""
+    leases = Leases()
+    leases.held_by("")
+    one = Replica(leases, "one")
+    await asyncio.sleep(3.0)
+    assert one.elector.leads()
+    leases.hanging = call
+    await asyncio.sleep(2.0 + TRUST_S - 3.0 - 0.001)  # last renewed at 2 s
+    assert one.elector.leads()
+    await asyncio.wait_for(one.running, 0.1)
+    assert not one.elector.leads()
+
+
+async def test_a_leader_that_was_replaced_leaves_when_it_sees_that() -> None:
+    """Not a pause later."""
+    leases = Leases()
+    one = Replica(leases, "one")
+    await asyncio.sleep(3.0)
+    leases.held_by("two")
+    await asyncio.wait_for(one.running, RETRY_S)
+    assert asyncio.get_running_loop().time() == pytest.approx(4.0, abs=0.01)
 
 
 async def test_a_short_absence_of_the_api_server_is_survived() -> None:
@@ -125,6 +151,55 @@ async def test_expiry_is_judged_by_the_local_clock_alone() -> None:
     assert not one.elector.leads()
     await asyncio.sleep(2.0 + RETRY_S)
     assert one.elector.leads()
+    await one.kill()
+
+
+async def test_a_lease_that_nobody_has_written_for_long_is_free_at_once() -> None:
+    """By the clock of the API server alone: what an uninstalled release has left behind."""
+    leases = Leases()
+    leases.held_by("gone")
+    leases.written_s_ago = SILENT_S
+    one = Replica(leases, "one", server_now=leases.server_now)
+    await asyncio.sleep(0.1)
+    assert (one.elector.leads(), leases.holder) == (True, "one")
+    await one.kill()
+
+
+@pytest.mark.parametrize("written_s_ago", [SILENT_S - 1.0, 0.0, -3600.0, None])
+async def test_a_lease_that_may_be_held_is_waited_for(written_s_ago: float | None) -> None:
+    """It was written lately, or in the future of the clock, or nobody noted when."""
+    leases = Leases()
+    leases.held_by("two")
+    leases.written_s_ago = written_s_ago
+    one = Replica(leases, "one", server_now=leases.server_now)
+    await asyncio.sleep(LEASE_S - 1.0)
+    assert not one.elector.leads()
+    await asyncio.sleep(1.0 + RETRY_S)
+    assert one.elector.leads()
+    await one.kill()
+
+
+async def test_a_lease_with_a_longer_duration_is_waited_for_longer() -> None:
+    """Another program may hold it, which renews it rarely."""
+    leases = Leases()
+    leases.held_by("two", leaseDurationSeconds=300)
+    leases.written_s_ago = SILENT_S * 2
+    one = Replica(leases, "one", server_now=leases.server_now)
+    await asyncio.sleep(1.0)
+    assert not one.elector.leads()
+    await one.kill()
+
+
+@pytest.mark.parametrize("fields", [None, {}, "x", [None], [{}], [{"time": 7}], [{"time": "x"}]])
+async def test_a_lease_that_does_not_tell_when_is_waited_for(fields: Any) -> None:
+    """Whatever stands where the API server notes it."""
+    leases = Leases()
+    leases.held_by("two")
+    leases.metadata = {"managedFields": fields}
+    one = Replica(leases, "one", server_now=leases.server_now)
+    await asyncio.sleep(1.0)
+    assert not one.elector.leads()
+    assert not one.running.done()
     await one.kill()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from dcs_migration_operator.kube.watch import NoCluster, login
+from dcs_migration_operator.kube.login import NoCluster, login
 
 if TYPE_CHECKING:
     from pathlib import Path

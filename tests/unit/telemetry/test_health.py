@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import asynccontextmanager, closing
-from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import pytest
@@ -22,16 +22,21 @@ class Pages:
     def __init__(self) -> None:
         self.stuck: dict[str, float] = {}
         self.ready = False
+        self.unproven_s = 0.0
         self.health = Health(
             stuck_s=lambda: self.stuck,
             ready=lambda: self.ready,
+            unproven_s=lambda: self.unproven_s,
+            unproven_s_max=25.0,
             metrics=lambda: (b"dcs_operator_leader 1\n", CONTENT_TYPE),
         )
         self.port = 0
 
-    async def get(self, path: str, method: str = "GET") -> tuple[int, str, str]:
+    async def get(
+        self, path: str, method: str = "GET", host: str = "127.0.0.1"
+    ) -> tuple[int, str, str]:
         """Return status, text and content type."""
-        url = f"http://127.0.0.1:{self.port}{path}"
+        url = f"http://{host}:{self.port}{path}"
         async with (
             aiohttp.ClientSession() as session,
             session.request(method, url) as response,
@@ -41,17 +46,17 @@ class Pages:
 
 def free_port() -> int:
     """Return a port that nobody uses at the moment."""
-    with closing(socket()) as probe:
+    with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Pages]:
+async def serving(host: str = "127.0.0.1") -> AsyncIterator[Pages]:
     """Serve the pages."""
     pages = Pages()
     pages.port = free_port()
-    await pages.health.start("127.0.0.1", pages.port)
+    await pages.health.start(host, pages.port)
     try:
         yield pages
     finally:
@@ -101,6 +106,18 @@ async def test_readiness_is_the_first_listing(pages: Pages) -> None:
     assert (await pages.get("/readyz"))[:2] == (200, "ok\n")
 
 
+async def test_readiness_ends_beside_a_frozen_api_server(pages: Pages) -> None:
+    """And comes back with it; health is another matter, since a restart would mend nothing."""
+    pages.ready, pages.unproven_s = True, 25.0
+    assert (await pages.get("/readyz"))[:2] == (200, "ok\n")
+    pages.unproven_s = 27.4
+    status, text, _ = await pages.get("/readyz")
+    assert (status, text) == (503, "the API server has not answered the watch for 27 s\n")
+    assert (await pages.get("/healthz"))[0] == 200
+    pages.unproven_s = 0.0
+    assert (await pages.get("/readyz"))[0] == 200
+
+
 async def test_the_metrics_page_is_passed_through(pages: Pages) -> None:
     """With the content type that belongs to its format."""
     assert await pages.get("/metrics") == (200, "dcs_operator_leader 1\n", CONTENT_TYPE)
@@ -139,3 +156,58 @@ async def test_an_unknown_host_is_an_error() -> None:
     with pytest.raises(OSError, match=r"192\.0\.2\.1"):
         await other.health.start("192.0.2.1", free_port())
     await other.health.close()
+
+
+V4: Final = "127.0.0.1"
+V6: Final = "[::1]"
+
+
+async def reached(pages: Pages) -> set[str]:
+    """Return the addresses of this machine by which the pages are reached."""
+    found = set()
+    for host in (V4, V6):
+        try:
+            await pages.get("/metrics", host=host)
+        except aiohttp.ClientConnectionError:
+            continue
+        found.add(host)
+    return found
+
+
+@pytest.mark.parametrize(
+    "host, families",
+    [
+        ("", {V4, V6}),
+        ("::", {V4, V6}),
+        ("0.0.0.0", {V4}),  # noqa: S104 - said on purpose
+        ("127.0.0.1", {V4}),
+        ("::1", {V6}),
+    ],
+)
+async def test_where_it_listens(host: str, families: set[str]) -> None:
+    """No host means every address of both families: pods may have only one, of either."""
+    async with serving(host) as pages:
+        assert await reached(pages) == families
+
+
+async def test_it_listens_on_a_name() -> None:
+    """Wherever that leads to on this machine."""
+    async with serving("localhost") as pages:
+        assert await reached(pages)
+
+
+async def test_a_kernel_without_ipv6_has_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been built without; where it is switched off is tested in `tests/cluster`."""
+    monkeypatch.setattr(socket, "has_ipv6", False)
+    async with serving("") as pages:
+        assert await reached(pages) == {V4}
+
+
+@pytest.mark.parametrize("host", [V4, V6])
+async def test_a_port_that_is_taken_in_one_family_is_an_error(host: str) -> None:
+    """Else the probes would reach somebody else."""
+    async with serving(host.strip("[]")) as pages:
+        other = Pages()
+        with pytest.raises(OSError, match="in use"):
+            await other.health.start("", pages.port)
+        await other.health.close()
