@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.dcs import Fleet, MigrationSpec, Switches, Timing, lag, orders
 from sandbox.dcs.lag import Figures
@@ -268,6 +270,60 @@ def test_a_restart_goes_on_or_begins_anew(restart: Any, words: list[str], progre
         assert known.offset >= 6000  # what was written while it stood still
     world.now_s += 20
     assert [word for _, word in world.fleet[TASK].history][3:] == words
+
+
+EVENTS = ("wait", "writers on", "writers off", "die", "revive", "break", "lag", "restart", "stop")
+
+
+def happen(world: World, event: str, seconds: float) -> None:
+    """Let one event happen, and time pass before it."""
+    world.now_s += seconds
+    migration = world.fleet[TASK]
+    match event:
+        case "writers on" | "writers off":
+            world.write(on=event == "writers on")
+        case "die" | "revive":
+            world.fleet.alter(TASK, {"dead": event == "die"})
+        case "break":
+            world.fleet.break_sync(migration, world.now_s)
+        case "lag":
+            world.fleet.alter(TASK, {"lag_bytes": 3000})
+        case "restart":
+            orders.restart(world.fleet, migration)
+        case "stop":
+            before = world.figures().missing_keys
+            running = not migration.stopping and not migration.is_ended
+            if orders.stop(world.fleet, migration) is None and running:
+                assert migration.loss is not None
+                assert migration.loss.keys == before
+        case _:
+            pass
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(EVENTS), st.floats(0, 1000, allow_nan=False)), max_size=20),
+    st.sampled_from([10.0, 90.0, 500.0]),
+)
+def test_whatever_happens_the_lag_keeps_its_rules(
+    events: list[tuple[str, float]], writes_per_s: float
+) -> None:
+    """Busy is never 0, dead is always 0, at rest comes to 0, and a stop loses what it said."""
+    world = World()
+    world.add(full_s=10, writes_per_s=writes_per_s, bytes_per_write=10)
+    for event, seconds in events:
+        happen(world, event, seconds)
+        migration, known = world.fleet[TASK], world.figures()
+        assert 0 <= known.progress <= 100
+        assert 0 <= known.missing_keys <= known.source_keys
+        assert known.offset <= known.behind_bytes or known.phase == "stopped"
+        if known.phase == "incremental":
+            assert known.is_migrating is not migration.spec.dead
+            assert (known.offset > 0) >= (migration.sync.writing and not migration.spec.dead)
+            assert known.offset == 0 or not migration.spec.dead
+    world.write(on=False)
+    world.fleet.alter(TASK, {"dead": False})
+    world.now_s += 1e6
+    assert world.figures().phase == "stopped" or world.figures().offset == 0
 
 
 def test_a_lag_set_by_hand_holds_at_once(world: World) -> None:

@@ -247,6 +247,25 @@ async def test_odd_answers_as_the_sdk_sees_them(dcs: Simulator, ask: Ask, ids: l
     assert renamed == [(None, "success")]
 
 
+@pytest.mark.parametrize(
+    "name, form, shown",
+    [
+        pytest.param("a\nb", "raw", None, id="control characters"),
+        pytest.param("\u6570", "gbk", ["\ufffd\ufffd"], id="gbk"),
+        pytest.param("a\ud800", "json", ["a\ud800"], id="lone surrogate"),
+    ],
+)
+async def test_strange_names_as_the_sdk_sees_them(
+    ask: Ask, dcs: Simulator, name: str, form: Any, shown: list[str] | None
+) -> None:
+    """Control characters make the whole list vanish without an error; others pass somehow."""
+    dcs.fleet.clear()
+    dcs.fleet.add(MigrationSpec(task_id=BACKUP, name=name, name_form=form))
+    page = await ask("list_migration_task", v2.ListMigrationTaskRequest())
+    names = page.migration_tasks and [row.task_name for row in page.migration_tasks]
+    assert names == shown
+
+
 async def test_a_list_with_short_pages_is_complete_all_the_same(
     dcs: Simulator, ask: Ask, ids: list[str]
 ) -> None:

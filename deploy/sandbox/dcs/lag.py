@@ -44,6 +44,7 @@ PERCENT_BEFORE_END: Final = 99.9
 PERCENT_STUCK: Final = 50.0
 """What a full sync says that never ends."""
 KILOBYTE: Final = 1024
+_AT_WORK: Final = (Phase.FULL, Phase.INCREMENTAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +71,19 @@ class Figures:
 def figures(migration: Migration, now_s: float) -> Figures:
     """Compute all figures of a migration at a moment."""
     sync, spec = migration.sync, migration.spec
+    behind = _behind(migration, now_s)
     progress = _progress(migration, now_s)
     arrived = int(spec.keys * progress / PERCENT_MAX)
-    replicates = sync.phase in (Phase.FULL, Phase.INCREMENTAL) and not spec.dead
-    bytes_per_s = _intake(migration, now_s) if replicates else 0.0
+    replicates = sync.phase in _AT_WORK and not spec.dead
+    bytes_per_s = _intake(migration, behind) if replicates else 0.0
     return Figures(
         phase=sync.phase,
         progress=progress,
-        offset=_offset(migration, now_s),
-        behind_bytes=math.ceil(_behind(migration, now_s)),
+        offset=_offset(migration, behind),
+        behind_bytes=math.ceil(behind),
         source_keys=spec.keys,
         target_keys=spec.keys if sync.copied else arrived,
-        missing_keys=_missing(migration, now_s, arrived),
+        missing_keys=_missing(migration, behind, arrived),
         bytes_per_s=bytes_per_s,
         operations_per_s=bytes_per_s / max(1, spec.bytes_per_write),
         is_migrating=replicates,
@@ -108,7 +110,7 @@ def enter(migration: Migration, at_s: float, full_s: float | None) -> None:
         return
     settle(migration, at_s)
     if after is Phase.STOPPED:
-        sync.stopped_offset = _offset(migration, at_s)
+        sync.stopped_offset = _offset(migration, sync.behind_bytes)
         sync.stopped_progress = _last_progress(migration, at_s)
     elif after is Phase.FULL:
         sync.carried_bytes = sync.carried_bytes + sync.behind_bytes if sync.copied else 0.0
@@ -136,7 +138,7 @@ def _phase_of(migration: Migration) -> Phase:
 
 
 def _behind(migration: Migration, now_s: float) -> float:
-    """The true lag in bytes, but for what a full sync that began again will make good."""
+    """Return the true lag in bytes, but for what a full sync that began again will make good."""
     sync, spec = migration.sync, migration.spec
     if not migration.is_incremental or sync.phase is Phase.IDLE:
         return 0.0
@@ -157,13 +159,13 @@ def _on_its_way(migration: Migration, now_s: float) -> float:
     return float(max(1, spec.bytes_per_write) * (1 + zlib.crc32(moment) % most))
 
 
-def _offset(migration: Migration, now_s: float) -> int:
+def _offset(migration: Migration, behind: float) -> int:
     sync = migration.sync
     if sync.phase is Phase.STOPPED:
         return sync.stopped_offset
     if sync.phase is not Phase.INCREMENTAL or migration.spec.dead:
         return 0
-    return math.ceil(_behind(migration, now_s))
+    return math.ceil(behind)
 
 
 def _progress(migration: Migration, now_s: float) -> float:
@@ -190,7 +192,7 @@ def _full_progress(migration: Migration, now_s: float) -> float:
 
 
 def _last_progress(migration: Migration, at_s: float) -> float:
-    """What stats go on to say after the end: nothing was copied unless somebody saw it run."""
+    """Return what stats go on to say after the end, also of a task that nobody saw run."""
     if migration.sync.phase is Phase.IDLE:
         never_ran = migration.word in FAILURE_WORDS or migration.word == TERMINATING
         return 0.0 if never_ran else PERCENT_MAX
@@ -199,20 +201,19 @@ def _last_progress(migration: Migration, at_s: float) -> float:
     return _progress(migration, at_s)
 
 
-def _intake(migration: Migration, now_s: float) -> float:
-    """What the target takes in each second."""
+def _intake(migration: Migration, behind: float) -> float:
+    """Return the bytes that the target takes in each second."""
     sync, spec = migration.sync, migration.spec
     written = spec.writes_per_s * spec.bytes_per_write if sync.writing else 0.0
-    if sync.phase is Phase.FULL or _behind(migration, now_s) > written * IN_FLIGHT_S:
+    if sync.phase is Phase.FULL or behind > written * IN_FLIGHT_S:
         return spec.catch_up_bytes_per_s
     return min(written, spec.catch_up_bytes_per_s)
 
 
-def _missing(migration: Migration, now_s: float, arrived: int) -> int:
+def _missing(migration: Migration, behind: float, arrived: int) -> int:
     sync, spec = migration.sync, migration.spec
-    if sync.phase in (Phase.IDLE, Phase.STOPPED):
+    if sync.phase not in _AT_WORK:
         return 0
-    behind = _behind(migration, now_s) + sync.carried_bytes
-    changed = math.ceil(behind / max(1, spec.bytes_per_write))
+    changed = math.ceil((behind + sync.carried_bytes) / max(1, spec.bytes_per_write))
     never_copied = 0 if sync.copied else spec.keys - arrived
     return min(spec.keys, never_copied + changed)

@@ -111,7 +111,7 @@ def _cut(listed: Sequence[T], switches: Switches, offset: int, limit: int) -> Se
 
 
 def _encoded(migration: Migration, word: str) -> bytes:
-    """The item; cut and pasted where the word is all that differs, which is four times faster."""
+    """Encode the item; cut and paste where only the word differs, which is four times faster."""
     if word in FAILURE_WORDS or word == RELEASED:
         return bodies.list_row(migration, word)
     pattern = migration.rows.get(_GAP)

@@ -72,7 +72,7 @@ def choices(annotation: Any) -> tuple[object, ...]:
 
 @functools.cache
 def _hints(cls: type) -> Mapping[str, Any]:
-    """The types of the fields, also of a module that postpones its annotations."""
+    """Return the types of the fields, also of a module that postpones its annotations."""
     return get_type_hints(cls)
 
 

@@ -64,7 +64,7 @@ class Switches:
     error_texts: Literal["plain", "echo", "echo_encoded", "echo_cut", "changing"] = "plain"
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` for a page without a row."""
+        """Check the numbers; raises `ValueError` for a page without a row."""
         if self.list_rows_max < 1:
             raise ValueError("list_rows_max must be 1 or more")
 

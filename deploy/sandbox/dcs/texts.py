@@ -90,7 +90,7 @@ def _echo(occasion: Occasion) -> str:
 
 
 def _canonical(request: SignedRequest) -> list[str]:
-    """The lines of the canonical request, or of what can be made of a request without one."""
+    """Return the lines of the canonical request, or what there is of one without a signature."""
     try:
         signed = Authorization.parse(request.headers.get("authorization", "")).signed_headers
         return canonical_request(request, signed).split("\n")
