@@ -154,6 +154,18 @@ def test_a_broken_sync_begins_a_full_one_again(world: World) -> None:
     assert note[:2] == (BEGIN_S + 30, "WARN")
 
 
+def test_a_full_sync_that_began_again_makes_good_what_was_behind(world: World) -> None:
+    """Until it is through, a stop would still lose the lag of the moment of the break."""
+    world.add(lag_bytes=4000, catch_up_bytes_per_s=0.0, full_s=10)
+    world.fleet.break_sync(world.fleet[TASK], world.now_s)
+    seen = []
+    for _ in range(3):
+        known = world.figures()
+        seen.append((known.missing_keys, known.target_keys, known.offset))
+        world.now_s += 5
+    assert seen == [(20, 1000, 0), (20, 1000, 0), (0, 1000, 0)]
+
+
 def test_a_break_without_resumption_fails(world: World) -> None:
     """With `resume_mode` manual nobody begins anew."""
     world.add(breaks_after_s=30, resume_mode="manual")

@@ -136,8 +136,11 @@ async def test_show_and_single_stop_carry_redis_passwords(ask: Ask, ids: list[st
     assert REDIS_PASSWORD not in page.raw_content.decode()
 
 
-async def test_the_other_calls_answer_in_their_shapes(ask: Ask, ids: list[str]) -> None:
+async def test_the_other_calls_answer_in_their_shapes(
+    dcs: Simulator, ask: Ask, ids: list[str]
+) -> None:
     """Single stops, logs, restart and delete."""
+    dcs.fleet.alter(ids[0], {"stop_s": 60.0})
     stopped = await ask("stop_migration_task", v2.StopMigrationTaskRequest(ids[0]))
     assert stopped.status == "TERMINATING"
     await ask("stop_migration_task_sync", v2.StopMigrationTaskSyncRequest(ids[1]))
