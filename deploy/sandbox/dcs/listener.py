@@ -13,6 +13,7 @@ application behind a server cannot imitate, so this owns the socket:
 
 import asyncio
 import contextlib
+import functools
 import socket
 import weakref
 from typing import Final
@@ -40,7 +41,7 @@ class Listener:
         self.read_after_s = read_after_s
         self._server: web.Server | None = None
         self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Task[None]] = set()
         # Weak: a connection that has ended is forgotten by itself.
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
@@ -63,16 +64,14 @@ class Listener:
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self._socket.settimeout(0)
         self._server = server
-        self._accepting = asyncio.create_task(self._accept(self._socket, server))
+        self._start_accepting()
         return int(self._socket.getsockname()[1])
 
     async def close(self) -> None:
         """Refuse connections from now on; those that exist belong to the server."""
         self._empty()
-        await self._stop_accepting()
-        for task in list(self._waiting):
-            task.cancel()
-        await asyncio.gather(*self._waiting, return_exceptions=True)
+        self._stop_accepting()
+        await self._give_up_waiting()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -82,7 +81,7 @@ class Listener:
         """Let nobody connect anymore, and cut every connection; harmless if it is so already."""
         if self._socket is None or self.stalled:
             return
-        await self._stop_accepting()
+        self._stop_accepting()
         # Whoever is in the queue already is let in and cut, so that it can be filled for sure.
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -97,54 +96,74 @@ class Listener:
             await asyncio.sleep(FILL_S)
             if not _is_connected(filler):
                 break
+        await self._give_up_waiting()
         for transport in list(self._transports):
             transport.abort()
         self._transports.clear()
 
     async def resume(self) -> None:
         """Let everybody connect again; harmless if they can."""
-        if self._socket is None or self._server is None or not self.stalled:
+        if self._socket is None or not self.stalled:
             return
         self._empty()
         self._socket.listen(BACKLOG)
-        self._accepting = asyncio.create_task(self._accept(self._socket, self._server))
+        self._start_accepting()
 
     def _empty(self) -> None:
         for filler in self._fillers:
             filler.close()
         self._fillers.clear()
 
-    async def _stop_accepting(self) -> None:
-        if self._accepting is not None:
-            self._accepting.cancel()
-            await asyncio.gather(self._accepting, return_exceptions=True)
-            self._accepting = None
+    async def _give_up_waiting(self) -> None:
+        """Cut the connections that nobody reads from yet."""
+        for task in list(self._waiting):
+            task.cancel()
+        await asyncio.gather(*self._waiting, return_exceptions=True)
 
-    async def _accept(self, listening: socket.socket, server: web.Server) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                accepted, _ = await loop.sock_accept(listening)
-            except OSError:
-                await asyncio.sleep(PAUSE_S)
-                continue
-            task = asyncio.create_task(self._serve(accepted, server))
-            self._waiting.add(task)
-            task.add_done_callback(self._waiting.discard)
+    def _start_accepting(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._accept)
+
+    def _stop_accepting(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+
+    def _accept(self) -> None:
+        """Take every connection that waits: at once, so that none is lost between two steps."""
+        if self._socket is None or self._server is None:
+            return
+        try:
+            while True:
+                accepted = self._socket.accept()[0]
+                accepted.settimeout(0)
+                task = asyncio.create_task(self._serve(accepted, self._server))
+                self._waiting.add(task)
+                task.add_done_callback(functools.partial(self._served, accepted))
+        except BlockingIOError:
+            return
+        except OSError:
+            self._stop_accepting()
+            loop = asyncio.get_running_loop()
+            self._again = loop.call_later(PAUSE_S, self._start_accepting)
 
     async def _serve(self, accepted: socket.socket, server: web.Server) -> None:
         """Hand one connection to the server, after a while."""
-        try:
-            await asyncio.sleep(self.read_after_s)
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.connect_accepted_socket(server, accepted)
-        except OSError:
-            accepted.close()  # the caller has given up
-        except asyncio.CancelledError:
+        await asyncio.sleep(self.read_after_s)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_accepted_socket(server, accepted)
+        self._transports.add(transport)
+
+    def _served(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        """Close a connection that could not be handed over, also if nothing of it was begun."""
+        self._waiting.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
             accepted.close()
-            raise
-        else:
-            self._transports.add(transport)
+        if error is not None and not isinstance(error, OSError):
+            raise error  # not a caller that has given up: the event loop reports it
 
 
 def _is_connected(one: socket.socket) -> bool:
