@@ -227,6 +227,9 @@ async def test_projects_are_opened_on_the_same_key(dcs: Simulator, admin: Admin)
     assert dcs.projects[f"{12:032x}"].fleet.timing.stop_s == 9
     _, keys = await admin("GET", "/keys")
     assert keys["keys"][SIGNER.access_key]["projects"] == 5
+    twice = more[0] | {"access_key": "TWICE", "secret_key": "S3CRET"}
+    assert (await admin("POST", "/projects", twice))[0] == 400
+    assert "TWICE" not in (await admin("GET", "/"))[1]["access_keys"]
     again = {"project_id": f"{10:032x}", "access_key": "NEW", "secret_key": "S3CRET"}
     assert (await admin("POST", "/projects", again))[0] == 201
     assert "NEW" in (await admin("GET", "/"))[1]["access_keys"]

@@ -18,6 +18,7 @@ from sandbox.dcs import (
     simulate,
 )
 from sandbox.dcs.caller import Caller, Signer
+from sandbox.dcs.listing import ROWS_MAX
 
 SIGNER = Signer(access_key=ProjectOptions().access_key, secret_key=ProjectOptions().secret_key)
 ODD = "b21989ec-2889-4b8e-99db-19c073425ec2"
@@ -144,6 +145,15 @@ def test_a_page_can_be_shorter_than_it_was_asked_to_be(fleet: Fleet) -> None:
     ]
     assert json.loads(fleet.page(0, 1000))["count"] == 5
     assert ids(fleet, 0, 1) == whole[:1]
+
+
+def test_a_migration_of_many_words_keeps_few_rows(fleet: Fleet) -> None:
+    """And is listed with the last one all the same."""
+    for number in range(100):
+        fleet.alter("0" * 32, {"word": f"WORD{number}"})
+        (row,) = json.loads(fleet.page(0, 1))["migration_tasks"]
+        assert row["status"] == f"WORD{number}"
+    assert len(fleet["0" * 32].rows) <= ROWS_MAX + 1
 
 
 def test_a_list_without_end_repeats_its_rows(fleet: Fleet) -> None:

@@ -19,6 +19,9 @@ from sandbox.dcs.switches import Switches
 
 T = TypeVar("T")
 
+ROWS_MAX: Final = 32
+"""Encoded rows that a migration keeps: more than there are documented words."""
+
 _GAP: Final = "\ue000word\ue000"
 """Stands for the word in a row that is cut and pasted: no name and no word is like that."""
 _GAP_JSON: Final = encode(_GAP)
@@ -90,6 +93,8 @@ def row(migration: Migration, word: str, switches: Switches) -> bytes:
         word = bodies.document_word(word)
     known = migration.rows.get(word)
     if known is None:
+        if len(migration.rows) >= ROWS_MAX:
+            migration.rows.clear()
         known = migration.rows[word] = _encoded(migration, word)
     return known
 

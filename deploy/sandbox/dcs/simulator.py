@@ -177,34 +177,26 @@ class Simulator:
         return self.projects[self.project.project_id].others
 
     def add_project(self, options: ProjectOptions) -> Project:
-        """Open a project, or let one more key use it and add migrations."""
+        """Open a project, or let one more key use it and add migrations.
+
+        Raises `ValueError`, and changes nothing, if one of the migrations exists.
+        """
+        project = self.projects.get(options.project_id) or self._new_project(options.project_id)
+        generated = populate(
+            options.project_id,
+            running=options.running,
+            words=options.words,
+            mixed=options.mixed,
+            seed=self.options.seed,
+        )
+        project.fleet.add(*generated, *options.migrations)
+        self.projects[options.project_id] = project
         key = AccessKey(
             access_key=options.access_key,
             secret_key=options.secret_key,
             security_token=options.security_token,
         )
         self.keys.add(key, options.project_id)
-        project = self.projects.get(options.project_id)
-        if project is None:
-            seed = self.options.seed
-            fleet = Fleet(self.clock, self._switches, self._timing, seed)
-            project = Project(
-                project_id=options.project_id,
-                fleet=fleet,
-                others=Others(fleet, seed),
-                redis_password=self.options.redis_password,
-            )
-            self.projects[options.project_id] = project
-        project.fleet.add(
-            *populate(
-                options.project_id,
-                running=options.running,
-                words=options.words,
-                mixed=options.mixed,
-                seed=self.options.seed,
-            ),
-            *options.migrations,
-        )
         return project
 
     def built(self, projects: Sequence[object]) -> list[ProjectOptions]:
@@ -298,6 +290,16 @@ class Simulator:
             await self.listener.close()
             await self._runner.cleanup()
             self._runner = None
+
+    def _new_project(self, project_id: str) -> Project:
+        seed = self.options.seed
+        fleet = Fleet(self.clock, self._switches, self._timing, seed)
+        return Project(
+            project_id=project_id,
+            fleet=fleet,
+            others=Others(fleet, seed),
+            redis_password=self.options.redis_password,
+        )
 
     def _shared(self) -> list[ProjectOptions]:
         """Return the further projects of the first key."""
