@@ -121,12 +121,151 @@ async def test_switches_and_times_are_changed(dcs: Simulator, admin: Admin) -> N
         "release_after_s": None,
         "answer_s": 0.01,
         "lock_s": 5.0,
+        "forget_s": None,
+        "reject_s": 0.0,
+        "skew_s": 0.0,
     }
+    assert (await admin("GET", "/timing"))[1] == times
     fleets = [project.fleet for project in dcs.projects.values()]
     assert [(fleet.timing.stop_s, fleet.switches.item_errors) for fleet in fleets] == [
         (9.0, False),
         (9.0, False),
     ]
+
+
+async def test_several_faults_at_once(admin: Admin) -> None:
+    """A list of them, each with its number; one mistake and none is on."""
+    poisoned = [{"kind": "drop", "task_id": f"{number:032x}"} for number in range(3)]
+    status, body = await admin("POST", "/faults", poisoned)
+    assert (status, [one["number"] for one in body["faults"]]) == (201, [1, 2, 3])
+    assert (await admin("POST", "/faults", [*poisoned, {"kind": "x"}]))[0] == 400
+    assert len((await admin("GET", "/faults"))[1]["faults"]) == 3
+
+
+async def test_writers_lag_and_losses(admin: Admin, caller: Caller) -> None:
+    """Switched by name, seen as they are, and summed up when tasks are stopped."""
+    for number in range(2):
+        spec = {"task_id": f"{number:032x}", "name": f"wave{number}", "catch_up_bytes_per_s": 0}
+        await admin("POST", "/migrations", spec | {"lag_bytes": 2000})
+    assert await admin("POST", "/writers", {"on": True, "name": "wave*"}) == (200, {"switched": 2})
+    off = {"on": False, "task_ids": ["0" * 32]}
+    assert await admin("POST", "/writers", off) == (200, {"switched": 1})
+    await admin("PATCH", f"/migrations/{0:032x}", {"lag_bytes": 2000})
+    _, shown = await admin("GET", "/lag?name=wave0")
+    (one,) = shown["tasks"]
+    assert (one["offset"], one["missing_keys"], one["writing"]) == (2000, 10, False)
+    assert (one["phase"], one["progress"], one["is_migrating"]) == ("incremental", 100.0, True)
+    assert (shown["offset"], shown["missing_keys"]) == (2000, 10)
+    _, shown = await admin("GET", "/lag?name=wave*")
+    assert shown["missing_keys"] > 20
+    await caller.batch_stop(["0" * 32])
+    _, losses = await admin("GET", "/losses")
+    assert (losses["stops"], losses["lost_keys"]) == (1, 10)
+    (loss,) = losses["losses"]
+    assert (loss["task_id"], loss["offset"], loss["by"]) == ("0" * 32, 2000, "order")
+    _, shown = await admin("GET", f"/migrations/{0:032x}")
+    assert (shown["loss"], shown["phase"], shown["writing"]) == (loss, "stopped", False)
+    _, projects = await admin("GET", "/projects")
+    assert projects["projects"][PROJECT_ID] == {"tasks": 4, "stops": 1, "lost_keys": 10}
+    await admin("DELETE", "/losses")
+    assert (await admin("GET", "/losses"))[1]["lost_keys"] == 0
+
+
+async def test_moments_of_tasks_and_orders(admin: Admin, caller: Caller) -> None:
+    """On the clock that the admin API tells; only those that terminated since, if wanted."""
+    spec = {"task_id": TASK_ID, "stop_s": 0.0}
+    await admin("POST", "/migrations", spec)
+    await caller.batch_stop([TASK_ID])
+    _, clock = await admin("GET", "/clock")
+    _, before = await admin("GET", "/moments?since_s=0")
+    (task,) = before["tasks"]
+    (order,) = before["orders"]
+    assert task["accepted_at_s"] == [task["terminated_at_s"]]
+    assert order["arrived_at_s"] <= task["terminated_at_s"] <= order["accepted_at_s"]
+    assert (order["ids"], order["status"], task["told_at_s"]) == ([TASK_ID], 200, None)
+    assert task["terminated_at_s"] <= clock["now_s"] <= before["now_s"]
+    await caller.show(TASK_ID)
+    _, after = await admin("GET", f"/moments?since_s={task['terminated_at_s']}")
+    assert after["tasks"][0]["told_at_s"] >= clock["now_s"] - 0.001
+    _, later = await admin("GET", f"/moments?since_s={clock['now_s'] + 1}")
+    assert later["tasks"] == []
+    assert len((await admin("GET", "/moments"))[1]["tasks"]) == 3
+    _, other = await admin("GET", f"/moments?project={OTHER_PROJECT}")
+    assert (len(other["tasks"]), other["orders"]) == (1, [])
+
+
+async def test_a_refused_order_was_never_accepted(admin: Admin, caller: Caller) -> None:
+    """Its arrival is known all the same."""
+    await admin("POST", "/faults", {"kind": "error", "status": 504, "executes": True})
+    await caller.batch_stop([f"{0:032x}"])
+    (order,) = (await admin("GET", "/moments"))[1]["orders"]
+    assert (order["status"], order["accepted_at_s"]) == (504, None)
+
+
+async def test_others_act_through_the_admin_api(admin: Admin) -> None:
+    """What they did is told, per project."""
+    assert await admin("POST", "/others", {"act": "stop", "name": "migration-00001"}) == (
+        201,
+        {"task_ids": [(await admin("GET", "/migrations"))[1]["migrations"][1]["task_id"]]},
+    )
+    _, body = await admin("GET", "/others")
+    assert [one["act"] for one in body["done"]] == ["stop"]
+    assert (await admin("GET", f"/others?project={OTHER_PROJECT}"))[1] == {"done": []}
+    await admin("POST", "/reset")
+    assert (await admin("GET", "/others"))[1] == {"done": []}
+
+
+async def test_projects_are_opened_on_the_same_key(dcs: Simulator, admin: Admin) -> None:
+    """As many as wanted, with the switches that hold; another key is named."""
+    await admin("PATCH", "/switches", {"list_rows_max": 1})
+    await admin("PATCH", "/timing", {"stop_s": 9})
+    more = [{"project_id": f"{number:032x}", "running": 2} for number in range(10, 13)]
+    status, body = await admin("POST", "/projects", more)
+    assert (status, body["projects"]) == (201, [one["project_id"] for one in more])
+    async with Caller(dcs.endpoint, f"{12:032x}", SIGNER) as client:
+        assert len((await client.list()).json["migration_tasks"]) == 1
+    assert dcs.projects[f"{12:032x}"].fleet.timing.stop_s == 9
+    _, keys = await admin("GET", "/keys")
+    assert keys["keys"][SIGNER.access_key]["projects"] == 5
+    twice = more[0] | {"access_key": "TWICE", "secret_key": "S3CRET"}
+    assert (await admin("POST", "/projects", twice))[0] == 400
+    assert "TWICE" not in (await admin("GET", "/"))[1]["access_keys"]
+    again = {"project_id": f"{10:032x}", "access_key": "NEW", "secret_key": "S3CRET"}
+    assert (await admin("POST", "/projects", again))[0] == 201
+    assert "NEW" in (await admin("GET", "/"))[1]["access_keys"]
+
+
+async def test_keys_tell_their_rows_of_401s(dcs: Simulator, admin: Admin) -> None:
+    """Without a secret; what a key must not do, and how long its 401s take, can be changed."""
+    async with Caller(
+        dcs.endpoint, PROJECT_ID, Signer(access_key=SIGNER.access_key, secret_key="no")
+    ) as client:
+        for _ in range(6):
+            await client.list()
+    _, keys = await admin("GET", "/keys")
+    shown = keys["keys"][SIGNER.access_key]
+    assert (shown["most_in_a_row"], shown["in_a_row"], shown["locks"]) == (6, 6, 1)
+    assert (await admin("GET", "/counts"))[1]["most_401s_in_a_row"] == 6
+    changes = {"reject_s": 0.3, "denied": ["get"]}
+    _, changed = await admin("PATCH", f"/keys/{SIGNER.access_key}", changes)
+    assert (changed["reject_s"], changed["denied"]) == (0.3, ["get"])
+    _, changed = await admin("PATCH", f"/keys/{SIGNER.access_key}", {"reject_s": None})
+    assert (changed["reject_s"], changed["denied"]) == (0.0, ["get"])
+    assert SIGNER.secret_key not in str(keys)
+
+
+async def test_connections_stall_and_go_on(admin: Admin, caller: Caller) -> None:
+    """The admin API has connections of its own."""
+    expected = {"listening": True, "stalled": True, "read_after_s": 0.01}
+    changes = {"stalled": True, "read_after_s": 0.01}
+    assert await admin("PATCH", "/listening", changes) == (200, expected)
+    assert await admin("PATCH", "/listening", {"stalled": False}) == (
+        200,
+        expected | {"stalled": False},
+    )
+    assert (await caller.list()).status == 200
+    await admin("POST", "/listening", body=False)
+    assert (await admin("GET", "/listening"))[1]["listening"] is False
 
 
 async def test_keys_come_and_go(dcs: Simulator, admin: Admin) -> None:
@@ -157,7 +296,7 @@ async def test_dcs_can_be_taken_down_and_up(admin: Admin, caller: Caller) -> Non
         ("POST", "/faults", {"kind": "earthquake"}, 400, "possible: throttle"),
         ("POST", "/faults", {"kind": "drop", "operation": "fly"}, 400, "operation must be"),
         ("POST", "/faults", {"operation": "list"}, 400, "kind"),
-        ("POST", "/faults", [], 400, "expected an object"),
+        ("POST", "/faults", [[]], 400, "expected an object"),
         ("POST", "/migrations", {"task_id": "x"}, 400, "neither a dashed UUID"),
         ("POST", "/migrations", {"task_id": TASK_ID, "script": [["a"]]}, 400, "script"),
         ("PATCH", f"/migrations/{TASK_ID}", {"word": "X"}, 404, "not found"),
@@ -169,6 +308,16 @@ async def test_dcs_can_be_taken_down_and_up(admin: Admin, caller: Caller) -> Non
         ("DELETE", "/keys/NOBODY", None, 404, "not found"),
         ("POST", "/listening", "yes", 400, "true or false"),
         ("GET", "/migrations?project=x", None, 404, "not found"),
+        ("POST", "/writers", {"name": "*"}, 400, "on"),
+        ("POST", "/writers", {"on": True, "task_ids": ["0" * 32]}, 404, "not found"),
+        ("POST", "/others", {"act": "dance"}, 400, "possible: stop, restart"),
+        ("POST", "/others", {"act": "stop", "share": 2}, 400, "share must be 0 to 1"),
+        ("GET", "/moments?since_s=x", None, 400, "since_s"),
+        ("PATCH", "/keys/NOBODY", {"reject_s": 1}, 404, "not found"),
+        ("PATCH", f"/keys/{SIGNER.access_key}", {"denied": ["fly"]}, 400, "unknown actions"),
+        ("POST", "/projects", [{"colour": 1}], 400, "unknown field"),
+        ("PATCH", "/listening", {"stalled": 1}, 400, "possible: True, False"),
+        ("PATCH", "/switches", {"list_rows_max": 0}, 400, "1 or more"),
         ("GET", "/nothing", None, 404, "Not Found"),
         ("PUT", "/faults", None, 405, "Method Not Allowed"),
     ],

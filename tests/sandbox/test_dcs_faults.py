@@ -1,7 +1,9 @@
 """Every kind of fault once, over the wire; and how faults are chosen."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -66,6 +68,26 @@ async def test_rate_limit_refuses_what_is_too_much(dcs: Simulator, caller: Calle
     assert (await caller.show("0" * 32)).status == 400
 
 
+@pytest.mark.parametrize(
+    "seconds, form, header",
+    [(30, "seconds", "30"), (30.5, "seconds", "31"), (30.5, "decimal", "30.5")],
+)
+async def test_retry_after_as_a_number(
+    dcs: Simulator, caller: Caller, seconds: float, form: Any, header: str
+) -> None:
+    """Whole seconds, rounded up, or with a point."""
+    switch_on(dcs, FaultKind.THROTTLE, retry_after_s=seconds, retry_after_as=form)
+    assert (await caller.list()).headers["Retry-After"] == header
+
+
+async def test_retry_after_as_a_date(dcs: Simulator, caller: Caller) -> None:
+    """An HTTP date so many seconds after the answer."""
+    switch_on(dcs, FaultKind.THROTTLE, retry_after_s=3600, retry_after_as="date")
+    header = (await caller.list()).headers["Retry-After"]
+    assert header.endswith(" GMT")
+    assert abs(parsedate_to_datetime(header).timestamp() - time.time() - 3600) < 60
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_error_is_json_or_html(dcs: Simulator, caller: Caller, status: int) -> None:
     """As the cloud's service, or as something in front of it."""
@@ -89,6 +111,61 @@ async def test_error_can_have_any_code(dcs: Simulator, caller: Caller, ids: list
     reply = await caller.batch_stop(ids)
     assert (reply.status, reply.error_code, stops(dcs)) == (400, "DCS.4855", 0)
     assert (await caller.batch_stop(ids[1:])).status == 200
+
+
+@pytest.mark.parametrize("status, code", [(500, "DCS.5000"), (403, "DCS.9998"), (404, "DCS.9999")])
+async def test_show_of_one_id_fails_for_as_long_as_one_likes(
+    dcs: Simulator, caller: Caller, ids: list[str], status: int, code: str
+) -> None:
+    """That of another id, and the list, do not; until the fault is switched off."""
+    on = dcs.faults.add(
+        Fault(kind=FaultKind.ERROR, operation="show", task_id=ids[0], status=status, code=code)
+    )
+    shows = [await caller.show(ids[0].replace("-", "")) for _ in range(3)]
+    assert {(reply.status, reply.error_code) for reply in shows} == {(status, code)}
+    assert ((await caller.show(ids[1])).status, (await caller.list()).status) == (200, 200)
+    dcs.faults.remove(on.number)
+    assert (await caller.show(ids[0])).status == 200
+
+
+async def test_one_id_spoils_every_batch_it_is_in(
+    dcs: Simulator, caller: Caller, ids: list[str]
+) -> None:
+    """500 for the whole call, as often as it is made; the other id alone is stopped."""
+    dcs.faults.add(Fault(kind=FaultKind.ERROR, operation="batch_stop", task_id=ids[0]))
+    assert [(await caller.batch_stop(ids)).status for _ in range(3)] == [500] * 3
+    assert ((await caller.batch_stop(ids[1:])).status, stops(dcs)) == (200, 1)
+
+
+async def test_whole_calls_are_refused_for_a_while() -> None:
+    """With a code about the instance, and the sentence that belongs to it."""
+    now_s = 1_000_000_000.0
+    async with Simulator(clock=lambda: now_s) as dcs:
+        dcs.add_project(ProjectOptions(running=1))
+        busy = Fault(
+            kind=FaultKind.ERROR, operation="batch_stop", status=400, code="DCS.4017", for_s=20
+        )
+        dcs.faults.add(busy)
+        async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
+            reply = await client.batch_stop([one.spec.task_id for one in dcs.fleet])
+            assert (reply.status, reply.error_code) == (400, "DCS.4017")
+            assert "job" in reply.json["error_msg"]
+            now_s += 20
+            assert (await client.batch_stop([one.spec.task_id for one in dcs.fleet])).status == 200
+
+
+async def test_a_whole_key_is_throttled(dcs: Simulator, caller: Caller) -> None:
+    """In all of its projects, and no other key."""
+    other = "00000000000000000000000000000002"
+    dcs.add_project(ProjectOptions(project_id=other))
+    dcs.add_project(ProjectOptions(access_key="ANOTHER"))
+    dcs.faults.add(Fault(kind=FaultKind.THROTTLE, access_key=SIGNER.access_key))
+    another = Signer(access_key="ANOTHER", secret_key=SIGNER.secret_key)
+    statuses = [(await caller.list()).status]
+    for project_id, signer in ((other, SIGNER), (PROJECT_ID, another)):
+        async with Caller(dcs.endpoint, project_id, signer) as client:
+            statuses.append((await client.list()).status)
+    assert statuses == [429, 429, 200]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +233,31 @@ async def test_truncate_cuts_the_body_off(dcs: Simulator, caller: Caller) -> Non
         await caller.list()
 
 
+async def test_a_stalled_call_arrives_late_though_its_caller_is_gone(
+    dcs: Simulator, caller: Caller, ids: list[str]
+) -> None:
+    """Unlike a slow one it has no effect before, and it is judged only then."""
+    switch_on(dcs, FaultKind.STALL, operation="batch_stop", seconds=0.2)
+    call = asyncio.create_task(caller.batch_stop(ids))
+    while not dcs.calls.concurrency:  # noqa: ASYNC110 - the simulator tells nobody
+        await asyncio.sleep(0.01)
+    call.cancel()
+    assert (stops(dcs), dcs.calls.count("batch_stop")) == (0, 0)
+    while not dcs.calls.count("batch_stop"):  # noqa: ASYNC110 - the simulator tells nobody
+        await asyncio.sleep(0.01)
+    (arrived,) = dcs.calls.of("batch_stop")
+    assert (stops(dcs), arrived.status) == (2, 200)
+    assert arrived.decided_at_s - arrived.at_s >= 0.19
+
+
+async def test_any_fault_can_take_its_time(dcs: Simulator, caller: Caller) -> None:
+    """The answer is held back, whatever it is."""
+    switch_on(dcs, FaultKind.UNAUTHORIZED, delay_s=0.2)
+    begun_s = asyncio.get_running_loop().time()
+    assert (await caller.list()).status == 401
+    assert asyncio.get_running_loop().time() - begun_s >= 0.19
+
+
 @pytest.mark.parametrize("kind", [FaultKind.SLOW, FaultKind.DRIP])
 async def test_late_answers_are_right(dcs: Simulator, caller: Caller, kind: FaultKind) -> None:
     """Held back as a whole, or sent in small pieces."""
@@ -185,6 +287,8 @@ async def test_lists_that_are_not_as_promised(
     """Null, missing, of the wrong type; ids missing, twice, or foreign."""
     switch_on(dcs, FaultKind.NULL_LIST)
     assert (await caller.batch_stop(ids)).json == {"migration_tasks": None}
+    switch_on(dcs, FaultKind.EMPTY_LIST)
+    assert (await caller.batch_stop(ids)).json == {"migration_tasks": []}
     switch_on(dcs, FaultKind.MISSING_LIST)
     assert (await caller.batch_stop(ids)).json == {}
     switch_on(dcs, FaultKind.WRONG_TYPES)
@@ -200,6 +304,40 @@ async def test_lists_that_are_not_as_promised(
     switch_on(dcs, FaultKind.EXTRA_IDS)
     assert shape(await caller.list())[:2] == ids
     assert dcs.calls.count(status=200) == dcs.calls.count()
+
+
+@pytest.mark.parametrize("said", [None, "accepted", "success ", "Success", 17])
+async def test_a_result_that_nobody_documents(
+    dcs: Simulator, caller: Caller, ids: list[str], said: object
+) -> None:
+    """For all ids of a batch, or for one of them; the stops count."""
+    switch_on(dcs, FaultKind.FIELDS, operation="batch_stop", says={"result": said})
+    items = (await caller.batch_stop(ids)).json["migration_tasks"]
+    assert [item["result"] for item in items] == [said, said]
+    named = {"task_id": ids[1].replace("-", "").upper(), "says": {"result": said}}
+    switch_on(dcs, FaultKind.FIELDS, operation="batch_stop", **named)
+    items = (await caller.batch_stop(ids)).json["migration_tasks"]
+    assert [item["result"] for item in items] == ["success", said]
+    assert stops(dcs) == 4
+
+
+async def test_fields_that_are_called_otherwise_or_missing(
+    dcs: Simulator, caller: Caller, ids: list[str]
+) -> None:
+    """In items, and in an answer without a list."""
+    switch_on(dcs, FaultKind.FIELDS, operation="batch_stop", rename={"task_id": "id"})
+    items = (await caller.batch_stop(ids)).json["migration_tasks"]
+    assert items == [{"id": one, "result": "success"} for one in ids]
+    switch_on(dcs, FaultKind.FIELDS, operation="stats", silent=("offset",), says={"extra": [1]})
+    shown = (await caller.send("GET", f"/migration-task/{ids[0]}/stats")).json
+    assert ("offset" in shown, shown["extra"]) == (False, [1])
+
+
+async def test_one_row_of_a_list_is_strange(dcs: Simulator, caller: Caller, ids: list[str]) -> None:
+    """That of the id which is named."""
+    switch_on(dcs, FaultKind.FIELDS, operation="list", task_id=ids[0], says={"status": None})
+    rows = (await caller.list()).json["migration_tasks"]
+    assert [row["status"] for row in rows] == [None, "INCRMIGEATING"]
 
 
 async def test_show_of_the_wrong_shape(dcs: Simulator, caller: Caller, ids: list[str]) -> None:
@@ -278,7 +416,49 @@ def test_equal_seeds_hit_the_same_calls() -> None:
     assert 20 < sum(runs[0]) < 80
 
 
-@pytest.mark.parametrize("fields", [{"status": 200}, {"probability": 2}, {"ids": -1}])
+def test_a_thousand_poisoned_ids_are_found_by_their_ids() -> None:
+    """A call looks at the faults of its own ids, and at none of the others."""
+    faults = Faults(lambda: 0.0)
+    for number in range(1000):
+        faults.add(Fault(kind=FaultKind.DROP, task_id=f"{number:032x}"))
+    assert faults.take("show", "P", "K", [f"{1000:032x}"]) is None
+    assert faults.take("show", "P", "K", [f"{999:032x}"]) is not None
+    assert [one.hits for one in faults][-2:] == [0, 1]
+    assert len(faults._candidates({f"{999:032x}"})) == 1  # noqa: SLF001 - what the lookup costs
+
+
+@pytest.mark.parametrize("task_ids", [("*", "0" * 32), ("0" * 32, "*")])
+def test_the_fault_that_was_added_first_is_met(task_ids: tuple[str, str]) -> None:
+    """Be it one for an id or one for all."""
+    faults = Faults(lambda: 0.0)
+    for task_id in task_ids:
+        faults.add(Fault(kind=FaultKind.DROP, task_id=task_id))
+    assert faults.take("show", "P", "K", ["0" * 32]) is not None
+    assert [one.hits for one in faults] == [1, 0]
+
+
+def test_faults_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many is refused, and a fault that is switched off makes room."""
+    monkeypatch.setattr("sandbox.dcs.faults.FAULTS_MAX", 1)
+    faults = Faults(lambda: 0.0)
+    on = faults.add(Fault(kind=FaultKind.DROP, task_id="0" * 32))
+    with pytest.raises(ValueError, match="switch some off"):
+        faults.add(Fault(kind=FaultKind.DROP))
+    faults.remove(on.number)
+    faults.add(Fault(kind=FaultKind.DROP))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": 200},
+        {"probability": 2},
+        {"ids": -1},
+        {"delay_s": -1},
+        {"retry_after_s": -1},
+        {"operation": "fly"},
+    ],
+)
 def test_a_senseless_fault_is_refused(fields: dict[str, Any]) -> None:
     """When it is made."""
     with pytest.raises(ValueError, match="must"):

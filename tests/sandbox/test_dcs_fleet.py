@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from sandbox.dcs import Fleet, MigrationSpec, Switches, Timing, orders
-from sandbox.dcs.bodies import stats
 from sandbox.dcs.migration import MIGRATING_WORDS
 
 DASHED = "b21989ec-2889-4b8e-99db-19c073425ec2"
@@ -201,27 +200,6 @@ def test_an_old_list_shows_the_words_of_then(fleet: Fleet, clock: Clock) -> None
     clock.move(10)
     assert listed(fleet) == {DASHED: "TERMINATED", THIRD: "INCRMIGEATING"}
     assert listed(fleet, age_s=15) == {DASHED: "INCRMIGEATING", UNDASHED: "INCRMIGEATING"}
-
-
-def test_the_lag_of_an_incremental_migration_shrinks(fleet: Fleet, clock: Clock) -> None:
-    """`offset` falls to 0 and stands still once nothing runs."""
-    fleet.add(MigrationSpec(task_id=DASHED, lag_bytes=1000, catch_up_bytes_per_s=100))
-    offsets = []
-    for seconds in (0, 5, 5, 5):
-        clock.move(seconds)
-        offsets.append(stats(fleet[DASHED], clock.now_s)["offset"])
-    assert offsets == [1000, 500, 0, 0]
-
-
-def test_a_full_migration_shows_a_growing_percentage(fleet: Fleet, clock: Clock) -> None:
-    """Half of its time is half of its way; the end is 100."""
-    spec = MigrationSpec(task_id=DASHED, method="full_amount_migration", ends_after_s=10)
-    fleet.add(spec)
-    percents = []
-    for seconds in (0, 5, 5):
-        clock.move(seconds)
-        percents.append(stats(fleet[DASHED], clock.now_s)["full_migration_progress"])
-    assert percents == [0.0, 50.0, 100.0]
 
 
 def test_behavior_is_changed_while_it_runs(fleet: Fleet, clock: Clock) -> None:

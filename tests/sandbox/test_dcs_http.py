@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
-from sandbox.dcs import PROJECT_ID, ProjectOptions, Simulator, simulate
+from sandbox.dcs import PROJECT_ID, Migration, ProjectOptions, Simulator, bodies, simulate
 from sandbox.dcs.caller import Caller, Signer, sdk_date
 
 SIGNER = Signer(access_key=ProjectOptions().access_key, secret_key=ProjectOptions().secret_key)
@@ -199,14 +199,24 @@ async def test_it_can_be_down_for_a_while(dcs: Simulator, caller: Caller) -> Non
     assert (await caller.list()).json["count"] == 3
 
 
-async def test_a_page_of_1000_items_is_decided_quickly() -> None:
-    """Joined, not serialized: a second look at unchanged migrations takes a few milliseconds."""
+async def test_a_page_of_1000_items_is_joined_and_not_serialized(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows are encoded when a migration is created, and no more while it stays as it is."""
+    encoded: list[str] = []
+    list_row = bodies.list_row
+
+    def counted(migration: Migration, word: str) -> bytes:
+        encoded.append(word)
+        return list_row(migration, word)
+
+    monkeypatch.setattr(bodies, "list_row", counted)
     async with (
         simulate(running=3000) as dcs,
         Caller(dcs.endpoint, PROJECT_ID, SIGNER) as caller,
     ):
-        for _ in range(5):
-            assert (
-                len((await caller.list("limit=1000&offset=1000")).json["migration_tasks"]) == 1000
-            )
-        assert min(call.took_s for call in dcs.calls.log) < 0.01
+        assert len(encoded) == 3000
+        for _ in range(2):
+            page = (await caller.list("limit=1000&offset=1000")).json
+            assert len(page["migration_tasks"]) == 1000
+        assert (len(encoded), dcs.calls.count("list", 200)) == (3000, 2)

@@ -93,6 +93,36 @@ async def test_files_describe_fleets_and_further_projects(tmp_path: Path) -> Non
         assert await process.wait() == 0
 
 
+async def test_what_goes_wrong_can_be_said_at_the_start(tmp_path: Path) -> None:
+    """Faults, writers, acts, permissions, further projects of the key, numbers of switches."""
+    fleet = tmp_path / "fleet.json"
+    fleet.write_text(
+        json.dumps({"migrations": [{"task_id": TASK_ID, "name": "busy", "lag_bytes": 1}]})
+    )
+    process, line = await start(
+        *("--fleet", str(fleet), "--writers", "busy*", "--switch", "list_rows_max=1"),
+        *("--shared-projects", "2", "--shared-running", "3", "--deny", "modify"),
+        *("--fault", json.dumps({"kind": "error", "operation": "show", "status": 404})),
+        *("--act", json.dumps({"act": "die"}), "--read-after-seconds", "0.01"),
+        *("--skew-seconds", "-60", "--reject-seconds", "0.01", "--forget-seconds", "300"),
+    )
+    try:
+        signer = Signer(access_key=dcs.ACCESS_KEY, secret_key=dcs.SECRET_KEY)
+        shared = dcs.project_ids(2, 0)
+        assert set(shared) < set(line["projects"])
+        async with Caller(line["endpoint"], dcs.PROJECT_ID, signer) as caller:
+            assert (await caller.show(TASK_ID)).status == 404
+            assert (await caller.batch_stop([TASK_ID])).error_code == "DCS.2007"
+            stats = (await caller.send("GET", f"/migration-task/{TASK_ID}/stats")).json
+            assert (stats["is_migrating"], stats["offset"]) == (False, "0")
+        async with Caller(line["endpoint"], shared[1], signer) as caller:
+            page = (await caller.list()).json
+            assert (page["count"], len(page["migration_tasks"])) == (3, 1)
+    finally:
+        process.terminate()
+        assert await process.wait() == 0
+
+
 @pytest.mark.parametrize(
     "options, hint",
     [
@@ -104,6 +134,13 @@ async def test_files_describe_fleets_and_further_projects(tmp_path: Path) -> Non
         (["--words", "MIGRATING"], "not WORD=N"),
         (["--switch", "stop_again=maybe"], "possible: success, failed"),
         (["--switch", "nothing=1"], "unknown field 'nothing'"),
+        (["--switch", "list_rows_max=0"], "list_rows_max must be 1 or more"),
+        (["--switch", "list_rows_max=few"], "expected: int"),
+        (["--fault", "drop"], "argument --fault: not JSON: drop"),
+        (["--fault", '{"kind": "drop", "operation": "fly"}'], "--fault: operation must be"),
+        (["--act", '{"act": "dance"}'], "argument --act: field 'act'"),
+        (["--deny", "fly"], "argument --deny: invalid choice"),
+        (["--reject-seconds", "-1"], "--reject-seconds: must not be negative"),
         (["--fleet", "/nowhere/fleet.json"], "No such file"),
         (["--projects", __file__], "not JSON"),
     ],

@@ -9,7 +9,15 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions import exceptions
 from huaweicloudsdkdcs import v2
 
-from sandbox.dcs import PROJECT_ID, REDIS_PASSWORD, MigrationSpec, Simulator, simulate
+from sandbox.dcs import (
+    PROJECT_ID,
+    REDIS_PASSWORD,
+    Fault,
+    FaultKind,
+    MigrationSpec,
+    Simulator,
+    simulate,
+)
 
 UNKNOWN = "00000000-0000-4000-8000-000000000009"
 BACKUP = "00000000-0000-4000-8000-00000000000a"
@@ -128,13 +136,14 @@ async def test_show_and_single_stop_carry_redis_passwords(ask: Ask, ids: list[st
     assert REDIS_PASSWORD not in page.raw_content.decode()
 
 
-async def test_the_other_calls_answer_in_their_shapes(ask: Ask, ids: list[str]) -> None:
-    """Single stops, stats, logs, restart and delete."""
+async def test_the_other_calls_answer_in_their_shapes(
+    dcs: Simulator, ask: Ask, ids: list[str]
+) -> None:
+    """Single stops, logs, restart and delete."""
+    dcs.fleet.alter(ids[0], {"stop_s": 60.0})
     stopped = await ask("stop_migration_task", v2.StopMigrationTaskRequest(ids[0]))
     assert stopped.status == "TERMINATING"
     await ask("stop_migration_task_sync", v2.StopMigrationTaskSyncRequest(ids[1]))
-    figures = await ask("show_migration_task_stats", v2.ShowMigrationTaskStatsRequest(ids[2]))
-    assert (figures.is_migrating, int(figures.offset) > 0) == (True, True)
     logs = await ask(
         "list_migration_task_logs", v2.ListMigrationTaskLogsRequest(ids[0], log_level="INFO")
     )
@@ -174,3 +183,139 @@ async def test_what_is_refused_and_how(dcs: Simulator, ask: Ask, ids: list[str])
     other = "f" * 32
     assert await refused(ask, listing, request, project_id=other) == (403, "APIGW.0310")
     assert await refused(ask, listing, request, secret_key="no") == (401, "APIGW.0301")
+
+
+@pytest.mark.parametrize("types", ["string", "number"])
+async def test_stats_have_the_fields_of_the_sdk_model(
+    dcs: Simulator, ask: Ask, ids: list[str], types: str
+) -> None:
+    """Every field and no other; the SDK makes text of numbers."""
+    dcs.switch(stats_types=types)
+    dcs.fleet.alter(ids[0], {"lag_bytes": 5000, "catch_up_bytes_per_s": 0.0})
+    figures = await ask("show_migration_task_stats", v2.ShowMigrationTaskStatsRequest(ids[0]))
+    assert set(figures.to_json_object()) == set(v2.ShowMigrationTaskStatsResponse.openapi_types)
+    assert (figures.offset, figures.is_migrating) == ("5000", True)
+    assert figures.full_migration_progress == "100.0"
+
+
+async def test_the_lag_of_a_task_as_the_sdk_sees_it(
+    dcs: Simulator, ask: Ask, ids: list[str]
+) -> None:
+    """A busy source shows one, a dead one 0 and that nothing migrates, a bad id is not found."""
+
+    async def stats(task_id: str) -> tuple[bool, bool]:
+        request = v2.ShowMigrationTaskStatsRequest(task_id)
+        figures = await ask("show_migration_task_stats", request)
+        return int(figures.offset) > 0, figures.is_migrating
+
+    dcs.fleet.write(on=True, chosen=dcs.fleet.choose(task_ids=ids[:2]))
+    dcs.fleet.alter(ids[1], {"dead": True})
+    found = [await stats(one) for one in ids[:3]]
+    assert found == [(True, True), (False, False), (False, True)]
+    request = v2.ShowMigrationTaskStatsRequest(UNKNOWN)
+    assert await refused(ask, "show_migration_task_stats", request) == (400, "DCS.4133")
+
+
+async def test_a_log_has_the_fields_of_the_sdk_model(
+    dcs: Simulator, ask: Ask, ids: list[str]
+) -> None:
+    """In pages, and by level."""
+    dcs.fleet.alter(ids[0], {"log_lines": [["ERROR", "broken"]], "debug_lines": 20})
+
+    async def page(**query: Any) -> Any:
+        return await ask(
+            "list_migration_task_logs", v2.ListMigrationTaskLogsRequest(ids[0], **query)
+        )
+
+    found = await page()
+    assert (found.log_num, len(found.migration_logs)) == (22, 10)
+    assert set(found.migration_logs[0].to_dict()) == set(v2.MigrationLog.openapi_types)
+    assert len((await page(offset=20, limit=10)).migration_logs) == 2
+    assert [one.message for one in (await page(log_level="ERROR")).migration_logs] == ["broken"]
+
+
+async def test_odd_answers_as_the_sdk_sees_them(dcs: Simulator, ask: Ask, ids: list[str]) -> None:
+    """An empty list, words that nobody documents, and another name for the id."""
+    dcs.switch(stop_ended="success")  # the first stop may be through before the last
+
+    async def answer(kind: FaultKind, **fault: Any) -> list[tuple[Any, Any]]:
+        dcs.faults.add(Fault(kind=kind, operation="batch_stop", times=1, **fault))
+        reply = await ask("batch_stop_migration_tasks", stop(ids[:1]))
+        return [(item.task_id, item.result) for item in reply.migration_tasks]
+
+    assert await answer(FaultKind.EMPTY_LIST) == []
+    for said in (None, "accepted", "success ", "Success"):
+        assert await answer(FaultKind.FIELDS, says={"result": said}) == [(ids[0], said)]
+    renamed = await answer(FaultKind.FIELDS, rename={"task_id": "id"})
+    assert renamed == [(None, "success")]
+
+
+@pytest.mark.parametrize(
+    "name, form, shown",
+    [
+        pytest.param("a\nb", "raw", None, id="control characters"),
+        pytest.param("\u6570", "gbk", ["\ufffd\ufffd"], id="gbk"),
+        pytest.param("a\ud800", "json", ["a\ud800"], id="lone surrogate"),
+    ],
+)
+async def test_strange_names_as_the_sdk_sees_them(
+    ask: Ask, dcs: Simulator, name: str, form: Any, shown: list[str] | None
+) -> None:
+    """Control characters make the whole list vanish without an error; others pass somehow."""
+    dcs.fleet.clear()
+    dcs.fleet.add(MigrationSpec(task_id=BACKUP, name=name, name_form=form))
+    page = await ask("list_migration_task", v2.ListMigrationTaskRequest())
+    names = page.migration_tasks and [row.task_name for row in page.migration_tasks]
+    assert names == shown
+
+
+async def test_a_list_with_short_pages_is_complete_all_the_same(
+    dcs: Simulator, ask: Ask, ids: list[str]
+) -> None:
+    """For whoever goes on until a page is empty."""
+    dcs.switch(list_rows_max=7)
+    found: list[str] = []
+    while True:
+        request = v2.ListMigrationTaskRequest(offset=len(found), limit=1000)
+        rows = (await ask("list_migration_task", request)).migration_tasks
+        if not rows:
+            break
+        found += [row.task_id for row in rows]
+    assert found == ids
+
+
+async def test_an_echo_reaches_whoever_reads_the_exception(dcs: Simulator, ask: Ask) -> None:
+    """The text of the SDK's exception then holds the signature of the request."""
+    dcs.switch(error_texts="echo")
+    with pytest.raises(exceptions.ServiceResponseException) as refusal:
+        await ask("list_migration_task", v2.ListMigrationTaskRequest(), secret_key="no")
+    assert "canonicalRequest:GET|" in refusal.value.error_msg
+    assert "Signature=" in refusal.value.error_msg
+
+
+async def test_a_missing_permission_as_the_sdk_sees_it(
+    dcs: Simulator, ask: Ask, ids: list[str]
+) -> None:
+    """One for show and stats, another for the stop."""
+    dcs.permissions.deny(dcs.project.access_key, ["get", "modify"])
+    for method, request in (
+        ("show_migration_task", v2.ShowMigrationTaskRequest(ids[0])),
+        ("show_migration_task_stats", v2.ShowMigrationTaskStatsRequest(ids[0])),
+        ("batch_stop_migration_tasks", stop(ids[:1])),
+    ):
+        assert await refused(ask, method, request) == (403, "DCS.2007")
+    assert (await ask("list_migration_task", v2.ListMigrationTaskRequest())).count == 25
+
+
+async def test_a_restarted_task_migrates_again(dcs: Simulator, ask: Ask, ids: list[str]) -> None:
+    """With a full sync first, if the switch says so."""
+    dcs.switch(restart_sync="full")
+    await ask("batch_stop_migration_tasks", stop(ids[:1]))
+    while dcs.fleet[ids[0]].word != "TERMINATED":  # noqa: ASYNC110 - its clock is the real one
+        await asyncio.sleep(0.01)
+    body = v2.BatchRestartOnlineMigrationTasksBody(migration_tasks=ids[:1])
+    request = v2.BatchRestartOnlineMigrationTasksRequest(body)
+    restarted = await ask("batch_restart_online_migration_tasks", request)
+    assert [item.result for item in restarted.migration_tasks] == ["success"]
+    shown = await ask("show_migration_task", v2.ShowMigrationTaskRequest(ids[0]))
+    assert shown.status == "FULLMIGRATING"

@@ -19,18 +19,29 @@ In a test, on a free port, in the event loop of the test:
         dcs.switch(stop_again="failed")                # an open question answered otherwise
         dcs.reset()                                    # calls, faults and locks forgotten
         await dcs.hang_up(), await dcs.listen()        # connection refused, and back again
+        await dcs.listener.stall(), await dcs.listener.resume()  # connections cannot be made
+
+        wave = dcs.fleet.choose("wave1-*")             # by a pattern of names
+        dcs.fleet.write(on=False, chosen=wave)         # their writers stop writing
+        lag.figures(wave[0], dcs.fleet.advance())      # the true lag, what a stop would lose
+        dcs.fleet.losses.keys                          # what all stops lost
+        dcs.others.do(Act(act="restart", name="wave1-*", after_s=5))  # somebody else
+        dcs.keys.most_in_a_row, dcs.keys.standing("AK").locks         # 401s of keys
+        moments.task_moments(wave[0])                  # when it terminated, when that was told
 
 Open questions about the real service are switches with a stated default: `switches.py`. Faults:
-`faults.py`. The admin API of the process: `admin.py`. What a migration can be told:
-`MigrationSpec` in `migration.py`.
+`faults.py`. What other people do: `others.py`. How lag comes and goes: `lag.py`. The admin API of
+the process: `admin/__init__.py`. What a migration can be told: `MigrationSpec` in `migration.py`.
 
-Several projects: `Simulator(SimulatorOptions(projects=(ProjectOptions(...), ...)))`.
+Several projects: `Simulator(SimulatorOptions(projects=(ProjectOptions(...), ...)))`. Equal seeds
+and an equal clock give equal ids, lags, faults, deeds and request ids.
 """
 
 from sandbox.dcs.faults import Fault, FaultKind
 from sandbox.dcs.fleet import Fleet, Timing
 from sandbox.dcs.migration import FOREVER, Migration, MigrationSpec
-from sandbox.dcs.population import task_ids
+from sandbox.dcs.others import Act, Others
+from sandbox.dcs.population import project_ids, task_ids
 from sandbox.dcs.simulator import (
     ACCESS_KEY,
     PROJECT_ID,
@@ -49,16 +60,19 @@ __all__ = [
     "PROJECT_ID",
     "REDIS_PASSWORD",
     "SECRET_KEY",
+    "Act",
     "Fault",
     "FaultKind",
     "Fleet",
     "Migration",
     "MigrationSpec",
+    "Others",
     "ProjectOptions",
     "Simulator",
     "SimulatorOptions",
     "Switches",
     "Timing",
+    "project_ids",
     "simulate",
     "task_ids",
 ]

@@ -17,9 +17,12 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from sandbox.dcs import records
 from sandbox.dcs.calls import LOG_MAX
+from sandbox.dcs.faults import Fault
 from sandbox.dcs.fleet import STOP_S, Timing
 from sandbox.dcs.keys import LOCK_S
 from sandbox.dcs.migration import MigrationSpec
+from sandbox.dcs.others import Act
+from sandbox.dcs.permissions import ACTIONS
 from sandbox.dcs.simulator import (
     ACCESS_KEY,
     LOOPBACK,
@@ -50,17 +53,18 @@ class _Projects:
 
 
 _File = TypeVar("_File", _Migrations, _Projects)
+_Record = TypeVar("_Record", Fault, Act)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage text around it."""
+    """Say what is wrong in one line, without the usage text around it."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs until a signal; returns the exit status."""
+    """Run until a signal; returns the exit status."""
     parser = _parser()
     try:
         options = _options(parser.parse_args(arguments))
@@ -109,11 +113,22 @@ def _parser() -> _Parser:
     add("--mixed", type=int, default=0, metavar="N", help="so many migrations of mixed words")
     add("--fleet", type=Path, metavar="FILE", help='JSON: {"migrations": [{"task_id": ...}]}')
     add("--projects", type=Path, metavar="FILE", help="JSON: further projects, see ProjectOptions")
+    add("--shared-projects", type=int, default=0, metavar="N", help="so many more on the same key")
+    add("--shared-running", type=int, default=0, metavar="N", help="migrations in each of those")
     add("--lag-seconds", type=float, default=0.0, help="accepted stop to TERMINATING")
     add("--stop-seconds", type=float, default=STOP_S, help="TERMINATING to TERMINATED")
     add("--release-seconds", type=float, help="ended to RELEASED; never unless given")
     add("--answer-seconds", type=float, default=0.0, help="how long every answer takes")
     add("--lock-seconds", type=float, default=LOCK_S, help="after too many 401s; 0: no lock")
+    add("--forget-seconds", type=float, help="401s further apart do not add up; unset: all do")
+    add("--reject-seconds", type=float, default=0.0, help="how long a 401 takes")
+    add("--skew-seconds", type=float, default=0.0, help="the gateway's clock is so far ahead")
+    add("--read-after-seconds", type=float, default=0.0, help="a new connection waits so long")
+    again: dict[str, Any] = {"action": "append", "default": []}
+    add("--deny", **again, choices=sorted(set(ACTIONS.values())), help="an action of the first key")
+    add("--writers", **again, metavar="PATTERN", help="whose sources are written to, by name")
+    add("--fault", **again, metavar="JSON", help="a fault that is on from the start: faults.py")
+    add("--act", **again, metavar="JSON", help="what others do in the first project: others.py")
     add("--max-log", type=int, default=LOG_MAX, help="calls remembered (%(default)s)")
     add("--seed", type=int, default=0, help="other seed, other ids")
     add("--redis-password", default=REDIS_PASSWORD, help="planted in show and stop answers")
@@ -129,7 +144,7 @@ def _parser() -> _Parser:
 
 
 def _options(given: argparse.Namespace) -> SimulatorOptions:
-    """The options of the simulator; raises `ValueError` or `OSError` with one clear line."""
+    """Return the options of the simulator; raises `ValueError` or `OSError` with one clear line."""
     _check_figures(given)
     host, port = _address(given.listen)
     admin_host, admin_port = _address(given.admin) if given.admin else (LOOPBACK, None)
@@ -157,6 +172,16 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
         ),
         answer_s=given.answer_seconds,
         lock_s=given.lock_seconds,
+        forget_s=given.forget_seconds,
+        reject_s=given.reject_seconds,
+        skew_s=given.skew_seconds,
+        read_after_s=given.read_after_seconds,
+        denied=tuple(given.deny),
+        writers=tuple(given.writers),
+        faults=_records(Fault, "--fault", given.fault),
+        acts=_records(Act, "--act", given.act),
+        shared_projects=given.shared_projects,
+        shared_running=given.shared_running,
         log_max=given.max_log,
         seed=given.seed,
         redis_password=given.redis_password,
@@ -166,7 +191,7 @@ def _options(given: argparse.Namespace) -> SimulatorOptions:
 
 def _check_figures(given: argparse.Namespace) -> None:
     for name, value in vars(given).items():
-        if name != "seed" and isinstance(value, int | float) and value < 0:
+        if name not in ("seed", "skew_seconds") and isinstance(value, int | float) and value < 0:
             raise ValueError(f"argument --{name.replace('_', '-')}: must not be negative")
 
 
@@ -189,17 +214,34 @@ def _words(text: str) -> dict[str, int]:
 
 def _switch_values() -> dict[str, list[str]]:
     return {
-        field.name: [str(value).lower() for value in records.choices(field.type)]
+        field.name: [str(value).lower() for value in records.choices(field.type)] or ["N"]
         for field in fields(Switches)
     }
 
 
 def _switches(pairs: Sequence[str]) -> Switches:
     changes: dict[str, Any] = {}
+    numbers = {field.name for field in fields(Switches) if field.type is int}
     for pair in pairs:
         name, _, text = pair.partition("=")
-        changes[name] = {"true": True, "false": False}.get(text, text)
+        if name in numbers and text.isdecimal():
+            changes[name] = int(text)
+        else:
+            changes[name] = {"true": True, "false": False}.get(text, text)
     return Switches().changed(changes)
+
+
+def _records(kind: type[_Record], option: str, texts: Sequence[str]) -> tuple[_Record, ...]:
+    """Build one record per text; raises `ValueError` with the option it belongs to."""
+    built = []
+    for text in texts:
+        try:
+            built.append(records.build(kind, json.loads(text)))
+        except json.JSONDecodeError:
+            raise ValueError(f"argument {option}: not JSON: {text}") from None
+        except ValueError as error:
+            raise ValueError(f"argument {option}: {error}") from None
+    return tuple(built)
 
 
 def _file(kind: type[_File], path: Path) -> _File:

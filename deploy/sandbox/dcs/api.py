@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
-from sandbox.dcs import bodies, orders
+from sandbox.dcs import bodies, lag, logs, orders
 from sandbox.dcs.errors import (
     BAD_PARAMETER,
     BAD_PROJECT_ID,
@@ -21,18 +21,19 @@ from sandbox.dcs.errors import (
     EMPTY_BODY,
     NO_SUCH_API,
     NOT_JSON,
+    TASK_NOT_FOUND,
     Refusal,
 )
+from sandbox.dcs.faults import UNKNOWN
 from sandbox.dcs.fleet import Fleet
 from sandbox.dcs.migration import is_task_id
+from sandbox.dcs.names import encode
+from sandbox.dcs.others import Others
 from sandbox.dcs.spoil import JSON, OK, Answer
 
 LIST_LIMIT_MAX: Final = 1000
 LIMIT_DEFAULT: Final = 10
-LEVELS: Final = ("", "INFO", "ERROR", "WARN", "DEBUG")
 NO_CONTENT: Final = 204
-UNKNOWN: Final = "unknown"
-"""The operation of a request to an address nobody knows."""
 
 _ONE = "/migration-task/([^/]+)"
 _ROUTES: Final = tuple(
@@ -59,10 +60,11 @@ _PROJECT_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """One cloud project: its migrations, and the password planted in their answers."""
+    """One cloud project: its migrations, who else works with them, and a planted password."""
 
     project_id: str
     fleet: Fleet
+    others: Others
     redis_password: str
 
 
@@ -88,7 +90,7 @@ class ApiCall:
 
 
 def parse(method: str, target: str, content_type: str, body: bytes) -> ApiCall:
-    """Understands a request; `target` is path and query as sent, two slashes in front too."""
+    """Understand a request; `target` is path and query as sent, two slashes in front too."""
     path, _, query = target.partition("?")
     operation, project_id, ids = _match(method, path)
     try:
@@ -101,13 +103,13 @@ def parse(method: str, target: str, content_type: str, body: bytes) -> ApiCall:
 
 
 def check_project_id(project_id: str) -> None:
-    """Raises `Refusal` DCS.4002 unless it is 32 hex digits, as those of the cloud are."""
+    """Raise `Refusal` DCS.4002 unless it is 32 hex digits, as those of the cloud are."""
     if not _PROJECT_ID.fullmatch(project_id):
         raise Refusal(BAD_PROJECT_ID)
 
 
 def execute(project: Project, call: ApiCall, age_s: float = 0.0) -> Answer:
-    """Does what the call asks; `age_s` is how old a list is. Refusals become answers."""
+    """Do what the call asks; `age_s` is how old a list is. Refusals become answers."""
     try:
         if call.problem is not None:
             raise call.problem
@@ -149,7 +151,8 @@ def _values(operation: str, ids: tuple[object, ...], query: str) -> dict[str, An
     if operation == UNKNOWN:
         raise Refusal(NO_SUCH_API)
     if operation not in _IDS_FIELD and not all(map(is_task_id, ids)):
-        raise Refusal(BAD_TASK_ID)
+        # The page of stats names one code for a bad id, whatever is bad about it.
+        raise Refusal(TASK_NOT_FOUND if operation == "stats" else BAD_TASK_ID)
     return _page_values(operation, query) if operation in ("list", "logs") else {}
 
 
@@ -163,7 +166,7 @@ def _page_values(operation: str, query: str) -> dict[str, Any]:
     if operation == "list":
         return values | {"name": sent.get("name", "")}
     level = sent.get("log_level", "")
-    if level not in LEVELS:
+    if level and level not in logs.LEVELS:
         raise Refusal(BAD_PARAMETER, "log_level")
     return values | {"level": level}
 
@@ -180,18 +183,20 @@ def _integer(sent: Mapping[str, str], name: str, default: int, least: int, most:
 
 
 def _ok(body: object) -> Answer:
-    return Answer(OK, bodies.encode(body))
+    return Answer(OK, encode(body))
 
 
 def _show(project: Project, call: ApiCall) -> Answer:
     project.fleet.advance()
     migration = project.fleet.known(call.task_ids[0])
-    return _ok(bodies.detail(migration, project.redis_password))
+    if migration.told_at_s is None and migration.ended_at_s is not None:
+        migration.told_at_s = project.fleet.clock()
+    return Answer(OK, bodies.detail(migration, project.redis_password))
 
 
 def _stop(project: Project, call: ApiCall) -> Answer:
     migration = orders.stop_one(project.fleet, call.task_ids[0])
-    return _ok(bodies.detail(migration, project.redis_password))
+    return Answer(OK, bodies.detail(migration, project.redis_password))
 
 
 def _sync_stop(project: Project, call: ApiCall) -> Answer:
@@ -201,17 +206,24 @@ def _sync_stop(project: Project, call: ApiCall) -> Answer:
 
 
 def _stats(project: Project, call: ApiCall) -> Answer:
-    now_s = project.fleet.advance()
-    body = bodies.stats(project.fleet.known(call.task_ids[0]), now_s)
-    strings = project.fleet.switches.stats_types == "string"
-    return _ok(bodies.as_strings(body) if strings else body)
+    now_s, switches = project.fleet.advance(), project.fleet.switches
+    migration = project.fleet.known(call.task_ids[0])
+    if not migration.is_online and switches.stats_offline == "refuse":
+        raise Refusal(TASK_NOT_FOUND)
+    body = bodies.stats(
+        lag.figures(migration, now_s),
+        full_offset=switches.stats_full_offset,
+        as_strings=switches.stats_types == "string",
+    )
+    return _ok(body)
 
 
 def _logs(project: Project, call: ApiCall) -> Answer:
     project.fleet.advance()
-    lines = bodies.logs(project.fleet.known(call.task_ids[0]), call.level)
-    first, most = call.offset or 0, LIMIT_DEFAULT if call.limit is None else call.limit
-    return _ok({"log_num": len(lines), "migration_logs": lines[first : first + most]})
+    migration = project.fleet.known(call.task_ids[0])
+    limit = LIMIT_DEFAULT if call.limit is None else call.limit
+    total = project.fleet.switches.log_count == "total"
+    return _ok(logs.page(migration, call.level, call.offset or 0, limit, count_total=total))
 
 
 _OPERATIONS: Final[Mapping[str, Callable[[Project, ApiCall], Answer]]] = {
@@ -224,5 +236,3 @@ _OPERATIONS: Final[Mapping[str, Callable[[Project, ApiCall], Answer]]] = {
     "logs": _logs,
     "delete": lambda project, call: _ok(orders.delete(project.fleet, call.ids)),
 }
-OPERATIONS: Final = ("list", *_OPERATIONS)
-"""All names a fault or a count can speak of, besides `unknown`."""

@@ -2,24 +2,26 @@
 
 Field names, and which field only the list or only show has, are those of the models in
 `huaweicloudsdkdcs` (`MigrationTaskList`, `ShowMigrationTaskResponse`, `SourceInstanceBody`,
-`TargetInstanceBody`, `ShowMigrationTaskStatsResponse`, `MigrationLog`). Time formats differ
+`TargetInstanceBody`, `ShowMigrationTaskStatsResponse`). Time formats differ
 between the calls as they do in the official examples. Show and the single stop carry Redis
 passwords in plain text, as the real ones do; ours are planted so that a leak can be searched for.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sandbox.dcs.lag import KILOBYTE, Figures
 from sandbox.dcs.migration import (
     FAILURE_WORDS,
     RELEASED,
     SUCCESS_WORDS,
     TERMINATED,
     Migration,
+    Phase,
     key_of,
 )
+from sandbox.dcs.names import encode, encode_task, name_of
 
 DOCUMENTED_WORDS: Final = frozenset({"SUCCESS", "FAILED", "MIGRATING", TERMINATED})
 """The four words the page of the list names."""
@@ -27,26 +29,16 @@ VERSION: Final = "3.0"
 FEATURES: Final = ("auto_reconnect", "exchange_ip")
 ROLES: Final = ("source", "target", "subnet", "vpc", "group")
 REDIS_PORT: Final = 6379
-VIRTUAL_DBSIZE: Final = 100_000
-"""Keys in every simulated source."""
-PERCENT_MAX: Final = 100.0
-
-# One for all: `json.dumps` with separators builds a new encoder each time.
-_encoder = json.JSONEncoder(separators=(",", ":"))
-
-
-def encode(body: object) -> bytes:
-    """Compact JSON."""
-    return _encoder.encode(body).encode()
+FAILED_TEXT: Final = "The migration failed."
 
 
 def error(code: str, message: str) -> bytes:
-    """The error body of every call; the last field is documented as unused and null."""
+    """Return the error body of every call; the last field is documented as unused and null."""
     return encode({"error_code": code, "error_msg": message, "error_ext_msg": None})
 
 
 def document_word(word: str) -> str:
-    """The word the list would say if it knew only the four of its page."""
+    """Return the word the list would say if it knew only the four of its page."""
     if word in DOCUMENTED_WORDS:
         return word
     if word in FAILURE_WORDS:
@@ -57,7 +49,7 @@ def document_word(word: str) -> str:
 def result(
     task_id: str, failure: tuple[str, str] | None, *, with_error: bool = True
 ) -> dict[str, str]:
-    """One item of a batch answer; `failure` is a code and a text."""
+    """Return one item of a batch answer; `failure` is a code and a text."""
     if failure is None:
         return {"task_id": task_id, "result": "success"}
     item = {"task_id": task_id, "result": "failed"}
@@ -67,12 +59,13 @@ def result(
 
 
 def list_row(migration: Migration, word: str) -> bytes:
-    """The encoded list item, with `word` as the status."""
+    """Return the encoded list item, with `word` as the status."""
     spec = migration.spec
     source, target, subnet = (
         instance_id(role, spec.task_id) for role in ("source", "target", "subnet")
     )
-    return encode(
+    failure = spec.error_message or FAILED_TEXT
+    return encode_task(
         {
             "task_id": spec.task_id,
             "task_name": name_of(migration),
@@ -94,20 +87,21 @@ def list_row(migration: Migration, word: str) -> bytes:
             "target_instance_subnet_id": subnet,
             "source_instance_spec_code": "redis.ha.xu1.large.r2.1",
             "target_instance_spec_code": "redis.ha.xu1.large.r2.1",
-            "error_message": "The migration failed." if word in FAILURE_WORDS else "",
+            "error_message": failure if word in FAILURE_WORDS else "",
             "released_at": _released_at(migration) if word == RELEASED else "",
             "version": VERSION,
-            "resume_mode": "auto",
+            "resume_mode": spec.resume_mode,
             "supported_features": FEATURES,
-        }
+        },
+        spec,
     )
 
 
-def detail(migration: Migration, password: str) -> dict[str, Any]:
-    """The body of show and of the single stop; `password` is planted in both instances."""
+def detail(migration: Migration, password: str) -> bytes:
+    """Return the body of show and of the single stop; `password` is planted in both instances."""
     spec = migration.spec
     ended_at_s = migration.ended_at_s
-    return {
+    body = {
         "task_id": spec.task_id,
         "task_name": name_of(migration),
         "description": "",
@@ -123,7 +117,7 @@ def detail(migration: Migration, password: str) -> dict[str, Any]:
         "updated_at": None if ended_at_s is None else slash_time(ended_at_s),
         "released_at": _released_at(migration),
         "version": VERSION,
-        "resume_mode": "auto",
+        "resume_mode": spec.resume_mode,
         "supported_features": FEATURES,
         "tenant_vpc_id": instance_id("vpc", spec.task_id),
         "tenant_subnet_id": instance_id("subnet", spec.task_id),
@@ -131,66 +125,42 @@ def detail(migration: Migration, password: str) -> dict[str, Any]:
         "bandwidth_limit_mb": None,
         "task_status": spec.task_status,
     }
+    return encode_task(body, spec)
 
 
-def stats(migration: Migration, now_s: float) -> dict[str, Any]:
-    """Progress; `offset` is how many bytes the target is behind, 0 when it has caught up.
+def stats(known: Figures, *, full_offset: str, as_strings: bool) -> dict[str, Any]:
+    """Return the progress of one migration.
 
-    A full migration has no lag but a percentage, which follows the time it was told to need.
+    Args:
+        known: What is true of it.
+        full_offset: What to say of the lag in the full phase: `zero`, `backlog`, or `missing`.
+        as_strings: Numbers as strings, as the table of fields types them, or as numbers, as the
+            official example has them.
     """
-    spec = migration.spec
-    end_s = now_s if migration.ended_at_s is None else migration.ended_at_s
-    worked_s = max(0.0, end_s - migration.started_at_s)
-    percent, behind = PERCENT_MAX, 0
-    if migration.is_incremental:
-        behind = max(0, spec.lag_bytes - int(worked_s * spec.catch_up_bytes_per_s))
-    elif migration.word not in SUCCESS_WORDS:
-        needed_s = spec.ends_after_s or 0.0
-        percent = min(99.0, PERCENT_MAX * worked_s / needed_s) if needed_s else 50.0
-    active = not migration.is_ended
-    return {
-        "full_migration_progress": round(percent, 1),
-        "offset": behind,
-        "source_dbsize": VIRTUAL_DBSIZE,
-        "target_dbsize": int(VIRTUAL_DBSIZE * percent / PERCENT_MAX),
-        "target_input_kbps": 128.5 if active else 0.0,
-        "target_ops": 2000 if active else 0,
-        "is_migrating": active,
+    body: dict[str, Any] = {
+        "full_migration_progress": round(known.progress, 1),
+        "offset": known.offset,
+        "source_dbsize": known.source_keys,
+        "target_dbsize": known.target_keys,
+        "target_input_kbps": round(known.bytes_per_s / KILOBYTE, 2),
+        "target_ops": int(known.operations_per_s),
     }
-
-
-def as_strings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with numbers as strings: how the field table of stats types them."""
-    return {name: value if isinstance(value, bool) else str(value) for name, value in body.items()}
-
-
-def logs(migration: Migration, level: str) -> list[dict[str, Any]]:
-    """One line per word it had, newest first; `level` empty: all levels."""
-    lines = [
-        {
-            "created_at": iso_time(at_s),
-            "log_level": "ERROR" if word in FAILURE_WORDS else "INFO",
-            "message": f"The status of the migration task is {word}.",
-            "log_code": "DCS.MIGRATION.0001",
-            "keyword": [word],
-        }
-        for at_s, word in reversed(migration.history)
-    ]
-    return [line for line in lines if level in ("", line["log_level"])]
+    if known.phase is Phase.FULL and full_offset == "backlog":
+        body["offset"] = known.behind_bytes
+    elif known.phase is Phase.FULL and full_offset == "missing":
+        del body["offset"]
+    if as_strings:
+        body = {name: str(value) for name, value in body.items()}
+    return body | {"is_migrating": known.is_migrating}
 
 
 def page(rows: Iterable[bytes], count: int) -> bytes:
-    """The body of a list from items that are encoded already."""
+    """Return the body of a list from items that are encoded already."""
     return b'{"count":%d,"migration_tasks":[%b]}' % (count, b",".join(rows))
 
 
-def name_of(migration: Migration) -> str:
-    """Its name, or one made from the id."""
-    return migration.spec.name or f"migration-{key_of(migration.spec.task_id)[:8]}"
-
-
 def instance_id(role: str, task_id: str) -> str:
-    """A stable id for what belongs to a migration: the id itself, turned by the role."""
+    """Return a stable id for what belongs to a migration: the id itself, turned by the role."""
     key = key_of(task_id)
     turn = ROLES.index(role) + 1
     key = key[turn:] + key[:turn]
@@ -198,12 +168,12 @@ def instance_id(role: str, task_id: str) -> str:
 
 
 def iso_time(time_s: float) -> str:
-    """As in the example of the list: `2021-06-16T06:12:55.508Z`."""
+    """Format as in the example of the list: `2021-06-16T06:12:55.508Z`."""
     return _utc(time_s).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def slash_time(time_s: float) -> str:
-    """As in the example of show: `2019/10/22 14:44:30`."""
+    """Format as in the example of show: `2019/10/22 14:44:30`."""
     return _utc(time_s).strftime("%Y/%m/%d %H:%M:%S")
 
 
@@ -212,7 +182,7 @@ def _utc(time_s: float) -> datetime:
 
 
 def _released_at(migration: Migration) -> str | None:
-    """As in the example of `released_at`: `202404011057`."""
+    """Format as in the example of `released_at`: `202404011057`."""
     if migration.released_at_s is None:
         return None
     return _utc(migration.released_at_s).strftime("%Y%m%d%H%M")

@@ -47,7 +47,7 @@ class Signer:
     secret_key: str
 
     def authorize(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
-        """The header `Authorization`, with all `headers` signed; `target` has a sorted query."""
+        """Return the header `Authorization`; `target` has a sorted query, all `headers` count."""
         path, _, query = target.partition("?")
         names = sorted(name.lower() for name in headers)
         values = {name.lower(): value for name, value in headers.items()}
@@ -100,7 +100,7 @@ class Caller:
         return await self.send("GET", f"/migration-tasks?{query}")
 
     async def send(self, method: str, path: str, body: bytes = b"") -> Reply:
-        """A call as the Python SDK would make it; `path` is what follows the project id."""
+        """Call as the Python SDK would; `path` is what follows the project id."""
         target = f"/v2/{quote(self.project_id, safe='')}{path}"
         headers = {
             "Content-Type": JSON,
@@ -130,5 +130,5 @@ class Caller:
 
 
 def sdk_date(time: datetime) -> str:
-    """The header `X-Sdk-Date`."""
+    """Return the header `X-Sdk-Date`."""
     return time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -20,8 +20,11 @@ class Call:
 
     at_s: float
     """Arrival, Unix time."""
+    decided_at_s: float
+    """When the answer was decided, and with it what the call does. Later than the arrival only
+    by the time that the process needs, or by a `stall`."""
     took_s: float
-    """Arrival to decision; the time an answer is held back is not in it."""
+    """What deciding took; the time that a call or an answer is held back is not in it."""
     operation: str
     """`batch_stop`, `stop`, `sync_stop`, `batch_restart`, `list`, `show`, `stats`, `logs`,
     `delete`, or `unknown` for an address nobody knows."""
@@ -42,7 +45,7 @@ class Call:
     """The caller's address and port: equal for calls over one connection."""
 
     def to_json(self) -> dict[str, Any]:
-        """All fields."""
+        """Return all fields."""
         return asdict(self)
 
 
@@ -62,7 +65,7 @@ class Calls:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all calls; those under way keep being counted as concurrent."""
+        """Forget all calls; those under way keep being counted as concurrent."""
         self.log.clear()
         self.by_status: Counter[tuple[str, int]] = Counter()
         """By operation and HTTP status."""
@@ -76,7 +79,7 @@ class Calls:
         self._second = (0, 0)
 
     def count(self, operation: str | None = None, status: int | None = None) -> int:
-        """How many calls; None stands for any."""
+        """Count calls; None stands for any."""
         return sum(
             number
             for (one, got), number in self.by_status.items()
@@ -84,16 +87,16 @@ class Calls:
         )
 
     def sizes(self, operation: str = "batch_stop") -> list[int]:
-        """The batch sizes that occurred, ascending, each as often as it did."""
+        """Return the batch sizes that occurred, ascending, each as often as it did."""
         chosen = ((n, size) for (one, size), n in self.batch_sizes.items() if one == operation)
         return sorted(size for n, size in chosen for _ in range(n))
 
     def of(self, operation: str) -> list[Call]:
-        """The remembered calls of one operation, oldest first."""
+        """Return the remembered calls of one operation, oldest first."""
         return [call for call in self.log if call.operation == operation]
 
     def begin(self) -> float:
-        """A call arrived; returns the time. Must be followed by `end`, whatever happens."""
+        """Note that a call arrived, and return the time; must be followed by `end`."""
         now_s = self._clock()
         self.concurrency += 1
         self.concurrency_max = max(self.concurrency_max, self.concurrency)
@@ -104,7 +107,7 @@ class Calls:
         return now_s
 
     def decided(self, call: Call) -> None:
-        """The outcome of a call is known."""
+        """Write down the outcome of a call."""
         self.log.append(call)
         self.by_status[call.operation, call.status] += 1
         if call.error_code:
@@ -114,11 +117,11 @@ class Calls:
         self.connections.add(call.connection)
 
     def end(self) -> None:
-        """The answer is out, or never will be."""
+        """Note that the answer is out, or never will be."""
         self.concurrency -= 1
 
     def to_json(self) -> dict[str, Any]:
-        """All counts."""
+        """Return all counts."""
         operations: dict[str, dict[str, int]] = {}
         for (operation, status), number in sorted(self.by_status.items()):
             operations.setdefault(operation, {})[str(status)] = number

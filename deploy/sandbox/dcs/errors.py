@@ -6,7 +6,9 @@ the comment says that it was chosen. Texts are for people: no client may depend 
 that the gateway names its limit and window in the text of a 429.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,18 @@ TASK_NOT_FOUND = ErrorKind(400, "DCS.4133", "The instance job does not exist.")
 WRONG_STATE = ErrorKind(
     400, "DCS.4957", "This operation is not allowed in the current state of the task."
 )
+
+TEXTS: Final[Mapping[str, str]] = {
+    "DCS.4017": "A job of this instance is running. Try again later.",
+    "DCS.4026": "This operation is not allowed in the current state of the instance.",
+    "DCS.4049": "The instance is not running.",
+    "DCS.4096": "The instance is being backed up. Try again later.",
+    "DCS.4104": "The instance is recovering from a fault. Try again later.",
+    "DCS.4133": TASK_NOT_FOUND.text,
+    "DCS.4855": BAD_TASK_ID_IN_BATCH.text,
+    "DCS.4957": WRONG_STATE.text,
+}
+"""Sentences for codes that only a fault or a spec says: in the style of the documented ones."""
 
 
 class Refusal(Exception):

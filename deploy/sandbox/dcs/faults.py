@@ -6,7 +6,7 @@ What a fault does to the answer is the business of `spoil.py`.
 
 | kind | what the caller sees | fields it uses |
 | --- | --- | --- |
-| `throttle` | 429 APIGW.0308 that names a limit | `limit`, `window_s`, `retry_after` |
+| `throttle` | 429 APIGW.0308 that names a limit | `limit`, `window_s`, `retry_after...` |
 | `rate_limit` | the same, once a key made `limit` calls in `window_s` | the same |
 | `error` | `status` with an error body, or with HTML | `status`, `html`, `code`, `message` |
 | `html` | 200 with an HTML page | |
@@ -18,11 +18,14 @@ What a fault does to the answer is the business of `spoil.py`.
 | `drop` | the connection is cut at once | |
 | `truncate` | half of the body, then the connection is cut | |
 | `slow` | the right answer after `seconds`; the order counts from the start | `seconds` |
+| `stall` | the same, but the call arrives only then, even if its caller is gone | `seconds` |
 | `drip` | the right answer in small pieces over `seconds` | `seconds` |
 | `oversize` | the right answer plus a field of `size_bytes` | `size_bytes` |
+| `empty_list` | the list of the answer has no items | |
 | `null_list` | the list of the answer is null (other fields of show likewise) | |
 | `missing_list` | the body is `{}` | |
 | `wrong_types` | the list is a text, or its items or their fields are numbers | `variant` |
+| `fields` | fields say otherwise, are missing, or have another name | `says`, `silent`, `rename` |
 | `omit_ids` | the first `ids` items are missing | `ids` |
 | `duplicate_ids` | the first `ids` items come twice | `ids` |
 | `extra_ids` | `ids` items nobody asked for | `ids` |
@@ -32,20 +35,42 @@ The kinds from `throttle` to `drop` have no effect unless `executes` is true: a 
 executes is a timeout with effect, an `error` 504 that executes a stop whose answer got lost. The
 others always execute. The calls of a `rate_limit` are all that fit it, so one of `batch_stop` and
 one of `list` count apart, and one of `*` counts everything together.
+
+`fields` changes every item of a list, or the one of `task_id`; in an answer without a list it
+changes the answer. Some of what it is for, as bodies of the admin API:
+
+    {"kind": "fields", "operation": "batch_stop", "says": {"result": null}}
+    {"kind": "fields", "operation": "batch_stop", "says": {"result": "success "}}
+    {"kind": "fields", "operation": "batch_stop", "rename": {"task_id": "id"}}
+    {"kind": "fields", "operation": "stats", "task_id": "...", "says": {"offset": -1}}
+    {"kind": "fields", "operation": "stats", "silent": ["offset", "is_migrating"]}
+
+And what a blast radius is measured with, each for as long as one likes:
+
+    {"kind": "error", "operation": "show", "task_id": "...", "status": 404, "code": "DCS.9999"}
+    {"kind": "error", "operation": "batch_stop", "task_id": "...", "status": 500}
+    {"kind": "error", "operation": "batch_stop", "status": 400, "code": "DCS.4017", "for_s": 20}
+    {"kind": "throttle", "access_key": "...", "for_s": 1, "retry_after_s": 30.5}
+    {"kind": "unauthorized", "access_key": "...", "delay_s": 0.3}
 """
 
 import itertools
 import random
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 from sandbox.dcs.migration import key_of
+from sandbox.dcs.permissions import ACTIONS
 
 ANY: Final = "*"
+UNKNOWN: Final = "unknown"
+"""The operation of a request to an address nobody knows."""
 HANG_S: Final = 3600.0
 """Longer than any sensible time limit of a caller."""
+FAULTS_MAX: Final = 10_000
+"""Faults that are on at once: one for each task of a large fleet."""
 STATUS_MIN: Final = 400
 STATUS_MAX: Final = 599
 
@@ -65,11 +90,14 @@ class FaultKind(StrEnum):
     DROP = "drop"
     TRUNCATE = "truncate"
     SLOW = "slow"
+    STALL = "stall"
     DRIP = "drip"
     OVERSIZE = "oversize"
+    EMPTY_LIST = "empty_list"
     NULL_LIST = "null_list"
     MISSING_LIST = "missing_list"
     WRONG_TYPES = "wrong_types"
+    FIELDS = "fields"
     OMIT_IDS = "omit_ids"
     DUPLICATE_IDS = "duplicate_ids"
     EXTRA_IDS = "extra_ids"
@@ -95,13 +123,21 @@ class Fault:
     """Ends so long after it was switched on; None: never."""
     probability: float = 1.0
     executes: bool = False
+    delay_s: float = 0.0
+    """The answer is held back so long, whatever the kind; what it does happens before."""
+    texts: Literal["", "plain", "echo", "echo_encoded", "echo_cut", "changing"] = ""
+    """How its error text is dressed, see `texts.py`; empty: as the switch `error_texts` says."""
     status: int = 500
     html: bool = False
     code: str = ""
     """Empty: the code that belongs to the status."""
     message: str = ""
     retry_after: str = ""
-    """The header of that name: seconds or an HTTP date; empty: none."""
+    """The header of that name, as it is; empty: none, or what the next two say."""
+    retry_after_s: float | None = None
+    """Seconds from the answer on."""
+    retry_after_as: Literal["seconds", "decimal", "date"] = "seconds"
+    """Whole seconds (rounded up), `30.5`, or an HTTP date."""
     limit: int = 200
     window_s: float = 300.0
     seconds: float = HANG_S
@@ -109,14 +145,30 @@ class Fault:
     variant: Literal["list", "items", "fields"] = "list"
     ids: int = 1
     age_s: float = 10.0
+    says: Mapping[str, object] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+    """Fields that are left out."""
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Old name to new name."""
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` for figures that make no sense."""
+        """Check the figures; raises `ValueError` for those that make no sense."""
+        if self.operation not in (ANY, UNKNOWN, *ACTIONS):
+            raise ValueError(f"operation must be {ANY} or one of {', '.join(ACTIONS)}")
         if not STATUS_MIN <= self.status <= STATUS_MAX:
             raise ValueError(f"status must be {STATUS_MIN} to {STATUS_MAX}")
         if not 0 <= self.probability <= 1:
             raise ValueError("probability must be 0 to 1")
-        figures = (self.skip, self.seconds, self.size_bytes, self.ids, self.age_s, self.limit)
+        figures = (
+            self.skip,
+            self.seconds,
+            self.delay_s,
+            self.retry_after_s or 0.0,
+            self.size_bytes,
+            self.ids,
+            self.age_s,
+            self.limit,
+        )
         if min(figures) < 0 or self.window_s <= 0:
             raise ValueError("figures must not be negative, and window_s must be above 0")
 
@@ -132,57 +184,90 @@ class Switched:
     hits: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """The fault's fields plus `number` and `hits`."""
+        """Return the fault's fields plus `number` and `hits`."""
         return asdict(self.fault) | {"number": self.number, "hits": self.hits}
 
 
 class Faults:
     """All faults that are on.
 
+    Those that name an id are found by it, so that a thousand poisoned ids cost a call no more
+    than its own ids.
+
     Args:
-        clock: seconds, for `for_s` and `window_s`.
-        seed: for `probability`; equal seeds hit the same calls.
+        clock: Seconds, for `for_s` and `window_s`.
+        seed: For `probability`; equal seeds hit the same calls.
     """
 
     def __init__(self, clock: Callable[[], float], seed: int = 0) -> None:
         self._clock = clock
         self._random = random.Random(seed)  # noqa: S311 - chance, not secrecy
         self._numbers = itertools.count(1)
-        self._switched: list[Switched] = []
+        self._switched: dict[int, Switched] = {}
+        self._of_any: dict[int, Switched] = {}
+        self._of_key: dict[str, dict[int, Switched]] = {}
         self._windows: dict[tuple[int, str], tuple[float, int]] = {}
 
     def __iter__(self) -> Iterator[Switched]:
-        return iter(list(self._switched))
+        return iter(list(self._switched.values()))
 
     def add(self, fault: Fault) -> Switched:
-        """Switches a fault on; its `hits` tell later how many calls it got."""
+        """Switch a fault on; its `hits` tell later how many calls it got.
+
+        Raises `ValueError` if there are too many.
+        """
+        if len(self._switched) >= FAULTS_MAX:
+            raise ValueError(f"{FAULTS_MAX} faults are on; switch some off first")
         switched = Switched(next(self._numbers), fault, self._clock())
-        self._switched.append(switched)
+        self._switched[switched.number] = switched
+        self._home(fault)[switched.number] = switched
         return switched
 
     def remove(self, number: int) -> None:
-        """Switches one fault off; raises `KeyError` if it is not on."""
-        keep = [one for one in self._switched if one.number != number]
-        if len(keep) == len(self._switched):
-            raise KeyError(number)
-        self._switched = keep
+        """Switch one fault off; raises `KeyError` if it is not on."""
+        fault = self._switched.pop(number).fault
+        home = self._home(fault)
+        del home[number]
+        if not home:
+            self._of_key.pop(key_of(fault.task_id), None)
+        self._windows = {key: one for key, one in self._windows.items() if key[0] != number}
 
     def clear(self) -> None:
-        """Switches all faults off."""
+        """Switch all faults off."""
         self._switched.clear()
+        self._of_any.clear()
+        self._of_key.clear()
         self._windows.clear()
 
     def take(
-        self, operation: str, project_id: str, access_key: str, task_ids: Collection[str]
+        self,
+        operation: str,
+        project_id: str,
+        access_key: str,
+        task_ids: Collection[str],
+        *,
+        stalls: bool = False,
     ) -> Fault | None:
-        """The fault this call meets, which is then used up by one; None: all is well."""
+        """Return the fault this call meets, which is then used up by one; None: all is well.
+
+        Args:
+            operation: What is called.
+            project_id: As the path says.
+            access_key: Whose signature it is.
+            task_ids: Those the call names.
+            stalls: Only faults of the kind `stall`, which come before a call is judged; else
+                only others.
+        """
         if not self._switched:
             return None
         now_s = self._clock()
         wanted = (operation, project_id, access_key)
-        for switched in self._switched:
+        keys = {key_of(one) for one in task_ids}
+        for switched in self._candidates(keys):
             fault = switched.fault
-            if not _fits(fault, wanted, task_ids) or not _is_on(switched, now_s):
+            if (fault.kind is FaultKind.STALL) is not stalls:
+                continue
+            if not _fits(fault, wanted, keys) or not _is_on(switched, now_s):
                 continue
             if fault.probability < 1 and self._random.random() >= fault.probability:
                 continue
@@ -193,8 +278,23 @@ class Faults:
                 return fault
         return None
 
+    def _home(self, fault: Fault) -> dict[int, Switched]:
+        """Where a fault is found: by its id, or among those that any call may meet."""
+        if fault.task_id == ANY or fault.kind is FaultKind.FIELDS:
+            return self._of_any
+        return self._of_key.setdefault(key_of(fault.task_id), {})
+
+    def _candidates(self, keys: Collection[str]) -> Collection[Switched]:
+        own = [self._of_key[key] for key in keys if key in self._of_key]
+        if not own:
+            return list(self._of_any.values())
+        found = dict(self._of_any)
+        for some in own:
+            found |= some
+        return [switched for _, switched in sorted(found.items())]
+
     def _within_limit(self, switched: Switched, access_key: str, now_s: float) -> bool:
-        """Whether a rate limit lets this call pass; other faults never do."""
+        """Tell whether a rate limit lets this call pass; other faults never do."""
         fault = switched.fault
         if fault.kind is not FaultKind.RATE_LIMIT:
             return False
@@ -207,11 +307,13 @@ class Faults:
         return used < fault.limit
 
 
-def _fits(fault: Fault, wanted: tuple[str, str, str], task_ids: Collection[str]) -> bool:
+def _fits(fault: Fault, wanted: tuple[str, str, str], keys: Collection[str]) -> bool:
     named = (fault.operation, fault.project_id, fault.access_key)
     if any(name not in (ANY, value) for name, value in zip(named, wanted, strict=True)):
         return False
-    return fault.task_id == ANY or key_of(fault.task_id) in {key_of(one) for one in task_ids}
+    # A list names no ids; the row of the id that is meant is found in the answer.
+    in_row = fault.kind is FaultKind.FIELDS and wanted[0] == "list"
+    return fault.task_id == ANY or in_row or key_of(fault.task_id) in keys
 
 
 def _is_on(switched: Switched, now_s: float) -> bool:

@@ -1,18 +1,32 @@
 """What the list call shows: which migrations, in which order, encoded.
 
 An item is encoded once per word, and only when a page asks for it, so that a page of a thousand
-items costs a join and not a serialization. Knows nothing of time: the fleet says what changed.
+items costs a join and not a serialization. Knows nothing of what moves migrations: the fleet says
+what changed, and what time it is.
+
+A page may be shorter than it was asked to be (switch `list_rows_max`), and a list may never end
+(switch `list_end`): then every page is full, with the rows of the beginning over again or with
+rows of tasks that nobody ever created.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from sandbox.dcs import bodies
-from sandbox.dcs.migration import FAILURE_WORDS, RELEASED, Migration
+from sandbox.dcs.migration import FAILURE_WORDS, RELEASED, Migration, MigrationSpec, dashed
+from sandbox.dcs.names import encode, name_of
 from sandbox.dcs.switches import Switches
 
-_GAP: Final = "\N{REPLACEMENT CHARACTER}"
-_GAP_JSON: Final = bodies.encode(_GAP)
+T = TypeVar("T")
+
+ROWS_MAX: Final = 32
+"""Encoded rows that a migration keeps: more than there are documented words."""
+
+_GAP: Final = "\ue000word\ue000"
+"""Stands for the word in a row that is cut and pasted: no name and no word is like that."""
+_GAP_JSON: Final = encode(_GAP)
+_INVENTED: Final = 0xEEEEEEEE_EEEE_4EEE_8EEE_000000000000
+"""Where the ids of tasks begin that only a list without an end knows."""
 
 
 class Listing:
@@ -23,23 +37,50 @@ class Listing:
         self._built_for: Switches | None = None
 
     def forget(self) -> None:
-        """Which migrations there are, or whether they are listed, changed."""
+        """Forget the order: which migrations there are, or whether they are listed, changed."""
         self._built_for = None
 
-    def listed(self, migrations: Iterable[Migration], switches: Switches) -> Sequence[Migration]:
-        """All that are listed, in order; belongs to the listing, do not change it."""
+    def page(
+        self,
+        migrations: Iterable[Migration],
+        switches: Switches,
+        offset: int,
+        limit: int,
+        now_s: float,
+    ) -> bytes:
+        """Return the body of one page as things stand."""
         if self._built_for is not switches:
             self._listed = [one for one in _ordered(migrations, switches) if _is_listed(one)]
             self._built_for = switches
-        return self._listed
+        chosen = _cut(self._listed, switches, offset, limit)
+        for one in chosen:
+            if one.told_at_s is None and one.ended_at_s is not None:
+                one.told_at_s = now_s
+        rows = [row(one, one.word, switches) for one in chosen]
+        return _page(rows, len(self._listed), switches, offset, limit)
+
+    def old_page(
+        self,
+        migrations: Iterable[Migration],
+        switches: Switches,
+        offset: int,
+        limit: int,
+        name: str,
+        time_s: float,
+    ) -> bytes:
+        """Return the body of one page of those whose name fits, with the words of `time_s`."""
+        found = list(find(migrations, switches, name, time_s))
+        chosen = _cut(found, switches, offset, limit)
+        rows = [row(one, word, switches) for one, word in chosen]
+        return _page(rows, len(found), switches, offset, limit)
 
 
 def find(
     migrations: Iterable[Migration], switches: Switches, name: str, time_s: float
 ) -> Iterator[tuple[Migration, str]]:
-    """Those whose name fits the filter, with the word of `time_s`; an empty name fits all."""
+    """Yield those whose name fits the filter, with their words of then; an empty name fits all."""
     for migration in _ordered(migrations, switches):
-        own = bodies.name_of(migration)
+        own = name_of(migration)
         fits = name == own if switches.list_name == "exact" and name else name in own
         word = migration.word_at(time_s)
         if fits and word is not None and _is_listed(migration):
@@ -47,23 +88,47 @@ def find(
 
 
 def row(migration: Migration, word: str, switches: Switches) -> bytes:
-    """The encoded item with this word, or what the list makes of it."""
+    """Return the encoded item with this word, or what the list makes of it."""
     if switches.list_words == "documented":
         word = bodies.document_word(word)
     known = migration.rows.get(word)
     if known is None:
+        if len(migration.rows) >= ROWS_MAX:
+            migration.rows.clear()
         known = migration.rows[word] = _encoded(migration, word)
     return known
 
 
+def _page(rows: list[bytes], total: int, switches: Switches, offset: int, limit: int) -> bytes:
+    limit = min(limit, switches.list_rows_max)
+    if switches.list_end == "invents":
+        begun = max(0, offset - total)
+        invented = range(begun, begun + limit - len(rows))
+        rows += [_invented_row(number) for number in invented]
+    return bodies.page(rows, total if switches.list_count == "total" else len(rows))
+
+
+def _cut(listed: Sequence[T], switches: Switches, offset: int, limit: int) -> Sequence[T]:
+    limit = min(limit, switches.list_rows_max)
+    if switches.list_end == "repeats" and listed:
+        return [listed[number % len(listed)] for number in range(offset, offset + limit)]
+    return listed[offset : offset + limit]
+
+
 def _encoded(migration: Migration, word: str) -> bytes:
-    """The item; cut and pasted where the word is all that differs, which is four times faster."""
+    """Encode the item; cut and paste where only the word differs, which is four times faster."""
     if word in FAILURE_WORDS or word == RELEASED:
         return bodies.list_row(migration, word)
     pattern = migration.rows.get(_GAP)
     if pattern is None:
         pattern = migration.rows[_GAP] = bodies.list_row(migration, _GAP)
-    return pattern.replace(_GAP_JSON, bodies.encode(word), 1)
+    return pattern.replace(_GAP_JSON, encode(word), 1)
+
+
+def _invented_row(number: int) -> bytes:
+    task_id = dashed(f"{_INVENTED + number:032x}")
+    migration = Migration(MigrationSpec(task_id=task_id), created_at_s=0.0)
+    return bodies.list_row(migration, migration.spec.word)
 
 
 def _ordered(migrations: Iterable[Migration], switches: Switches) -> Iterable[Migration]:

@@ -1,6 +1,6 @@
 """What orders do to a fleet: stop, restart, delete, by the rules of the switches.
 
-Pure like the fleet. The rules of a stop, in the order they are looked at:
+Pure like the fleet. The rules of a stop, in the order in which they are looked at:
 
 | state of the migration | outcome |
 | --- | --- |
@@ -35,17 +35,17 @@ Failure = tuple[str, str]
 
 
 def stop_batch(fleet: Fleet, task_ids: Sequence[object]) -> dict[str, Any]:
-    """Batch-stop; raises `Refusal` when the call as a whole is refused and nothing is ordered."""
+    """Do a batch-stop; raises `Refusal` when the call is refused and nothing is ordered."""
     return _batch(fleet, task_ids, stop)
 
 
 def restart_batch(fleet: Fleet, task_ids: Sequence[object]) -> dict[str, Any]:
-    """Batch-restart; raises `Refusal` likewise."""
+    """Do a batch-restart; raises `Refusal` likewise."""
     return _batch(fleet, task_ids, restart)
 
 
 def stop_one(fleet: Fleet, task_id: str) -> Migration:
-    """The single stop; raises `Refusal` where the batch would say failed."""
+    """Do a single stop; raises `Refusal` where the batch would say failed."""
     fleet.advance()
     migration = fleet.known(task_id)
     failure = stop(fleet, migration)
@@ -55,35 +55,38 @@ def stop_one(fleet: Fleet, task_id: str) -> Migration:
 
 
 def stop(fleet: Fleet, migration: Migration) -> Failure | None:
-    """One stop; None when it was accepted. The table above says when it is not."""
+    """Stop one migration; None when that was accepted. The table above says when it is not."""
     failure = _stop_failure(fleet, migration)
     if failure is not None:
         migration.failed_stops += 1
         return failure
     now_s = fleet.clock()
-    migration.accepted_at_s.append(now_s)
+    migration.accepted(now_s)
     if migration.stopping or migration.is_ended:
         return None
     if migration.ignores_left:
         migration.ignores_left -= 1 if migration.ignores_left > 0 else 0
     else:
         fleet.schedule_stop(migration, now_s)
+        fleet.advance()
     return None
 
 
 def restart(fleet: Fleet, migration: Migration) -> Failure | None:
-    """Brings an ended online migration back to its last active word."""
-    if not migration.is_online or not migration.is_ended:
+    """Bring an ended online migration back to work; None when that was accepted."""
+    if not may_restart(migration):
         return _failure(WRONG_STATE)
-    now_s = fleet.clock()
-    fleet.cancel(migration)
-    fleet.set_word(migration, migration.active_word, now_s)
-    fleet.schedule_end(migration, now_s)
+    fleet.restart(migration, fleet.clock())
     return None
 
 
+def may_restart(migration: Migration) -> bool:
+    """Tell whether a restart would bring it back: only online tasks that ended come back."""
+    return migration.is_online and migration.is_ended
+
+
 def delete(fleet: Fleet, task_ids: Sequence[object]) -> dict[str, Any]:
-    """Deletes in any state; ids that nobody knows are skipped, as documented."""
+    """Delete in any state; ids that nobody knows are skipped, as documented."""
     fleet.advance()
     deleted = []
     for task_id in map(str, task_ids):

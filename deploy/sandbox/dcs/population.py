@@ -24,15 +24,21 @@ UNDASHED_EVERY: Final = 4
 
 
 def task_ids(count: int, seed: int, project_id: str) -> list[str]:
-    """The dashed ids of the first `count` generated migrations of a project."""
+    """Return the dashed ids of the first `count` generated migrations of a project."""
     generator = random.Random(f"{seed}/{project_id}")  # noqa: S311 - reproducible, not secret
     return [dashed(f"{generator.getrandbits(128):032x}") for _ in range(count)]
+
+
+def project_ids(count: int, seed: int) -> list[str]:
+    """Return the ids of the first `count` generated projects: 32 hex digits, as in the cloud."""
+    generator = random.Random(f"{seed}/projects")  # noqa: S311 - reproducible, not secret
+    return [f"{generator.getrandbits(128):032x}" for _ in range(count)]
 
 
 def populate(
     project_id: str, *, running: int, words: Mapping[str, int], mixed: int, seed: int
 ) -> Iterator[MigrationSpec]:
-    """The generated migrations of one project.
+    """Yield the generated migrations of one project.
 
     Args:
         project_id: makes the ids of two projects different.

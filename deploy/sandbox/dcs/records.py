@@ -4,11 +4,22 @@ The command line and the admin API take objects from people; a wrong name or typ
 clear line and never a traceback. Knows the types our dataclasses use, and no more.
 """
 
+import functools
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, get_origin
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 
 class _Dataclass(Protocol):
@@ -23,7 +34,7 @@ class BadValueError(ValueError):
 
 
 def build(cls: type[T], data: object) -> T:
-    """An instance of a dataclass; raises `BadValueError` for anything that does not fit."""
+    """Build an instance of a dataclass; raises `BadValueError` for anything that does not fit."""
     if not isinstance(data, Mapping):
         raise BadValueError(f"expected an object with fields of {cls.__name__}")
     try:
@@ -33,14 +44,15 @@ def build(cls: type[T], data: object) -> T:
 
 
 def checked(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Some fields of a dataclass, converted; raises `BadValueError` for a bad name or value."""
+    """Convert some fields of a dataclass; raises `BadValueError` for a bad name or value."""
     known = {field.name: field for field in fields(cls)}
+    hints = _hints(cls)
     values = {}
     for name, value in data.items():
         if name not in known:
             raise BadValueError(f"unknown field {name!r}; known: {', '.join(sorted(known))}")
         try:
-            values[name] = _convert(known[name].type, value)
+            values[name] = _convert(hints[name], value)
         except ValueError as error:
             # Neither a secret nor an object with secrets in it may come back.
             shown = known[name].repr and not isinstance(value, list | Mapping)
@@ -50,7 +62,7 @@ def checked(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def choices(annotation: Any) -> tuple[object, ...]:
-    """The values a field of this type can have, if they can be listed; else nothing."""
+    """Return the values a field of this type can have, if they can be listed; else nothing."""
     if annotation is bool:
         return (True, False)
     if get_origin(annotation) is Literal:
@@ -58,8 +70,14 @@ def choices(annotation: Any) -> tuple[object, ...]:
     return tuple(annotation) if _is_enum(annotation) else ()
 
 
+@functools.cache
+def _hints(cls: type) -> Mapping[str, Any]:
+    """Return the types of the fields, also of a module that postpones its annotations."""
+    return get_type_hints(cls)
+
+
 def _convert(annotation: Any, value: Any) -> Any:
-    """The value as the annotation wants it; raises `BadValueError` with a hint."""
+    """Return the value as the annotation wants it; raises `BadValueError` with a hint."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return _first(get_args(annotation), value)

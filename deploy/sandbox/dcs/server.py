@@ -1,16 +1,16 @@
 """The DCS API on the wire: who calls, what goes wrong on purpose, and how the answer goes out.
 
 The order in which a call is judged is that of the real thing, gateway before service: address,
-signature and lock of the key, faults, project, shape of the request, fleet. Which call it is and
-what it answers is `api.py`'s business.
+signature and lock of the key, faults, project, permission, shape of the request, fleet. Which call
+it is and what it answers is `api.py`'s business.
 """
 
 import asyncio
 import contextlib
+import random
 import time
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from aiohttp import web
@@ -20,22 +20,46 @@ from sandbox.dcs.api import ApiCall, Project
 from sandbox.dcs.calls import Call, Calls
 from sandbox.dcs.errors import (
     BAD_PROJECT_ID,
+    BAD_SIGNATURE,
     BODY_TOO_LARGE,
     NO_SUCH_API,
     PROJECT_UNAVAILABLE,
     WRONG_PROJECT,
     Refusal,
 )
-from sandbox.dcs.faults import Fault, FaultKind, Faults
+from sandbox.dcs.faults import UNKNOWN, Fault, FaultKind, Faults
 from sandbox.dcs.keys import KeyRing
+from sandbox.dcs.permissions import Permissions
 from sandbox.dcs.signature import Authorization, BadSignatureError, SignedRequest
-from sandbox.dcs.spoil import Answer, Delivery, answer_with
+from sandbox.dcs.spoil import Answer, Delivery, Setting, answer_with
 from sandbox.dcs.switches import Switches
+from sandbox.dcs.texts import Occasion, dressed
 
 BODY_BYTES_MAX: Final = 12 * 1024 * 1024
 """The gateway takes no larger body."""
 DRIPS: Final = 20
 """Pieces of a dripping answer."""
+UNAUTHORIZED: Final = 401
+ID_BITS: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A request as it came, and what can be known of it before it is judged."""
+
+    request: web.Request
+    at_s: float
+    signed: SignedRequest
+    too_large: bool
+    call: ApiCall
+
+    @property
+    def claimed_key(self) -> str:
+        """Whose signature it claims to be; empty if it cannot be told."""
+        try:
+            return Authorization.parse(self.signed.headers.get("authorization", "")).access_key
+        except BadSignatureError:
+            return ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,16 +68,20 @@ class DcsServer:
 
     projects: Mapping[str, Project]
     keys: KeyRing
+    permissions: Permissions
     faults: Faults
     calls: Calls
     switches: Switches
+    clock: Callable[[], float]
     closing: asyncio.Event
     """Set when the simulator ends: every answer that is held back is cut off then."""
+    chance: random.Random = field(default_factory=random.Random)
+    """Gives request ids and trace ids."""
     answer_s: float = 0.0
     """Every answer is held back so long. The order counts from the arrival of the call."""
 
     def app(self) -> web.Application:
-        """The application with its one route: addresses are judged by `api.parse`."""
+        """Return the application with its one route: addresses are judged by `api.parse`."""
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         app.router.add_route("*", "/{address:.*}", self._handle)
         return app
@@ -61,45 +89,45 @@ class DcsServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         arrived_s = self.calls.begin()
         try:
-            body: bytes | None
-            try:
-                body = await request.read()
-            except web.HTTPRequestEntityTooLarge:
-                body = None
-            answer, request_id = self._judge(request, body, arrived_s)
+            arrived = await _read(request, arrived_s)
+            await self._stall(arrived)
+            answer, request_id = self._decide(arrived)
             return await self._deliver(request, answer, request_id)
         finally:
             self.calls.end()
 
-    def _judge(
-        self, request: web.Request, body: bytes | None, arrived_s: float
-    ) -> tuple[Answer, str]:
-        """Decides the answer and writes the call down, in one go: no other call comes between."""
+    async def _stall(self, arrived: _Arrived) -> None:
+        """Hold a call back before anybody has looked at it."""
+        call = arrived.call
+        stall = self.faults.take(
+            call.operation, call.project_id, arrived.claimed_key, call.task_ids, stalls=True
+        )
+        if stall is not None:
+            await self._hold(stall.seconds)
+
+    def _decide(self, arrived: _Arrived) -> tuple[Answer, str]:
+        """Decide the answer and write the call down, in one go: no other call comes between."""
         started_s = time.perf_counter()
-        request_id = uuid.uuid4().hex
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        content_type = headers.get("content-type", "")
-        call = api.parse(request.method, request.raw_path, content_type, body or b"")
-        fault: Fault | None = None
-        try:
-            if call.operation == api.UNKNOWN:
-                raise call.problem or Refusal(NO_SUCH_API)
-            access_key = self.keys.check(_signed(request, headers, body))
-            fault = self.faults.take(call.operation, call.project_id, access_key, call.task_ids)
-            if fault is not None and fault.kind is FaultKind.UNAUTHORIZED:
-                self.keys.failed(access_key)
-            else:
-                self.keys.passed(access_key)
-            answer = _answer(self._project(call, access_key, headers), call, fault)
-        except Refusal as refusal:
-            answer = Answer.refused(refusal)
+        request_id = self._new_id()
+        call = arrived.call
+        answer, fault = self._judge(arrived)
+        style = fault.texts if fault is not None and fault.texts else self.switches.error_texts
+        if style != "plain":
+            occasion = Occasion(
+                request=arrived.signed,
+                request_id=request_id,
+                trace_id=self._new_id(),
+                now_s=self.clock(),
+            )
+            answer = dressed(answer, style, occasion)
         self.calls.decided(
             Call(
-                at_s=arrived_s,
+                at_s=arrived.at_s,
+                decided_at_s=self.clock(),
                 took_s=time.perf_counter() - started_s,
                 operation=call.operation,
                 project_id=call.project_id,
-                access_key=_claimed_key(headers),
+                access_key=arrived.claimed_key,
                 ids=call.task_ids,
                 offset=call.offset,
                 limit=call.limit,
@@ -107,13 +135,41 @@ class DcsServer:
                 error_code=answer.error_code,
                 fault="" if fault is None else fault.kind.value,
                 request_id=request_id,
-                connection=_connection(request),
+                connection=_connection(arrived.request),
             )
         )
         return answer, request_id
 
+    def _judge(self, arrived: _Arrived) -> tuple[Answer, Fault | None]:
+        """Return the answer, and the fault the call met if it met one."""
+        call = arrived.call
+        try:
+            _check_address(arrived)
+            access_key = self.keys.check(arrived.signed)
+        except Refusal as refusal:
+            answer = Answer.refused(refusal)
+            if refusal.code == BAD_SIGNATURE.code:
+                answer = replace(answer, seconds=self.keys.rejection_s(arrived.claimed_key))
+            return answer, None
+        fault = self.faults.take(call.operation, call.project_id, access_key, call.task_ids)
+        try:
+            project = self._project(call, access_key, arrived.signed.headers)
+            answer = self._answer(project, call, access_key, fault)
+        except Refusal as refusal:
+            answer = Answer.refused(refusal)
+        unauthorized = answer.status == UNAUTHORIZED
+        if unauthorized and fault is not None and fault.kind is FaultKind.UNAUTHORIZED:
+            self.keys.failed(access_key)
+            seconds = answer.seconds + self.keys.rejection_s(access_key)
+            answer = replace(answer, seconds=seconds)
+        elif unauthorized:
+            self.keys.refused(access_key)
+        else:
+            self.keys.passed(access_key)
+        return answer, fault
+
     def _project(self, call: ApiCall, access_key: str, headers: Mapping[str, str]) -> Project:
-        """The project of the path, if this key may use it and the header names the same one."""
+        """Return the project of the path, if this key may use it and the header agrees."""
         if headers.get("x-project-id", call.project_id) != call.project_id:
             raise Refusal(WRONG_PROJECT)
         project = self.projects.get(call.project_id)
@@ -124,14 +180,29 @@ class DcsServer:
         kinds = {"400": BAD_PROJECT_ID, "401": WRONG_PROJECT, "403": PROJECT_UNAVAILABLE}
         raise Refusal(kinds[self.switches.unknown_project])
 
+    def _answer(
+        self, project: Project, call: ApiCall, access_key: str, fault: Fault | None
+    ) -> Answer:
+        def execute() -> Answer:
+            try:
+                self.permissions.check(access_key, call.operation)
+            except Refusal as refusal:
+                return Answer.refused(refusal)
+            stale = fault is not None and fault.kind is FaultKind.STALE_LIST
+            return api.execute(project, call, fault.age_s if fault is not None and stale else 0.0)
+
+        if fault is None:
+            return execute()
+        setting = Setting(operation=call.operation, now_s=self.clock(), execute=execute)
+        return answer_with(fault, setting)
+
     async def _deliver(
         self, request: web.Request, answer: Answer, request_id: str
     ) -> web.StreamResponse:
         headers = {"X-Request-Id": request_id, **answer.headers}
         if answer.body:
             headers["Content-Type"] = answer.content_type
-        if answer.delivery is not Delivery.DRIP:
-            await self._hold(self.answer_s + answer.seconds)
+        await self._hold(answer.seconds + (0.0 if answer.drip_s else self.answer_s))
         if answer.delivery is Delivery.CUT or self.closing.is_set():
             _cut(request)
         if answer.delivery in (Delivery.WHOLE, Delivery.CUT):
@@ -151,34 +222,37 @@ class DcsServer:
     async def _drip(self, response: web.StreamResponse, answer: Answer) -> None:
         size = max(1, -(-len(answer.body) // DRIPS))
         for start in range(0, len(answer.body), size):
-            await self._hold(answer.seconds / DRIPS)
+            await self._hold(answer.drip_s / DRIPS)
             await response.write(answer.body[start : start + size])
 
     async def _hold(self, seconds: float) -> None:
-        """Waits, but no longer than the simulator lives."""
+        """Wait, but no longer than the simulator lives."""
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.closing.wait(), seconds)
 
-
-def _answer(project: Project, call: ApiCall, fault: Fault | None) -> Answer:
-    if fault is None:
-        return api.execute(project, call)
-    age_s = fault.age_s if fault.kind is FaultKind.STALE_LIST else 0.0
-    return answer_with(fault, lambda: api.execute(project, call, age_s))
+    def _new_id(self) -> str:
+        return f"{self.chance.getrandbits(ID_BITS):032x}"
 
 
-def _signed(request: web.Request, headers: dict[str, str], body: bytes | None) -> SignedRequest:
-    if body is None:
+def _check_address(arrived: _Arrived) -> None:
+    """Raise `Refusal` for what the gateway never looks at the signature of."""
+    if arrived.call.operation == UNKNOWN:
+        raise arrived.call.problem or Refusal(NO_SUCH_API)
+    if arrived.too_large:
         raise Refusal(BODY_TOO_LARGE)
-    return SignedRequest(request.method, request.raw_path, headers, body)
 
 
-def _claimed_key(headers: Mapping[str, str]) -> str:
+async def _read(request: web.Request, arrived_s: float) -> _Arrived:
+    too_large = False
     try:
-        return Authorization.parse(headers.get("authorization", "")).access_key
-    except BadSignatureError:
-        return ""
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        body, too_large = b"", True
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    signed = SignedRequest(request.method, request.raw_path, headers, body)
+    call = api.parse(request.method, request.raw_path, headers.get("content-type", ""), body)
+    return _Arrived(request, arrived_s, signed, too_large, call)
 
 
 def _connection(request: web.Request) -> str:

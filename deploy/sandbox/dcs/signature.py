@@ -1,4 +1,4 @@
-"""Verifies the request signature SDK-HMAC-SHA256, as the API gateway does.
+"""Verify the request signature SDK-HMAC-SHA256, as the API gateway does.
 
 Pure: a request and a secret in, silence or `BadSignatureError` out. The scheme, as read from the
 signers of the official Python, Go and Java SDKs:
@@ -10,7 +10,8 @@ signers of the official Python, Go and Java SDKs:
 - signature: HMAC-SHA256 of that under the secret key, in hex.
 
 Which headers are signed is the caller's choice (Go leaves out `host`), except `X-Sdk-Date`.
-Nothing here puts a secret, a signature or a header value into an exception.
+Nothing here puts a secret, a signature or a header value into an exception, but for the two times
+that a gateway names when they are too far apart.
 """
 
 import hashlib
@@ -48,7 +49,7 @@ class Authorization:
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """Raises `BadSignatureError` unless it has the shape of the module's docstring."""
+        """Parse it; raises `BadSignatureError` unless it has the shape shown above."""
         match = _AUTHORIZATION.fullmatch(value.strip())
         if match is None:
             raise BadSignatureError("the header Authorization is missing or malformed")
@@ -68,13 +69,16 @@ class SignedRequest:
 
 
 def verify(request: SignedRequest, secret_key: str, now_s: float) -> None:
-    """Raises `BadSignatureError` unless the request is signed with this secret about now."""
+    """Raise `BadSignatureError` unless the request is signed with this secret about now."""
     authorization = Authorization.parse(request.headers.get("authorization", ""))
     date = request.headers.get("x-sdk-date", "")
     if "x-sdk-date" not in authorization.signed_headers:
         raise BadSignatureError("the header X-Sdk-Date is not signed")
     if abs(_seconds(date) - now_s) > CLOCK_WINDOW_S:
-        raise BadSignatureError("the header X-Sdk-Date is expired")
+        server = datetime.fromtimestamp(now_s, UTC).strftime(_DATE_FORMAT)
+        raise BadSignatureError(
+            f"the header X-Sdk-Date is expired, request time: {date}, server time: {server}"
+        )
     canonical = canonical_request(request, authorization.signed_headers)
     # Header bytes that are no UTF-8 arrive as lone surrogates.
     digest = hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()
@@ -85,7 +89,7 @@ def verify(request: SignedRequest, secret_key: str, now_s: float) -> None:
 
 
 def canonical_request(request: SignedRequest, signed_headers: tuple[str, ...]) -> str:
-    """The text a signature is made from; raises `BadSignatureError` if a header is missing."""
+    """Return the text to sign; raises `BadSignatureError` if a header is missing."""
     path, _, query = request.target.partition("?")
     lines = [request.method.upper(), _canonical_path(path), _canonical_query(query)]
     for name in signed_headers:

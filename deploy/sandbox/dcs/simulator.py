@@ -6,22 +6,26 @@ machine, so that any client in any thread or process can use it.
 
 import asyncio
 import logging
+import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from sandbox.dcs.admin import AdminServer
+from sandbox.dcs import admin, records
 from sandbox.dcs.api import Project
 from sandbox.dcs.calls import LOG_MAX, Calls
-from sandbox.dcs.faults import Faults
+from sandbox.dcs.faults import Fault, Faults
 from sandbox.dcs.fleet import STOP_S, Fleet, Timing
 from sandbox.dcs.keys import LOCK_S, AccessKey, KeyRing
+from sandbox.dcs.listener import Listener
 from sandbox.dcs.migration import MigrationSpec
-from sandbox.dcs.population import populate
+from sandbox.dcs.others import Act, Others
+from sandbox.dcs.permissions import Permissions
+from sandbox.dcs.population import populate, project_ids
 from sandbox.dcs.server import DcsServer
 from sandbox.dcs.switches import Switches
 
@@ -37,7 +41,7 @@ _log: Final = logging.getLogger("sandbox.dcs")
 
 
 def _without_request(record: logging.LogRecord) -> bool:
-    """Keeps the bytes of a malformed request, which may be a signature, out of the log."""
+    """Keep the bytes of a malformed request, which may be a signature, out of the log."""
     if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
         record.exc_info = None
     return True
@@ -79,6 +83,26 @@ class SimulatorOptions:
     """Every answer takes so long."""
     lock_s: float = LOCK_S
     """A key is locked so long after too many 401s; 0: never."""
+    forget_s: float | None = None
+    """401s further apart than this do not add up to a lock; None: all do."""
+    reject_s: float = 0.0
+    """Every 401 of the gateway takes so long."""
+    skew_s: float = 0.0
+    """The clock that judges the dates of signatures is so far ahead."""
+    read_after_s: float = 0.0
+    """A new connection is read from only after so long."""
+    denied: tuple[str, ...] = ()
+    """What the key of the first project must not do, see `permissions.py`."""
+    faults: tuple[Fault, ...] = ()
+    """On from the start."""
+    writers: tuple[str, ...] = ()
+    """Patterns of names: those migrations of the start have writers at work."""
+    acts: tuple[Act, ...] = ()
+    """What others do in the first project; counted from the start."""
+    shared_projects: int = 0
+    """So many further projects that the key of the first one may call, ..."""
+    shared_running: int = 0
+    """... each with so many migrations."""
     log_max: int = LOG_MAX
     seed: int = 0
     redis_password: str = field(default=REDIS_PASSWORD, repr=False)
@@ -90,8 +114,8 @@ class Simulator:
 
     Args:
         options: what it is; see `SimulatorOptions`.
-        clock: Unix time in seconds for fleets, faults and calls. Signatures are judged by the
-            clock of the machine whatever this says.
+        clock: Unix time in seconds for everything but the dates of signatures: callers take
+            those from the clock of the machine, and so they are judged by it.
     """
 
     def __init__(
@@ -99,22 +123,36 @@ class Simulator:
     ) -> None:
         self.options = options or SimulatorOptions()
         self.clock = clock
-        self.calls = Calls(clock, self.options.log_max)
-        self.faults = Faults(clock, self.options.seed)
-        self.keys = KeyRing(time.time, self.options.lock_s)
+        options = self.options
+        self.calls = Calls(clock, options.log_max)
+        self.faults = Faults(clock, options.seed)
+        self.permissions = Permissions()
+        self.keys = KeyRing(
+            clock, lock_s=options.lock_s, forget_s=options.forget_s, reject_s=options.reject_s
+        )
+        self.keys.skew_s = options.skew_s
         self.projects: dict[str, Project] = {}
-        for project in self.options.projects:
+        self._switches = options.switches
+        self._timing = options.timing
+        for project in (*options.projects, *self._shared()):
             self.add_project(project)
+        self._begin()
         self._closing = asyncio.Event()
         self.server = DcsServer(
             projects=self.projects,
             keys=self.keys,
+            permissions=self.permissions,
             faults=self.faults,
             calls=self.calls,
-            switches=self.options.switches,
+            switches=self._switches,
+            clock=clock,
             closing=self._closing,
-            answer_s=self.options.answer_s,
+            # Reproducible, not secret.
+            chance=random.Random(f"{options.seed}/ids"),  # noqa: S311
+            answer_s=options.answer_s,
         )
+        self.listener = Listener(options.read_after_s)
+        """Accepts the connections, or does not."""
         self._port = self.options.port
         self._runner: web.AppRunner | None = None
         self._admin_runner: web.AppRunner | None = None
@@ -133,53 +171,89 @@ class Simulator:
         """The fleet of the first project."""
         return self.projects[self.project.project_id].fleet
 
+    @property
+    def others(self) -> Others:
+        """The other people in the first project."""
+        return self.projects[self.project.project_id].others
+
     def add_project(self, options: ProjectOptions) -> Project:
-        """Opens a project, or lets one more key use it and adds migrations."""
+        """Open a project, or let one more key use it and add migrations.
+
+        Raises `ValueError`, and changes nothing, if one of the migrations exists.
+        """
+        project = self.projects.get(options.project_id) or self._new_project(options.project_id)
+        generated = populate(
+            options.project_id,
+            running=options.running,
+            words=options.words,
+            mixed=options.mixed,
+            seed=self.options.seed,
+        )
+        project.fleet.add(*generated, *options.migrations)
+        self.projects[options.project_id] = project
         key = AccessKey(
             access_key=options.access_key,
             secret_key=options.secret_key,
             security_token=options.security_token,
         )
         self.keys.add(key, options.project_id)
-        project = self.projects.get(options.project_id)
-        if project is None:
-            fleet = Fleet(self.clock, self.options.switches, self.options.timing)
-            project = Project(
-                project_id=options.project_id,
-                fleet=fleet,
-                redis_password=self.options.redis_password,
-            )
-            self.projects[options.project_id] = project
-        project.fleet.add(
-            *populate(
-                options.project_id,
-                running=options.running,
-                words=options.words,
-                mixed=options.mixed,
-                seed=self.options.seed,
-            ),
-            *options.migrations,
-        )
         return project
 
+    def built(self, projects: Sequence[object]) -> list[ProjectOptions]:
+        """Return projects from JSON; one that names no key is the first one's.
+
+        Raises `ValueError` for what does not fit.
+        """
+        found = []
+        for one in projects:
+            made = records.build(ProjectOptions, one)
+            if not isinstance(one, Mapping) or "access_key" not in one:
+                made = replace(
+                    made,
+                    access_key=self.project.access_key,
+                    secret_key=self.project.secret_key,
+                    security_token=self.project.security_token,
+                )
+            found.append(made)
+        return found
+
+    @property
+    def listening(self) -> bool:
+        """Whether the address of DCS is open."""
+        return self._runner is not None
+
     def switch(self, **changes: Any) -> None:
-        """Changes switches of all projects; raises `ValueError` for a bad one."""
-        switches = self.server.switches.changed(changes)
-        self.server.switches = switches
+        """Change the switches of all projects; raises `ValueError` for a bad one."""
+        self._switches = self._switches.changed(changes)
+        self.server.switches = self._switches
         for project in self.projects.values():
-            project.fleet.switches = switches
+            project.fleet.switches = self._switches
+
+    def retime(self, timing: Timing) -> None:
+        """Change the times of all projects, those included that are still to come."""
+        self._timing = timing
+        for project in self.projects.values():
+            project.fleet.timing = timing
+
+    @property
+    def timing(self) -> Timing:
+        """The times of all projects."""
+        return self._timing
 
     def reset(self) -> None:
-        """Forgets calls, faults and locks; migrations stay as they are."""
+        """Forget calls, faults, locks, losses and deeds; migrations stay as they are."""
         self.calls.reset()
         self.faults.clear()
         self.keys.forgive()
+        for project in self.projects.values():
+            project.fleet.losses.clear()
+            project.others.forget()
 
     async def start(self) -> None:
-        """Opens the address of DCS and that of the admin API; raises `OSError` if it cannot."""
+        """Open the address of DCS and that of the admin API; raises `OSError` if it cannot."""
         await self.listen()
         if self.options.admin_port is not None:
-            app = AdminServer(self).app()
+            app = admin.application(self)
             host, port = self.options.admin_host, self.options.admin_port
             try:
                 self._admin_runner, bound = await _run(app, host, port)
@@ -189,26 +263,64 @@ class Simulator:
             self.admin_endpoint = _url(host, bound)
 
     async def stop(self) -> None:
-        """Closes everything; answers that are held back are cut off."""
+        """Close everything; answers that are held back are cut off."""
         await self.hang_up()
         if self._admin_runner is not None:
             await self._admin_runner.cleanup()
             self._admin_runner = None
 
     async def listen(self) -> None:
-        """Opens the address of DCS: at first, or the same one again after `hang_up`."""
+        """Open the address of DCS: at first, or the same one again after `hang_up`."""
         if self._runner is None:
             self._closing.clear()
+            runner = await _set_up(self.server.app())
             host = self.options.host
-            self._runner, self._port = await _run(self.server.app(), host, self._port)
+            try:
+                self._port = await self.listener.open(_server_of(runner), host, self._port)
+            except OSError:
+                await runner.cleanup()
+                raise
+            self._runner = runner
             self.endpoint = _url(host, self._port)
 
     async def hang_up(self) -> None:
-        """Closes the address of DCS and all its connections: callers are refused."""
+        """Close the address of DCS and all its connections: callers are refused."""
         if self._runner is not None:
             self._closing.set()
+            await self.listener.close()
             await self._runner.cleanup()
             self._runner = None
+
+    def _new_project(self, project_id: str) -> Project:
+        seed = self.options.seed
+        fleet = Fleet(self.clock, self._switches, self._timing, seed)
+        return Project(
+            project_id=project_id,
+            fleet=fleet,
+            others=Others(fleet, seed),
+            redis_password=self.options.redis_password,
+        )
+
+    def _shared(self) -> list[ProjectOptions]:
+        """Return the further projects of the first key."""
+        count, running = self.options.shared_projects, self.options.shared_running
+        return [
+            replace(self.project, project_id=one, running=running, words={}, mixed=0, migrations=())
+            for one in project_ids(count, self.options.seed)
+        ]
+
+    def _begin(self) -> None:
+        """Do what the options want done at the start."""
+        options = self.options
+        for fault in options.faults:
+            self.faults.add(fault)
+        if options.denied:
+            self.permissions.deny(self.project.access_key, options.denied)
+        for pattern in options.writers:
+            for project in self.projects.values():
+                project.fleet.write(on=True, chosen=project.fleet.choose(pattern))
+        for act in options.acts:
+            self.others.do(act)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -218,10 +330,21 @@ class Simulator:
         await self.stop()
 
 
-async def _run(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
-    """Serves an application; returns its runner and the port it got."""
+async def _set_up(app: web.Application) -> web.AppRunner:
     runner = web.AppRunner(app, access_log=None, logger=_log, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
+    return runner
+
+
+def _server_of(runner: web.AppRunner) -> web.Server:
+    if runner.server is None:
+        raise RuntimeError("the runner is not set up")
+    return runner.server
+
+
+async def _run(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
+    """Serve an application; returns its runner and the port it got."""
+    runner = await _set_up(app)
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError:
@@ -241,7 +364,7 @@ def simulate(
     lag_s: float = 0.0,
     **options: Any,
 ) -> Simulator:
-    """A simulator with one project, ready for `async with`.
+    """Return a simulator with one project, ready for `async with`.
 
     Args:
         migrations: what the project begins with.

@@ -1,33 +1,36 @@
-"""What each fault does to an answer. Pure: a fault and a way to execute in, an answer out.
+"""What each fault does to an answer. Pure: a fault and a `Setting` in, an answer out.
 
 Also owns `Answer`, which says what to send and how: at once, late, in drips, cut off, or never.
 Sending is the business of `server.py`.
 """
 
-import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from enum import Enum, auto
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from sandbox.dcs import bodies
 from sandbox.dcs.errors import (
     BAD_SIGNATURE,
     GATEWAY_BROKEN,
     POLICY_DENIES,
+    TEXTS,
     THROTTLED,
     ErrorKind,
     Refusal,
 )
 from sandbox.dcs.faults import Fault, FaultKind
+from sandbox.dcs.names import decode, encode
+from sandbox.dcs.permissions import action_of
+from sandbox.dcs.reshape import reshape
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
 PAGE: Final = b"<html><head><title>%d</title></head><body><h1>Gateway</h1></body></html>"
 OK: Final = 200
 REDIRECTED: Final = 302
-LISTS: Final = ("migration_tasks", "migration_logs", "task_id_list")
-EXTRA_ID: Final = "eeeeeeee-eeee-4eee-8eee-{0:012x}"
 
 
 class Delivery(Enum):
@@ -35,7 +38,7 @@ class Delivery(Enum):
 
     WHOLE = auto()
     DRIP = auto()
-    """In pieces, spread over `Answer.seconds`."""
+    """In pieces, spread over `Answer.drip_s`."""
     TRUNCATE = auto()
     """Half of it, then the connection is cut."""
     CUT = auto()
@@ -54,47 +57,80 @@ class Answer:
     error_code: str = ""
     """The code in the body, for the log."""
     seconds: float = 0.0
-    """Waits so long before (or, for drips, while) sending."""
+    """Waits so long before sending."""
+    drip_s: float = 0.0
 
     @classmethod
     def refused(cls, refusal: Refusal) -> Self:
-        """An error answer."""
+        """Make an error answer."""
         body = bodies.error(refusal.code, refusal.message)
         return cls(refusal.status, body, error_code=refusal.code)
 
 
-def answer_with(fault: Fault, execute: Callable[[], Answer]) -> Answer:
-    """The answer to a call that meets this fault; executes it only if the fault says so."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The call that meets a fault."""
+
+    operation: str
+    now_s: float
+    """Unix time, for `Retry-After` as a date."""
+    execute: Callable[[], Answer]
+    """Does what the call asks, and gives the right answer."""
+
+
+def answer_with(fault: Fault, setting: Setting) -> Answer:
+    """Return the answer to a call that meets this fault, held back as long as the fault says."""
+    answer = _answer(fault, setting)
+    return replace(answer, seconds=answer.seconds + fault.delay_s)
+
+
+def _answer(fault: Fault, setting: Setting) -> Answer:
+    """Execute the call only if the fault lets it, and answer as the fault wants."""
     instead = _INSTEAD.get(fault.kind)
     if instead is not None:
         if fault.executes:
-            execute()
-        return instead(fault)
-    answer = execute()
+            setting.execute()
+        return instead(fault, setting)
+    answer = setting.execute()
     match fault.kind:
         case FaultKind.SLOW:
             return replace(answer, seconds=fault.seconds)
         case FaultKind.DRIP:
-            return replace(answer, seconds=fault.seconds, delivery=Delivery.DRIP)
+            return replace(answer, drip_s=fault.seconds, delivery=Delivery.DRIP)
         case FaultKind.TRUNCATE:
             return replace(answer, delivery=Delivery.TRUNCATE)
         case _:
             return _reshaped(fault, answer)
 
 
-def _throttle(fault: Fault) -> Answer:
+def _throttle(fault: Fault, setting: Setting) -> Answer:
     window = f"{fault.window_s:g} second"
     if fault.window_s % 60 == 0:
         window = f"{fault.window_s / 60:g} minute"
-    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+    retry_after = fault.retry_after or _retry_after(fault, setting.now_s)
+    headers = {"Retry-After": retry_after} if retry_after else {}
     return replace(_refusal(THROTTLED, fault.limit, window), headers=headers)
 
 
-def _error(fault: Fault) -> Answer:
+def _retry_after(fault: Fault, now_s: float) -> str:
+    seconds = fault.retry_after_s
+    if seconds is None:
+        return ""
+    match fault.retry_after_as:
+        case "date":
+            return formatdate(now_s + seconds, usegmt=True)
+        case "decimal":
+            return f"{seconds:.1f}"
+        case "seconds":
+            return str(math.ceil(seconds))
+
+
+def _error(fault: Fault, _: Setting) -> Answer:
     if fault.html:
         return Answer(fault.status, PAGE % fault.status, HTML)
     kind = GATEWAY_BROKEN.get(fault.status, GATEWAY_BROKEN[500])
-    code, message = fault.code or kind.code, fault.message or kind.text
+    code = fault.code or kind.code
+    message = fault.message or TEXTS.get(code, kind.text)
     return Answer(fault.status, bodies.error(code, message), error_code=code)
 
 
@@ -102,62 +138,23 @@ def _refusal(kind: ErrorKind, *details: object) -> Answer:
     return Answer.refused(Refusal(kind, *details))
 
 
-_INSTEAD: Final[dict[FaultKind, Callable[[Fault], Answer]]] = {
+_INSTEAD: Final[dict[FaultKind, Callable[[Fault, Setting], Answer]]] = {
     FaultKind.THROTTLE: _throttle,
     FaultKind.RATE_LIMIT: _throttle,
     FaultKind.ERROR: _error,
-    FaultKind.HTML: lambda _: Answer(OK, PAGE % OK, HTML),
-    FaultKind.EMPTY: lambda _: Answer(OK),
-    FaultKind.REDIRECT: lambda _: Answer(
+    FaultKind.HTML: lambda *_: Answer(OK, PAGE % OK, HTML),
+    FaultKind.EMPTY: lambda *_: Answer(OK),
+    FaultKind.REDIRECT: lambda *_: Answer(
         REDIRECTED, PAGE % REDIRECTED, HTML, {"Location": "/elsewhere"}
     ),
-    FaultKind.UNAUTHORIZED: lambda _: _refusal(BAD_SIGNATURE, "verify aksk signature fail"),
-    FaultKind.FORBIDDEN: lambda fault: _refusal(
-        POLICY_DENIES, f"dcs:migrationTask:{fault.operation}"
-    ),
-    FaultKind.HANG: lambda fault: Answer(0, delivery=Delivery.CUT, seconds=fault.seconds),
-    FaultKind.DROP: lambda _: Answer(0, delivery=Delivery.CUT),
+    FaultKind.UNAUTHORIZED: lambda *_: _refusal(BAD_SIGNATURE, "verify aksk signature fail"),
+    FaultKind.FORBIDDEN: lambda _, setting: _refusal(POLICY_DENIES, action_of(setting.operation)),
+    FaultKind.HANG: lambda fault, _: Answer(0, delivery=Delivery.CUT, seconds=fault.seconds),
+    FaultKind.DROP: lambda *_: Answer(0, delivery=Delivery.CUT),
 }
 
 
 def _reshaped(fault: Fault, answer: Answer) -> Answer:
-    """The same answer with a body that is wrong in shape or content; errors stay as they are."""
-    if answer.status != OK:
-        return answer
-    body: dict[str, Any] = json.loads(answer.body)
-    name = next((name for name in LISTS if name in body), None)
-    items: list[Any] = body[name] if name is not None else []
-    match fault.kind:
-        case FaultKind.OVERSIZE:
-            body["padding"] = "x" * fault.size_bytes
-        case FaultKind.NULL_LIST:
-            body = {key: None if name in (key, None) else value for key, value in body.items()}
-        case FaultKind.MISSING_LIST:
-            body = {}
-        case FaultKind.WRONG_TYPES:
-            return replace(answer, body=bodies.encode(_mistyped(fault.variant, body, name)))
-        case FaultKind.OMIT_IDS if name is not None:
-            body[name] = items[fault.ids :]
-        case FaultKind.DUPLICATE_IDS if name is not None:
-            body[name] = items + items[: fault.ids]
-        case FaultKind.EXTRA_IDS if name is not None:
-            model = items[0] if items else {}
-            body[name] = items + [
-                model | {"task_id": EXTRA_ID.format(number)} for number in range(fault.ids)
-            ]
-        case _:
-            return answer
-    return replace(answer, body=bodies.encode(body))
-
-
-def _mistyped(variant: str, body: dict[str, Any], name: str | None) -> object:
-    if name is None:
-        return [body] if variant == "list" else dict.fromkeys(body, 17)
-    items = body[name]
-    if variant == "list":
-        return body | {name: "none", "count": "many"}
-    if variant == "items":
-        return body | {name: [17 for _ in items]}
-    return body | {
-        name: [dict.fromkeys(item, 17) if isinstance(item, dict) else 17 for item in items]
-    }
+    """Return the answer with a body of another shape; errors stay as they are."""
+    body = decode(answer.body) if answer.status == OK else None
+    return answer if body is None else replace(answer, body=encode(reshape(fault, body)))

@@ -18,8 +18,15 @@ guess, never what we know; a client must work with every value.
 | `list_count` | `total`: of all pages | `page`: rows in this page |
 | `list_order` | `oldest` first | `newest` first |
 | `list_name` (the filter `name`) | `contains` | `exact` |
+| `list_rows_max` (whatever `limit` says) | `1000` rows in a page | any number from 1 |
+| `list_end` | `ends` | `repeats` all rows over again, `invents` tasks nobody created |
+| `log_count` (`log_num`) | `total`: of all pages | `page`: lines in this page |
+| `restart_sync` (batch-restart) | `resume` the incremental phase | `full`: a full sync first |
+| `stats_full_offset` (`offset` in the full phase) | `zero` | `backlog`, `missing` |
+| `stats_offline` (stats of a backup import) | `answer` | `refuse`: 400 DCS.4133 |
 | `stats_types` | `string`: all that Go and Java read | `number`: as in the example |
 | `unknown_project` (not of this key) | `403` APIGW.0310 | `401` DCS.1004, `400` DCS.4002 |
+| `error_texts` (see `texts.py`) | `plain` | `echo`, `echo_encoded`, `echo_cut`, `changing` |
 """
 
 from collections.abc import Mapping
@@ -46,9 +53,21 @@ class Switches:
     list_count: Literal["total", "page"] = "total"
     list_order: Literal["oldest", "newest"] = "oldest"
     list_name: Literal["contains", "exact"] = "contains"
+    list_rows_max: int = 1000
+    list_end: Literal["ends", "repeats", "invents"] = "ends"
+    log_count: Literal["total", "page"] = "total"
+    restart_sync: Literal["resume", "full"] = "resume"
+    stats_full_offset: Literal["zero", "backlog", "missing"] = "zero"
+    stats_offline: Literal["answer", "refuse"] = "answer"
     stats_types: Literal["string", "number"] = "string"
     unknown_project: Literal["403", "401", "400"] = "403"
+    error_texts: Literal["plain", "echo", "echo_encoded", "echo_cut", "changing"] = "plain"
+
+    def __post_init__(self) -> None:
+        """Check the numbers; raises `ValueError` for a page without a row."""
+        if self.list_rows_max < 1:
+            raise ValueError("list_rows_max must be 1 or more")
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """A copy with `changes`; raises `ValueError` for an unknown switch or value."""
+        """Return a copy with `changes`; raises `ValueError` for an unknown switch or value."""
         return replace(self, **records.checked(type(self), changes))
