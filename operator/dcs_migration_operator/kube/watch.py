@@ -10,8 +10,9 @@ import asyncio
 import contextvars
 import logging
 import os
+import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 import yaml
@@ -160,6 +161,8 @@ async def watch(
         registry=registry,
         settings=_settings(),
         standalone=True,
+        # Unused when standalone; without it kopf asks for a user name, which a pod's user lacks.
+        identity=cast("Any", socket.gethostname()),
         clusterwide=not namespaces,
         namespaces=namespaces,
         ready_flag=ready,
