@@ -33,6 +33,8 @@ ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 KUBERNETES = "k8s.io/kubernetes"
 HELM = "helm.sh/helm/v4"
 PROMETHEUS = "github.com/prometheus/prometheus"
+CONTAINERD = "github.com/containerd/containerd/v2"
+KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Module:
 
     Attributes:
         folder: Where `go.mod`, `go.sum` and our own Go code are, if there is any.
-        main: The dependency whose version names the folder in the cache.
+        main: The dependency whose version names the folder in the cache; `go` for the language's.
         tags: Go build tags.
     """
 
@@ -62,6 +64,12 @@ _CLUSTER = Module(SANDBOX_DIR, KUBERNETES)
 # Without the tag, the SDKs of a dozen clouds are compiled, for finding targets there.
 _MONITORING = Module(SANDBOX_DIR / "monitoring", PROMETHEUS, tags="remove_all_sd")
 _KSTATUS = Module(SANDBOX_DIR / "kstatus", "sigs.k8s.io/cli-utils")
+# Without these file systems, for which the headers of a C library would be needed.
+_CONTAINERD = Module(
+    SANDBOX_DIR / "node" / "containerd", CONTAINERD, tags="no_btrfs no_devmapper no_zfs"
+)
+_KUBE_ROUTER = Module(SANDBOX_DIR / "node" / "kube-router", KUBE_ROUTER)
+_PAUSE = Module(SANDBOX_DIR / "node" / "pause", "go")
 
 PACKAGES = {
     "etcd": Package(_CLUSTER, "go.etcd.io/etcd/server/v3"),
@@ -72,6 +80,13 @@ PACKAGES = {
     "prometheus": Package(_MONITORING, f"{PROMETHEUS}/cmd/prometheus"),
     "promtool": Package(_MONITORING, f"{PROMETHEUS}/cmd/promtool"),
     "kstatus": Package(_KSTATUS, "."),
+    "kubelet": Package(_CLUSTER, f"{KUBERNETES}/cmd/kubelet"),
+    "kube-scheduler": Package(_CLUSTER, f"{KUBERNETES}/cmd/kube-scheduler"),
+    "containerd": Package(_CONTAINERD, f"{CONTAINERD}/cmd/containerd"),
+    "containerd-shim-runc-v2": Package(_CONTAINERD, f"{CONTAINERD}/cmd/containerd-shim-runc-v2"),
+    "ctr": Package(_CONTAINERD, f"{CONTAINERD}/cmd/ctr"),
+    "kube-router": Package(_KUBE_ROUTER, f"{KUBE_ROUTER}/cmd/kube-router"),
+    "pause": Package(_PAUSE, "."),
 }
 """What can be asked for, with what it is built from."""
 
