@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Hashes are checked; the index address is whatever pip is configured with.
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -95,6 +95,14 @@ image-tools: ## Install the Debian packages that image and node need (root)
 image: $(STAMP) $(SBOM) ## Build deploy/Dockerfile, measure it, run it as the chart does (IMAGE="--base stand-in")
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm
 	$(BIN)/python -m sandbox.image $(IMAGE)
+
+.PHONY: node
+node: $(STAMP) ## The chart in real pods of a real kubelet, and nothing left behind (root; NODE="--base stand-in")
+	$(BIN)/python -m sandbox.node $(NODE)
+	$(BIN)/pytest tests/node
+
+.PHONY: release-check
+release-check: image node ## What a release needs besides `make test`: the image and a real node (root)
 
 MINUTES ?= 20
 

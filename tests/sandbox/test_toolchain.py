@@ -223,6 +223,15 @@ def test_a_version_that_go_mod_lacks_is_named() -> None:
         toolchain.version_of("example.org/none")
 
 
+def test_the_node_is_of_the_same_kubernetes_as_its_control_plane() -> None:
+    """Though the two are pinned apart, since a change of one must not rebuild the other."""
+    ours = toolchain.PACKAGES["kubelet"].module
+    assert toolchain.version_of(toolchain.KUBERNETES, ours) == toolchain.version_of(
+        toolchain.KUBERNETES
+    )
+    assert "helm" not in toolchain.link_flags(ours)
+
+
 def test_the_versions_are_linked_in() -> None:
     """The API server says the version that go.mod pins, in all three forms."""
     version = toolchain.version_of(toolchain.KUBERNETES)
