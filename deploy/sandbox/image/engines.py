@@ -120,11 +120,11 @@ class Engine:
 
     def layers(self, reference: str) -> tuple[str, ...]:
         """Return the digests of an image's layers, the lowest first."""
-        inspect = ["image", "inspect", "--format={{json .RootFS.Layers}}", reference]
         if self.program == "buildah":
-            shape = "--format={{json .OCIv1.RootFS.DiffIDs}}"
-            inspect = ["inspect", "--type=image", shape, reference]
-        return tuple(json.loads(self.call(*inspect)))
+            found = json.loads(self.call("inspect", "--type=image", reference))
+            return tuple(found["OCIv1"]["rootfs"]["diff_ids"])
+        shape = "--format={{json .RootFS.Layers}}"
+        return tuple(json.loads(self.call("image", "inspect", shape, reference)))
 
     def pull(self, reference: str, timeout_s: float = BUILD_S_MAX) -> None:
         """Fetch an image from its registry."""

@@ -6,6 +6,7 @@ enclosure does, with all of it at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
@@ -24,7 +25,7 @@ from sandbox.simulated import SimulatedDcs
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 READY_S_MAX: Final = 120.0
 """For each part, on a machine that is busy with something else too; together they take 10 s."""
@@ -115,6 +116,15 @@ class Node:
         kubelet = self._servers["kubelet"]
         kubelet.stop()
         kubelet.start()
+
+    @contextlib.contextmanager
+    def apiserver_frozen(self) -> Iterator[None]:
+        """Have the API server frozen for the time of the block: it accepts and never answers."""
+        self._servers["apiserver"].pause()
+        try:
+            yield
+        finally:
+            self._servers["apiserver"].resume()
 
     def ctr(self, *arguments: str | Path, timeout_s: float = CTR_S_MAX) -> str:
         """Run containerd's client and return what it printed.

@@ -47,15 +47,28 @@ class Pod:
         return str(self._container.get("containerID", "")).rpartition("/")[2]
 
     @property
+    def address(self) -> str:
+        """Where it listens."""
+        return str(self.body["status"].get("podIP", ""))
+
+    @property
     def image(self) -> str:
         """The image that its container asks for."""
         (container,) = self.body["spec"]["containers"]
         return str(container["image"])
 
+    @property
+    def end(self) -> dict[str, Any] | None:
+        """How its container ended, with `reason` and `exitCode`; None if it runs."""
+        return self._end("state")
+
     def ends(self) -> list[dict[str, Any]]:
-        """Return how its container ended, the last time first: `reason`, `exitCode`."""
-        states = [self._container.get("state", {}), self._container.get("lastState", {})]
-        return [state["terminated"] for state in states if "terminated" in state]
+        """Return how its container ended now and the time before, as far as it did."""
+        return [end for end in (self._end("state"), self._end("lastState")) if end]
+
+    def _end(self, state: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._container.get(state, {}).get("terminated")
+        return found
 
     @property
     def _container(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sandbox.node.stage import TEAM, Stage
 from sandbox.node.steps import (
     crash,
     drain,
+    frozen,
     memory,
     policy,
     rollout,
@@ -38,6 +39,7 @@ STEPS: Final[tuple[tuple[str, Callable[[Stage], None]], ...]] = (
     ("SIGTERM ends the leader with 0, with 100 tasks in flight", termination.sigterm),
     ("The NetworkPolicy is enforced", policy.network_policy),
     ("The projected token is replaced", tokens.token_rotation),
+    ("The API server is frozen for 40 s", frozen.frozen_apiserver),
     ("Uninstall: the operator first, with 100 tasks in flight, and back", uninstall.operator_first),
     ("Uninstall: a namespace with tasks first", uninstall.tasks_first),
     ("Uninstall: the operator's namespace first", uninstall.namespace_first),
