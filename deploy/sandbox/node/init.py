@@ -14,9 +14,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(command: list[str]) -> int:
     """Run the program to its end and return its status."""
-    child = os.posix_spawn(command[0], command, os.environ)
+    # One that comes before the program is there waits for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    child = os.posix_spawn(command[0], command, os.environ, setsigmask=())
     for number in SIGNALS:
         signal.signal(number, lambda number, _: os.kill(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     while True:
         ended, status = os.wait()
         if ended == child:
