@@ -111,6 +111,10 @@ class SimulatedDcs:
         """Return what DCS says of one migration."""
         return str(self.ask("GET", f"/migrations/{task_id}")["word"])
 
+    def orders(self) -> int:
+        """Return how many orders to stop there were until now."""
+        return len(self.ask("GET", "/counts")["batch_sizes"].get(ORDER, []))
+
     def sum(self) -> Sum:
         """Return what was ordered until now."""
         counts = self.ask("GET", "/counts")

@@ -114,14 +114,12 @@ class Stage:
 
         return eventually(look, STEP_S_MAX)
 
-    def until_ordered(self, before: int) -> int:
-        """Wait until DCS got more orders than before, and return how many ids it accepted.
+    def until_ordered(self, orders: int) -> None:
+        """Wait until DCS got more orders to stop than that.
 
         DCS counts an order before the first byte of its answer leaves.
         """
-        return int(
-            self.until(lambda: (s := self.node.cloud.sum()).orders > before and len(s.accepted))
-        )
+        self.until(lambda: self.node.cloud.orders() > orders)
 
     def need(self, fact: object, otherwise: str) -> None:
         """Go on only if a fact is true.

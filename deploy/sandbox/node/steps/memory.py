@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 TOO_SMALL: Final = ("--set=resources.limits.memory=36Mi", "--set=resources.requests.memory=16Mi")
 """The operator takes 56 MB when idle."""
 
+REASON: Final = "OOMKilled"
+
 TASKS: Final = 10
 
 
@@ -21,11 +23,14 @@ def out_of_memory(stage: Stage) -> None:
     before = {pod.uid for pod in pods.all_pods(node)}
     stage.upgrade(*TOO_SMALL, wait=False)
 
-    def killed() -> bool:
-        new = [pod for pod in pods.all_pods(node) if pod.uid not in before]
-        return any(end["reason"] == "OOMKilled" for pod in new for end in pod.ends())
+    def killed() -> str:
+        for pod in pods.all_pods(node):
+            for end in pod.ends() if pod.uid not in before else ():
+                if end["reason"] == REASON:
+                    return f"{pod.name}: {end['reason']}, status {end['exitCode']}"
+        return ""
 
-    stage.until(killed)
+    stage.show.fact(stage.until(killed))
     stage.show_pods()
     still = {pod.uid for pod in pods.all_pods(node) if pod.ready}
     stage.need(still == before, "the old pods are not ready any more")

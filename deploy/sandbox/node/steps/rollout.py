@@ -73,7 +73,8 @@ def filled_in(text: str, endpoint: str) -> str:
     for written, meant in {
         "YOUR-AK": dcs.ACCESS_KEY,
         "YOUR-SK": dcs.SECRET_KEY,
-        "YOUR-PROJECT-ID": dcs.PROJECT_ID,
+        # In quotes, since the simulated one has digits only, which YAML takes for a number.
+        "YOUR-PROJECT-ID": f'"{dcs.PROJECT_ID}"',
         "region: cn-north-4": f"endpoint: {endpoint}",
         # Seconds are enough here, and then a failure says which wait it was.
         "--timeout=10m": "--timeout=60s",

@@ -19,7 +19,8 @@ def rolling_upgrade(stage: Stage) -> None:
     old = {pod.uid for pod in pods.all_pods(node)}
     before = node.cloud.sum()
     ids = stage.wish(TASKS)
-    accepted = stage.until_ordered(before.orders) - len(before.accepted)
+    stage.until_ordered(before.orders)
+    accepted = len(node.cloud.sum().accepted) - len(before.accepted)
     begun = time.monotonic()
     stage.upgrade("--set=podAnnotations.turn=second", wait=False)
     stage.show.fact(f"helm upgrade begins with {accepted} of {TASKS} stops accepted")
