@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Hashes are checked; the index address is whatever pip is configured with.
 $(STAMP): requirements/dev.txt pyproject.toml
@@ -79,6 +79,31 @@ docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
 .PHONY: test
 test: lint unit simulation chart cluster monitoring docs ## Everything CI runs
 
+# What lists the contents of the image, apart from everything else.
+SBOM := $(VENV)/sbom/.installed
+
+$(SBOM): requirements/sbom.txt $(STAMP)
+	$(PYTHON) -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/pip install --quiet --require-hashes -r requirements/sbom.txt
+	@touch $@
+
+.PHONY: image-tools
+image-tools: ## Install the Debian packages that image and node need (root)
+	$(PYTHON) -m sandbox.image.tools
+
+.PHONY: image
+image: $(STAMP) $(SBOM) ## Build deploy/Dockerfile, measure it, run it as the chart does (IMAGE="--base stand-in")
+	$(BIN)/python -m sandbox.control_plane --build-only --tool helm
+	$(BIN)/python -m sandbox.image $(IMAGE)
+
+.PHONY: node
+node: $(STAMP) ## The chart in real pods of a real kubelet, and nothing left behind (root; NODE="--base stand-in")
+	$(BIN)/python -m sandbox.node $(NODE)
+	$(BIN)/pytest tests/node
+
+.PHONY: release-check
+release-check: image node ## What a release needs besides `make test`: the image and a real node (root)
+
 MINUTES ?= 20
 
 .PHONY: soak
@@ -101,6 +126,7 @@ reference: $(STAMP) ## Write the generated pages anew: CRDs, options, values of 
 lock: ## Renew requirements/*.txt (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --group sbom -o requirements/sbom.txt
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches, not the built control plane

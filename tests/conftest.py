@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,9 @@ from sandbox.control_plane.toolchain import CORE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NODE = Path(__file__).parent / "node"
+"""Tests that need root and a machine of their own; only `make node` runs them, by this name."""
+
 TOOLS_OF_FIXTURES = {
     "control_plane": CORE,
     "ground": (*CORE, "helm", "kube-controller-manager"),
@@ -20,6 +24,12 @@ TOOLS_OF_FIXTURES = {
 }
 TOOLS_OF_FOLDERS = {"gitops": ("kstatus",), "monitoring": ("promtool", "prometheus")}
 """What tests need that is built from source, by their fixtures and by their folder."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests on a real node out unless they are named."""
+    named = any(Path(one.partition("::")[0]).resolve().is_relative_to(NODE) for one in config.args)
+    return True if collection_path == NODE and not named else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sandbox.blocks import ROOT, Block, blocks, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["ROOT", "Block", "anchors", "blocks", "languages", "links", "read"]
 
-BLOCK = re.compile(
-    r"(?:^<!-- not run by tests: (?P<reason>[^\n]+) -->\n)?^```sh\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
 FENCE = re.compile(r"^ *```(\w*)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Block:
-    """One block of commands; `reason` says why the tests do not run it, if they do not."""
-
-    page: str
-    text: str
-    reason: str
-
-    @property
-    def title(self) -> str:
-        """What it is called in lists: its page and its first command."""
-        return f"{self.page}: {self.text.splitlines()[0]}"
-
-
-def blocks(page: str) -> list[Block]:
-    """Return the blocks of a page."""
-    found = BLOCK.finditer(read(page))
-    return [Block(page, block["text"], block["reason"] or "") for block in found]
 
 
 def languages(page: str) -> set[str]:
@@ -62,8 +39,3 @@ def anchors(path: Path) -> set[str]:
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         for heading in HEADING.findall(text)
     }
-
-
-def read(page: str) -> str:
-    """Return the text of a page."""
-    return (ROOT / page).read_text(encoding="utf-8")

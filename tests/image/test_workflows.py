@@ -21,7 +21,7 @@ AUDIT_S_MAX = 60.0
 
 USES = re.compile(r"^\s*(?:- )?uses: *(.*)$", re.MULTILINE)
 PINNED = re.compile(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
-MAKE = re.compile(r"\bmake ([a-z ]+)$", re.MULTILINE)
+MAKE = re.compile(r"\bmake ([a-z -]+)(?:$| [A-Z]+=)", re.MULTILINE)
 TEST_PATH = re.compile(r"\btests/[\w/.]+")
 
 RIGHTS = {
@@ -88,6 +88,22 @@ def test_what_is_run_is_there(path: Path) -> None:
     assert wanted <= set(targets)
     folders = [one for one in TEST_PATH.findall(text) if not one.endswith("/")]
     assert [one for one in folders if not (ROOT / one.rstrip(".")).exists()] == []
+
+
+def test_the_image_is_run_and_not_only_asked_for_its_version() -> None:
+    """A container that says its version may still crash at its start, as a pod."""
+    jobs = loaded(FOLDER / "workflows" / "image.yaml")["jobs"]
+    runs = {name: [step.get("run", "") for step in job["steps"]] for name, job in jobs.items()}
+    assert [run for run in runs["image"] if run.startswith("make image ")]
+    assert [run for run in runs["node"] if " make node " in run]
+    assert "--version" not in str(runs)
+
+
+def test_another_processor_is_built_and_said_to_be_untested() -> None:
+    """Until something runs there, nobody shall think that it was tried."""
+    steps = loaded(FOLDER / "workflows" / "image.yaml")["jobs"]["image"]["steps"]
+    (arm64,) = (step for step in steps if "linux/arm64" in step.get("run", ""))
+    assert "untested" in arm64["name"]
 
 
 def test_the_release_signs_and_says_what_is_in_it() -> None:

@@ -101,6 +101,14 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def end(self, number: signal.Signals, timeout_s: float) -> int | None:
+        """Send one signal and return the exit status, or None if it still runs after that time."""
+        self._signal(number)
+        try:
+            return self._process.wait(timeout_s) if self._process else None
+        except subprocess.TimeoutExpired:
+            return None
+
     def close(self) -> None:
         """Stop the process and the thread that started it."""
         self.stop()

@@ -33,6 +33,8 @@ ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 KUBERNETES = "k8s.io/kubernetes"
 HELM = "helm.sh/helm/v4"
 PROMETHEUS = "github.com/prometheus/prometheus"
+CONTAINERD = "github.com/containerd/containerd/v2"
+KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Module:
 
     Attributes:
         folder: Where `go.mod`, `go.sum` and our own Go code are, if there is any.
-        main: The dependency whose version names the folder in the cache.
+        main: The dependency whose version names the folder in the cache; `go` for the language's.
         tags: Go build tags.
     """
 
@@ -62,6 +64,13 @@ _CLUSTER = Module(SANDBOX_DIR, KUBERNETES)
 # Without the tag, the SDKs of a dozen clouds are compiled, for finding targets there.
 _MONITORING = Module(SANDBOX_DIR / "monitoring", PROMETHEUS, tags="remove_all_sd")
 _KSTATUS = Module(SANDBOX_DIR / "kstatus", "sigs.k8s.io/cli-utils")
+# Without these file systems, for which the headers of a C library would be needed.
+_CONTAINERD = Module(
+    SANDBOX_DIR / "node" / "containerd", CONTAINERD, tags="no_btrfs no_devmapper no_zfs"
+)
+_KUBE_ROUTER = Module(SANDBOX_DIR / "node" / "kube-router", KUBE_ROUTER)
+_NODE = Module(SANDBOX_DIR / "node" / "kubernetes", KUBERNETES)
+_PAUSE = Module(SANDBOX_DIR / "node" / "pause", "go")
 
 PACKAGES = {
     "etcd": Package(_CLUSTER, "go.etcd.io/etcd/server/v3"),
@@ -72,6 +81,13 @@ PACKAGES = {
     "prometheus": Package(_MONITORING, f"{PROMETHEUS}/cmd/prometheus"),
     "promtool": Package(_MONITORING, f"{PROMETHEUS}/cmd/promtool"),
     "kstatus": Package(_KSTATUS, "."),
+    "kubelet": Package(_NODE, f"{KUBERNETES}/cmd/kubelet"),
+    "kube-scheduler": Package(_NODE, f"{KUBERNETES}/cmd/kube-scheduler"),
+    "containerd": Package(_CONTAINERD, f"{CONTAINERD}/cmd/containerd"),
+    "containerd-shim-runc-v2": Package(_CONTAINERD, f"{CONTAINERD}/cmd/containerd-shim-runc-v2"),
+    "ctr": Package(_CONTAINERD, f"{CONTAINERD}/cmd/ctr"),
+    "kube-router": Package(_KUBE_ROUTER, f"{KUBE_ROUTER}/cmd/kube-router"),
+    "pause": Package(_PAUSE, "."),
 }
 """What can be asked for, with what it is built from."""
 
@@ -140,11 +156,16 @@ def cached(name: str) -> Path:
 
 def version_of(dependency: str, module: Module = _CLUSTER) -> str:
     """Return the version that `go.mod` pins, such as `v1.37.2`; for `go`, the language version."""
+    version = _pinned(dependency, module)
+    if version is None:
+        raise ToolchainError(f"{module.folder.name}/go.mod does not name {dependency}.")
+    return version
+
+
+def _pinned(dependency: str, module: Module) -> str | None:
     text = (module.folder / "go.mod").read_text(encoding="utf-8")
     match = re.search(rf"^(?:require)?\s*{re.escape(dependency)} (v?[\d.]+)", text, re.MULTILINE)
-    if match is None:
-        raise ToolchainError(f"{module.folder.name}/go.mod does not name {dependency}.")
-    return match[1]
+    return match and match[1]
 
 
 def link_flags(module: Module = _CLUSTER) -> str:
@@ -161,8 +182,10 @@ def link_flags(module: Module = _CLUSTER) -> str:
             "k8s.io/component-base/version.gitVersion": kubernetes,
             "k8s.io/component-base/version.gitMajor": major,
             "k8s.io/component-base/version.gitMinor": minor,
-            f"{HELM}/internal/version.version": version_of(HELM, module),
         }
+    helm = _pinned(HELM, module)
+    if helm:
+        values[f"{HELM}/internal/version.version"] = helm
     return " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in values.items())])
 
 
