@@ -74,6 +74,7 @@ def test_every_value_reaches_the_operator(helm: Helm, started: Started) -> None:
             poll_min_s=3.0,
             poll_max_s=20.0,
             poll_observe_s=86400.0,
+            poll_settled_s=0.0,
             request_timeout_s=15.0,
         ),
         allow_endpoints=(
