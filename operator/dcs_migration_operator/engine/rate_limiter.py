@@ -58,7 +58,7 @@ class RateLimiter:
         Calls that were under way when the rate was halved say nothing about the new rate, so that
         a hundred of them count once.
         """
-        if asked_at < self._halved_at:
+        if asked_at <= self._halved_at:
             return
         self._rate_per_s = max(self.rate_per_s(now) / 2.0, RATE_PER_S_MIN)
         self._burst = 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,8 +64,8 @@ class TestThrottled:
     def test_calls_that_were_under_way_halve_the_rate_once(self) -> None:
         """A hundred of them say nothing about the new rate."""
         limiter = RateLimiter()
-        for _ in range(100):
-            limiter.throttled(asked_at=99.0, now=100.0)
+        for number in range(101):
+            limiter.throttled(asked_at=99.0 + number / 100, now=100.0)
         assert limiter.rate_per_s(100.0) == RATE_PER_S_MAX / 2
 
     def test_a_call_at_the_new_rate_halves_it_again(self) -> None:
@@ -80,7 +82,7 @@ class TestThrottled:
         limiter = RateLimiter()
         limiter.throttled(asked_at=100.0, now=100.0)
         times = calls(limiter, 100.0, 105.0)
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         assert gaps == pytest.approx([0.1] * len(gaps), abs=0.01)
         recovered = 100.0 + (RATE_PER_S_MAX / 2) / RECOVERY_PER_S
         assert len(calls(limiter, recovered - 1.0, recovered - 0.999)) == 1
@@ -99,6 +101,7 @@ class TestThrottled:
         limiter, now = RateLimiter(), 100.0
         calls(limiter, now, now + 1.0)
         while limiter.rate_per_s(now) > rate:
+            now += 0.01
             limiter.throttled(asked_at=now, now=now)
         assert limiter.wait_s(now) <= 1.0 / limiter.rate_per_s(now)
 
