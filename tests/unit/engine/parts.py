@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from dcs_migration_operator.core.cloud import Operation
+from dcs_migration_operator.core.errors import DcsError
 from dcs_migration_operator.core.model import Account, Credentials, ErrorDetail
 from dcs_migration_operator.engine.channel import Channel
 from dcs_migration_operator.engine.facts import ChannelFacts
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from dcs_migration_operator.core.cases import Pace
-    from dcs_migration_operator.core.cloud import Operation
     from dcs_migration_operator.core.model import ObjectRef, Observation, ProjectRef
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.engine.facts import CloudTask
@@ -27,6 +28,17 @@ KEYS = Credentials("AK", "SK")
 ENDPOINT = "https://dcs.cn-north-4.myhuaweicloud.com"
 ACCOUNT = Account(ENDPOINT, "0123456789abcdef", KEYS)
 DETAIL = ErrorDetail("model", "drawn by a test", "req-1")
+
+
+def named(value: object) -> str:
+    """Name the row of a table by the error in it and the status of its answer."""
+    match value:
+        case DcsError():
+            return f"{type(value).__name__}-{value.http_status or value.detail.code}"
+        case Operation():
+            return value.value
+        case _:
+            return str(value)
 
 
 def middle() -> float:

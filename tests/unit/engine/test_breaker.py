@@ -27,7 +27,7 @@ from dcs_migration_operator.engine.breaker import (
     UNTRUSTED,
     CircuitBreaker,
 )
-from unit.engine.parts import DETAIL, lowest
+from unit.engine.parts import DETAIL, lowest, named
 
 LIST, SHOW, STOP = Operation.LIST, Operation.SHOW, Operation.BATCH_STOP
 NOW = 1000.0
@@ -38,11 +38,6 @@ ANSWERED: list[DcsError] = [
     PermissionDenied(DETAIL, http_status=403),
     Misconfigured(DETAIL, http_status=404),
 ]
-
-
-def named(error: object) -> str:
-    """Name a row of a table."""
-    return type(error).__name__
 
 
 def open_after(breaker: CircuitBreaker, now: float = NOW) -> dict[Operation, float]:
@@ -94,7 +89,7 @@ def test_an_answer_is_about_that_kind_of_call(error: DcsError) -> None:
         (PermissionDenied(DETAIL, http_status=403), TroubleKind.PERMISSION, "IAM", 30.0),
         (Misconfigured(DETAIL, http_status=404), TroubleKind.PROJECT, "projectId", 30.0),
     ],
-    ids=lambda value: named(value) if isinstance(value, DcsError) else "",
+    ids=named,
 )
 def test_each_error_has_its_reason_its_words_and_its_pause(
     error: DcsError, kind: TroubleKind, words: str, first_s: float
@@ -144,7 +139,7 @@ def test_when_a_person_is_needed(error: DcsError, person_after_s: float | None) 
         (Untrusted(DETAIL), UNTRUSTED),
         (Misconfigured(DETAIL, http_status=404), PAUSES[TroubleKind.PROJECT]),
     ],
-    ids=lambda value: named(value) if isinstance(value, DcsError) else "",
+    ids=named,
 )
 def test_pauses_grow_while_the_same_goes_on(error: DcsError, pauses: Any) -> None:
     """Doubled with each failure, up to the most; it began with the first."""
