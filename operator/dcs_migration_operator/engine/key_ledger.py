@@ -119,6 +119,8 @@ class KeyLedger:
         self._limiter = RateLimiter()
         self._signatures: OrderedDict[Credentials, _Signature] = OrderedDict()
         self._waiters: list[_Waiter] = []
+        self._held: list[_Waiter] = []
+        self._held_until = float("inf")
         self._numbers = 0
         self._open: dict[int, Call] = {}
         self._refused_at: deque[float] = deque(maxlen=REFUSALS_MAX)
@@ -139,15 +141,11 @@ class KeyLedger:
             distrusted: A status of an earlier life of this process says that it was refused.
             now: Monotonic seconds.
         """
-        if credentials in self._signatures:
-            self._signatures.move_to_end(credentials)
-            return
-        signature = self._signatures[credentials] = _Signature()
-        if distrusted:
+        new = credentials not in self._signatures
+        signature = self._signature(credentials)
+        if new and distrusted:
             signature.refusals = PROOF_REFUSALS - 1
             signature.closed_until = now + DISTRUST_S
-        if len(self._signatures) > SECRETS_MAX:
-            self._signatures.popitem(last=False)
 
     def rate_per_s(self, now: float) -> float:
         """Return the calls per second that the key may make at the moment."""
@@ -157,7 +155,7 @@ class KeyLedger:
         """Tell whether nothing would be lost with this ledger."""
         quiet_at = now - LOCK_S
         recent = bool(self._refused_at) and self._refused_at[-1] > quiet_at
-        busy = bool(self._open or self._waiters) or self._throttled_until > now
+        busy = bool(self._open or self._waiters or self._held) or self._throttled_until > now
         return not recent and not busy and self.rate_per_s(now) >= RATE_PER_S_MAX
 
     def trouble(self, credentials: Credentials, now: float) -> Trouble | None:
@@ -185,13 +183,12 @@ class KeyLedger:
         except asyncio.CancelledError:
             if waiter.future.done() and not waiter.future.cancelled():
                 self.leave(waiter.future.result())
-            self._pump()
             raise
 
     def leave(self, call: Call) -> None:
         """Take in that a call has ended, or was not made after all."""
         self._open.pop(id(call), None)
-        self._pump()
+        self._pump_all()
 
     def succeeded(self, call: Call) -> None:
         """Take in that DCS answered a call, so that its signature was right."""
@@ -233,7 +230,16 @@ class KeyLedger:
         self._throttled_until = max(self._throttled_until, until)
 
     def _signature(self, credentials: Credentials) -> _Signature:
-        return self._signatures.setdefault(credentials, _Signature())
+        """Return what is known of a secret key; one that works is forgotten after all others."""
+        signature = self._signatures.get(credentials)
+        if signature:
+            self._signatures.move_to_end(credentials)
+            return signature
+        if len(self._signatures) >= SECRETS_MAX:
+            unproven = (keys for keys, one in self._signatures.items() if not one.proven)
+            del self._signatures[next(unproven, next(iter(self._signatures)))]
+        signature = self._signatures[credentials] = _Signature()
+        return signature
 
     def _room(self, signature: _Signature, now: float) -> int:
         """Return how many more calls may be under way, if all of them should be refused."""
@@ -250,34 +256,43 @@ class KeyLedger:
         strange = sum(not call.signature.proven for call in self._open.values())
         return min(most - refused - strange, REFUSALS_MAX - refused - len(young))
 
+    def _pump_all(self) -> None:
+        """Let through whoever may call, also those that were held back until now."""
+        for waiter in self._held:
+            heapq.heappush(self._waiters, waiter)
+        self._held, self._held_until = [], float("inf")
+        self._pump()
+
     def _pump(self) -> None:
-        """Let through whoever may call, the most urgent first, and arrange the next look."""
+        """Let through whoever may call, the most urgent first, and arrange the next attempt.
+
+        Whoever is held back because of a secret key is not looked at again before a call ends or
+        time passes: a thousand of them cost the next one nothing.
+        """
         now = asyncio.get_running_loop().time()
-        held: list[_Waiter] = []
         next_at = float("inf")
         while self._waiters:
             waits_s = max(self._throttled_until - now, self._limiter.wait_s(now))
             if waits_s > CLOCK_S:
-                next_at = min(next_at, now + waits_s)
+                next_at = now + waits_s
                 break
             waiter = heapq.heappop(self._waiters)
             if waiter.future.done():
                 continue
             closed_s = waiter.signature.closed_until - now
             if closed_s > CLOCK_S or self._room(waiter.signature, now) <= 0:
-                held.append(waiter)
-                next_at = min(next_at, self._look_again_at(waiter.signature, now))
+                self._held.append(waiter)
+                held_until = self._held_back_until(waiter.signature, now)
+                self._held_until = min(self._held_until, held_until)
                 continue
             self._limiter.take(now)
             call = Call(waiter.signature, waiter.operation, now)
             self._open[id(call)] = call
             waiter.future.set_result(call)
-        for waiter in held:
-            heapq.heappush(self._waiters, waiter)
-        self._arrange(next_at)
+        self._arrange(min(next_at, self._held_until))
 
-    def _look_again_at(self, signature: _Signature, now: float) -> float:
-        """Return when a call that was held back may be let through by time alone."""
+    def _held_back_until(self, signature: _Signature, now: float) -> float:
+        """Return when a call that is held back may be let through by time alone."""
         moments = [now + LOCK_S]
         if signature.closed_until > now:
             moments.append(signature.closed_until)
@@ -290,8 +305,9 @@ class KeyLedger:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._waiters and next_at < float("inf"):
-            self._timer = asyncio.get_running_loop().call_at(next_at + CLOCK_S, self._pump)
+        if next_at < float("inf"):
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(next_at + CLOCK_S, self._pump_all)
 
 
 class KeyLedgers:

@@ -93,6 +93,7 @@ class PacedDcs:
             Operation.BATCH_STOP,
             lambda: self._dcs.batch_stop(task_ids, permitted),
             single=len(task_ids) == 1,
+            sent=bool,
         )
         return answers
 
@@ -144,13 +145,25 @@ class PacedDcs:
         self._dcs.close()
 
     async def _call(
-        self, operation: Operation, make: Callable[[], Awaitable[R]], *, single: bool = False
+        self,
+        operation: Operation,
+        make: Callable[[], Awaitable[R]],
+        *,
+        single: bool = False,
+        sent: Callable[[R], bool] = lambda _: True,
     ) -> tuple[float, R]:
-        """Make one call when its time has come; return when it left, and the answer."""
+        """Make one call when its time has come; return when it left, and the answer.
+
+        Args:
+            operation: What is called.
+            make: Calls.
+            single: Whether the call names one id.
+            sent: Tells from the answer whether anything left at all; if not, nothing is proven.
+        """
         self._waiting[operation] += 1
         try:
             call = await self._enter(operation)
-            return call.asked_at, await self._make(call, make, single=single)
+            return call.asked_at, await self._make(call, make, single=single, sent=sent)
         finally:
             self._waiting[operation] -= 1
             self.tell()
@@ -174,7 +187,14 @@ class PacedDcs:
         finally:
             self._at_gate[operation] -= 1
 
-    async def _make(self, call: Call, make: Callable[[], Awaitable[R]], *, single: bool) -> R:
+    async def _make(
+        self,
+        call: Call,
+        make: Callable[[], Awaitable[R]],
+        *,
+        single: bool,
+        sent: Callable[[R], bool],
+    ) -> R:
         loop = asyncio.get_running_loop()
         try:
             answer = await make()
@@ -185,10 +205,11 @@ class PacedDcs:
             self._failed(call, error, single=single)
             raise
         else:
-            self._probe.cloud_request(call.operation, "ok", loop.time() - call.asked_at)
-            self._ledger.succeeded(call)
-            self._breaker.succeeded(call.operation)
-            self._facts.progress(loop.time())
+            if sent(answer):
+                self._probe.cloud_request(call.operation, "ok", loop.time() - call.asked_at)
+                self._ledger.succeeded(call)
+                self._breaker.succeeded(call.operation)
+                self._facts.progress(loop.time())
             return answer
         finally:
             self._ledger.leave(call)
@@ -199,8 +220,9 @@ class PacedDcs:
         if isinstance(error, (AuthFailed, Throttled)):
             self._ledger.failed(call, error, now)
             return
+        if error.http_status is not None and error.http_status < _HTTP_SERVER_ERROR:
+            self._ledger.succeeded(call)  # a 5xx may come before anybody has read the signature
         if error.answered:
-            self._ledger.succeeded(call)
             self._breaker.answered()
             self._facts.progress(now)
         if isinstance(error, (Refused, NotFound, Busy)):

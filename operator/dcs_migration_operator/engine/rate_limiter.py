@@ -31,6 +31,7 @@ class RateLimiter:
         self._changed_at = float("-inf")
         self._halved_at = float("-inf")
         self._free_at = float("-inf")
+        """Monotonic seconds at which the calls so far have been worked off at the even rate."""
 
     def rate_per_s(self, now: float) -> float:
         """Return the calls per second that are allowed at the moment."""
@@ -49,9 +50,7 @@ class RateLimiter:
 
     def take(self, now: float) -> None:
         """Take in that a call leaves."""
-        interval_s = 1.0 / self.rate_per_s(now)
-        earliest = now - (self._burst - 1) * interval_s
-        self._free_at = max(self._free_at, earliest) + interval_s
+        self._free_at = max(self._free_at, now) + 1.0 / self.rate_per_s(now)
 
     def throttled(self, asked_at: float, now: float) -> None:
         """Take in a 429 for a call that left at `asked_at`.
@@ -59,7 +58,7 @@ class RateLimiter:
         Calls that were under way when the rate was halved say nothing about the new rate, so that
         a hundred of them count once.
         """
-        if asked_at < self._halved_at:
+        if asked_at <= self._halved_at:
             return
         self._rate_per_s = max(self.rate_per_s(now) / 2.0, RATE_PER_S_MIN)
         self._burst = 1

@@ -180,7 +180,8 @@ class Reconciler:
             return write_at
         if decision.case is Case.TERMINATED and entry.wished and situation.request.attempts:
             self._probe.stopped((now.wall - entry.wished).total_seconds())
-        entry.moved = entry.started_again = False
+        if situation.observed:  # from now on the status speaks of what is there
+            entry.moved = entry.started_again = False
         entry.shadow.hand_on(status, now.mono)
         self._sink.want(entry.task.ref, status)
         return None

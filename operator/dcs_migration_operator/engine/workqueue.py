@@ -7,7 +7,7 @@ of keys is bounded by the resources that exist.
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -27,13 +27,12 @@ class WorkQueue(Generic[K]):
     """A set of keys that are due, and the moments at which others become due.
 
     Args:
-        wake: Called when there is something new to do, or to wait for.
+        wake: Called when a key becomes due, or is to become due before all others.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._due: set[K] = set()
-        self._order: deque[K] = deque()
+        self._due: OrderedDict[K, None] = OrderedDict()
         self._moments: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._added = 0
@@ -44,8 +43,7 @@ class WorkQueue(Generic[K]):
     def add(self, key: K) -> None:
         """Let a key be processed as soon as possible."""
         if key not in self._due:
-            self._due.add(key)
-            self._order.append(key)
+            self._due[key] = None
             self._wake()
 
     def add_at(self, key: K, moment: float | None) -> None:
@@ -58,17 +56,18 @@ class WorkQueue(Generic[K]):
             return
         if self._moments.get(key) == moment:
             return
+        before = self.next_at()
         self._moments[key] = moment
         self._added += 1  # keys need not be comparable
         heapq.heappush(self._heap, (moment, self._added, key))
         if len(self._heap) > max(STALE_SHARE_MAX * len(self._moments), REBUILD_MOMENTS_MIN):
             self._rebuild()
-        if self._heap[0][2] == key:
+        if before is None or moment < before:
             self._wake()
 
     def discard(self, key: K) -> None:
         """Forget a key."""
-        self._due.discard(key)
+        self._due.pop(key, None)
         self._moments.pop(key, None)
 
     def take(self, now: float) -> K | None:
@@ -78,12 +77,7 @@ class WorkQueue(Generic[K]):
             if self._moments.get(key) == moment:
                 del self._moments[key]
                 self.add(key)
-        while self._order:
-            key = self._order.popleft()
-            if key in self._due:  # else it was discarded
-                self._due.remove(key)
-                return key
-        return None
+        return self._due.popitem(last=False)[0] if self._due else None
 
     def next_at(self) -> float | None:
         """Return the monotonic second at which something is due next; 0 means now, None never."""
