@@ -120,7 +120,10 @@ async def test_many_tasks_leave_in_few_calls_and_each_is_told() -> None:
     assert {cloud.requested for cloud in clouds} == {False}
     assert ground.hurried == 3
     assert sorted(due(ground.resources)) == sorted(f"uid-{number}" for number in range(120))
-    assert (sorted(ground.notes.batches), ground.notes.results) == ([20, 50, 50], ["accepted"] * 120)
+    assert (sorted(ground.notes.batches), ground.notes.results) == (
+        [20, 50, 50],
+        ["accepted"] * 120,
+    )
 
 
 async def test_a_task_has_one_request_under_way_at_most() -> None:
