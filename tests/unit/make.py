@@ -22,7 +22,7 @@ from dcs_migration_operator.core.model import (
     TroubleKind,
     task_key,
 )
-from dcs_migration_operator.core.status import Status
+from dcs_migration_operator.core.status import Condition, Status
 
 TASK_ID = "b21989ec-2889-4b8e-99db-19c073425ec2"
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -94,6 +94,12 @@ def situation(
         troubles={},
         progress_at=float("-inf"),
     )
+    return replace(base, **changes)
+
+
+def condition(kind: str, status: str, reason: str, **changes: Any) -> Condition:
+    """Return a condition as a resource shows it."""
+    base = Condition(kind, status, reason, "", "2026-03-01T12:00:00Z", 1)
     return replace(base, **changes)
 
 

@@ -99,7 +99,7 @@ class Batches:
     async def _failed(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
         """Divide what failed before, if an answer says so; else leave it as it is."""
         limit = _divided_after(error)
-        if limit is None or not error.answered:
+        if limit is None:
             return self._without_answer(task_ids, error)
         failures = min(self._failures.get(task_id, 0) for task_id in task_ids)
         for task_id in task_ids:
@@ -108,8 +108,16 @@ class Batches:
             return self._without_answer(task_ids, error, first=failures == 0)
         return await self._divide(task_ids, error)
 
-    async def _divide(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
-        """Order the halves; go on within one that fails only if the other one does not."""
+    async def _divide(
+        self, task_ids: Sequence[str], error: DcsError, *, works: bool = False
+    ) -> dict[str, StopResult]:
+        """Order the halves; go on within those that fail, as soon as any other part works.
+
+        Args:
+            task_ids: Of an order that failed.
+            error: With which it failed.
+            works: Another part of the same order was answered well, so that the service works.
+        """
         self._probe.split(error.detail.code)
         middle = len(task_ids) // 2
         results: dict[str, StopResult] = {}
@@ -123,11 +131,13 @@ class Batches:
                 failed.append((half, failure))
             else:
                 results |= self._answered(half, answers)
+        works = works or len(failed) == 1
         for half, again in failed:
-            if len(failed) == 1 and len(half) > 1:
-                results |= await self._divide(half, again)
+            guilty = works and _divided_after(again) is not None
+            if guilty and len(half) > 1:
+                results |= await self._divide(half, again, works=True)
                 continue
-            if len(failed) == 1:
+            if guilty:
                 self._suspect(half[0], SPOILER)
             results |= self._without_answer(half, again)
         return results
@@ -173,11 +183,12 @@ class Batches:
 
 
 def _divided_after(error: DcsError) -> int | None:
-    """Return after how many failed orders such an error divides one; None means never."""
-    for kind, failures in DIVIDED_AFTER.items():
-        if isinstance(error, kind):
-            return failures
-    return None
+    """Return after how many failed orders such an error divides one.
+
+    None means never: it is not about an id, or nobody has answered.
+    """
+    kinds = DIVIDED_AFTER.items() if error.answered else ()
+    return next((failures for kind, failures in kinds if isinstance(error, kind)), None)
 
 
 def _rejection(error: DcsError) -> StopAnswer:

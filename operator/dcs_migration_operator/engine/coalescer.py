@@ -51,7 +51,9 @@ class Coalescer(Generic[K, R]):
     Args:
         execute: Does one batch; returns a result per key. What it raises, every waiter gets.
         gate: Awaited before each batch; may take long, and the batch keeps collecting meanwhile.
-        admit: Asked for each key right before it leaves; a refused key is `Withdrawn`.
+            What it raises, everybody who waits gets.
+        admit: Asked for each key right before it leaves; a refused key is `Withdrawn`. What it
+            raises, the waiters of that key get.
         idle_s: Without a new key for this long, a batch leaves.
         longest_s: No key waits longer than this for company.
         cap: Most keys of a batch.
@@ -135,9 +137,12 @@ class Coalescer(Generic[K, R]):
                 await self._slots.acquire()
                 try:
                     await self._gate()
-                except BaseException:
+                except BaseException as error:
                     self._slots.release()
-                    raise
+                    if not isinstance(error, Exception):
+                        raise
+                    self._settle(list(self._places), error)
+                    continue
                 batch = self._take()
                 task = asyncio.create_task(self._send(batch))
                 self._under_way.add(task)
@@ -163,10 +168,15 @@ class Coalescer(Generic[K, R]):
         for key in list(self._places):
             if len(batch) == self._cap:
                 break
-            place = self._places[key]
-            if all(waiter.done() for waiter in place.waiters):
+            if all(waiter.done() for waiter in self._places[key].waiters):
                 del self._places[key]
-            elif self._admit(key):
+                continue
+            try:
+                admitted = self._admit(key)
+            except Exception as error:  # noqa: BLE001 - whatever it is belongs to its callers
+                self._settle([key], error)
+                continue
+            if admitted:
                 batch[key] = self._places.pop(key)
             else:
                 self._settle([key], Withdrawn())

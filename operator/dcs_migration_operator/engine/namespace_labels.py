@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.model import ProjectRef
     from dcs_migration_operator.engine.ports import Clock, LabelsReader
     from dcs_migration_operator.engine.store import Store
+
+_log = logging.getLogger(__name__)
 
 READ_S: Final = 30.0
 """Labels are read again after so long: early enough for some attempts before they are too old."""
@@ -33,6 +36,8 @@ READS_PARALLEL_MAX: Final = 8
 
 NAMESPACES_MAX: Final = 10_000
 """Namespaces whose labels are kept; far above what clusters have, and a bound on memory."""
+
+_FAILED: Final = "Namespace {namespace}, whose labels decide, cannot be read ({error})."
 
 _TOO_MANY: Final = NamespaceLabels(
     problem=f"More than {NAMESPACES_MAX} namespaces use projects that select them by labels. The "
@@ -88,6 +93,10 @@ class NamespaceLabelsReader:
             after = replace(before, asked_at=asked_at, problem=str(error))
             if not error.passing:
                 after = replace(after, labels=None)
+        except Exception as error:  # noqa: BLE001 - whatever it is concerns this namespace alone
+            _log.exception("labels could not be read", extra={"namespace": namespace})
+            problem = _FAILED.format(namespace=namespace, error=type(error).__name__)
+            after = replace(before, asked_at=asked_at, problem=problem)
         news = (before.labels, before.problem) != (after.labels, after.problem)
         since = self._clock().mono if news else before.since
         stale = asked_at >= before.read_at + LABELS_S_MAX

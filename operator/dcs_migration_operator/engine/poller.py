@@ -115,7 +115,7 @@ class Poller:
         self._listed_at = float("-inf")
         self._pages = 1
         self._full_rows = LIST_ROWS_MAX
-        self._often = False
+        self._often = self._closed = False
         self._changed = asyncio.Event()
         self._bell = asyncio.Event()
         self._singles: WorkQueue[str] = WorkQueue(self._bell.set)
@@ -173,10 +173,10 @@ class Poller:
         return self._now() - self._beat_at
 
     def close(self) -> None:
-        """Give up the share of the key's rate."""
+        """Give up the share of the key's rate, for good: last words may still change a pace."""
         if self._forgetting:
             self._forgetting.cancel()
-        self._groups[Pace.STOPPING].clear()
+        self._closed = True
         self._note_often()
 
     def _enter(self, key: str, task_id: str, pace: Pace) -> None:
@@ -190,7 +190,7 @@ class Poller:
         self._pace[key] = pace
 
     def _note_often(self) -> None:
-        often = bool(self._groups[Pace.STOPPING])
+        often = bool(self._groups[Pace.STOPPING]) and not self._closed
         self._ledger.pollers += int(often) - int(self._often)
         self._often = often
 

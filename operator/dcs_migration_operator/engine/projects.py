@@ -17,6 +17,7 @@ from dcs_migration_operator.core.endpoints import is_allowed, is_named
 from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
+from dcs_migration_operator.engine.pump import FAILED
 from dcs_migration_operator.engine.store import UNKNOWN, Route
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Projects:
 
     Args:
         store: Where the projects are, and where their routes go.
+        pump: Of the projects that are due.
         read_secret: Reads credentials by name.
         ambient: The operator's own credentials.
         open_channel: Makes a channel for an account; the flag tells that a status calls its
@@ -74,7 +76,7 @@ class Projects:
         settings: Settings,
         draw: Callable[[], float],
     ) -> None:
-        self._store, self._queue = store, pump.queue
+        self._store, self._queue, self._failed = store, pump.queue, pump.failed
         self._read_secret, self._ambient = read_secret, ambient
         self._open_channel, self._sink = open_channel, sink
         self._clock, self._settings, self._draw = clock, settings, draw
@@ -103,7 +105,6 @@ class Projects:
         else:
             task = asyncio.get_running_loop().create_task(self._look_at(ref, entry))
             self._resolving[ref] = task
-            task.add_done_callback(log_failure)
         return None
 
     async def close(self, drain_s: float) -> None:
@@ -119,13 +120,21 @@ class Projects:
         """Resolve one project, let it lead where it should, and say how it is."""
         project, moment = entry.project, None
         try:
-            route = await self._resolve(ref, entry)
+            found = await self._resolve(ref, entry)
             if entry.project == project and self._store.project(ref) is entry:
-                self._lead(ref, route)
+                if isinstance(found, Account):
+                    found = Route(self._channel(ref, entry, found))
+                self._lead(ref, found)
                 moment = self._next_look_at(ref, entry)
                 self._show(entry)
             else:
                 self._again.add(ref)
+        except Exception:  # noqa: BLE001 - whatever it is concerns this project alone
+            failures = self._failures[ref] = self._failures.get(ref, 0) + 1
+            pause_s = FAILED.seconds(failures)
+            _log.exception("a project could not be looked at", extra={"retry_in_s": pause_s})
+            self._failed()
+            moment = self._clock().mono + pause_s
         finally:
             del self._resolving[ref]
         if moment is not None:
@@ -134,7 +143,8 @@ class Projects:
             self._again.discard(ref)
             self._queue.add(ref)
 
-    async def _resolve(self, ref: ProjectRef, entry: ProjectEntry) -> Route:
+    async def _resolve(self, ref: ProjectRef, entry: ProjectEntry) -> Account | Route:
+        """Return the account that a project means, or the route that it has without one."""
         project, before = entry.project, entry.route
         if project is None:
             text = f"{ref} does not exist. Create it, or name another in spec.projectRef."
@@ -155,14 +165,13 @@ class Projects:
             if before.channel and before.channel.site == (project.endpoint, project.project_id):
                 return before
             return self._blocked(before, TroubleKind.PROJECT, str(error))
-        account = Account(
+        return Account(
             project.endpoint,
             project.project_id,
             credentials,
             named=is_named(project.endpoint, self._settings.allow_endpoints),
             ca_bundle=project.ca_bundle,
         )
-        return Route(self._channel(ref, entry, account))
 
     def _channel(self, ref: ProjectRef, entry: ProjectEntry, account: Account) -> Channel:
         """Return the channel of an account, and open it if need be."""
@@ -261,10 +270,3 @@ def _refused(channel: Channel | None) -> Credentials | None:
     trouble = _trouble_of(Route(channel)) if channel else None
     refused = trouble is not None and trouble.kind is TroubleKind.CREDENTIALS
     return channel.account.credentials if channel and refused else None
-
-
-def log_failure(task: asyncio.Task[None]) -> None:
-    """Tell of an error in our own code; the project is looked at again when something changes."""
-    error = None if task.cancelled() else task.exception()
-    if error:
-        _log.error("a project could not be looked at", exc_info=error)

@@ -43,7 +43,7 @@ class Pump(Generic[K]):
 
     def __init__(self, failed: Callable[[], None]) -> None:
         self._process: Callable[[K], float | None] | None = None
-        self._failed = failed
+        self.failed = failed
         self.queue: WorkQueue[K] = WorkQueue(self._wake)
         self._failures: dict[K, int] = {}
         self._turn: asyncio.Handle | None = None
@@ -118,7 +118,7 @@ class Pump(Generic[K]):
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             pause_s = FAILED.seconds(failures)
             _log.exception("a resource could not be processed", extra={"retry_in_s": pause_s})
-            self._failed()
+            self.failed()
             moment = asyncio.get_running_loop().time() + pause_s
         else:
             if self._failures:

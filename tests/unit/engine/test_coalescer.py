@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcs_migration_operator.engine.coalescer import Coalescer, Unanswered, Withdrawn
+from dcs_migration_operator.engine.coalescer import (
+    STREAM_GAPS,
+    STREAM_KEYS_MIN,
+    Coalescer,
+    Unanswered,
+    Withdrawn,
+)
 
 pytestmark = pytest.mark.looptime
 
@@ -229,3 +235,117 @@ async def test_closing_gives_up_what_takes_too_long() -> None:
     results = await asyncio.gather(under_way, waiting, return_exceptions=True)
     assert [type(result) for result in results] == [Unanswered, Withdrawn]
     assert asyncio.get_running_loop().time() == 4.0
+
+
+class TestStream:
+    """Keys that come one after the other, as from a `kubectl apply` on a busy machine."""
+
+    @staticmethod
+    async def stream(gap_s: float, count: int) -> list[tuple[float, tuple[int, ...]]]:
+        """Submit keys this far apart; returns the batches."""
+        calls = Calls()
+        window = coalescer(calls)
+        futures = []
+        for number in range(count):
+            futures.append(window.submit(number))
+            await asyncio.sleep(gap_s)
+        await asyncio.gather(*futures)
+        return calls.batches
+
+    async def test_a_slow_stream_is_found_out_after_a_few_keys(self) -> None:
+        """Keys 0.3 s apart leave alone first; then the window stays open for their gaps."""
+        sizes = [len(keys) for _, keys in await self.stream(0.3, 20)]
+        assert sizes[:STREAM_KEYS_MIN] == [1] * STREAM_KEYS_MIN
+        assert max(sizes) >= 6
+        assert sum(sizes) == 20
+
+    async def test_nobody_in_a_stream_waits_longer_than_the_longest_window(self) -> None:
+        """However slow it is: a batch leaves 2 s after its oldest key has come."""
+        gap_s = 0.9
+        for left_at, keys in await self.stream(gap_s, 30):
+            assert left_at - min(keys) * gap_s <= 2.0 + 1e-6
+
+    async def test_a_fast_stream_waits_no_longer_than_idle(self) -> None:
+        """Three gaps of 10 ms are less than that."""
+        batches = await self.stream(0.01, 30)
+        assert [len(keys) for _, keys in batches] == [30]
+        assert batches[0][0] == pytest.approx(29 * 0.01 + 0.2)
+
+    async def test_the_end_of_a_stream_is_found_after_some_gaps(self) -> None:
+        """The last batch does not wait for the longest window."""
+        gap_s, count = 0.3, 40
+        batches = await self.stream(gap_s, count)
+        last_added = (count - 1) * gap_s
+        assert batches[-1][0] <= last_added + STREAM_GAPS * gap_s + 1e-6
+
+    async def test_a_pause_ends_a_stream(self) -> None:
+        """After it a lone key leaves as soon as ever."""
+        calls = Calls()
+        window = coalescer(calls)
+        futures = []
+        for number in range(20):
+            futures.append(window.submit(number))
+            await asyncio.sleep(0.3)
+        await asyncio.gather(*futures)
+        await asyncio.sleep(5.0)
+        begin = asyncio.get_running_loop().time()
+        await window.submit(99)
+        left_at, keys = calls.batches[-1]
+        assert left_at == pytest.approx(begin + 0.2)
+        assert keys == (99,)
+
+
+class TestErrorsAround:
+    """Errors of what the window is given, and not of a batch."""
+
+    async def test_a_key_that_cannot_be_judged_is_its_callers_alone(self) -> None:
+        """The others leave, and so do the batches after it."""
+
+        def admit(key: int) -> bool:
+            if key == 1:
+                raise ValueError("our own")
+            return True
+
+        calls = Calls()
+        window = coalescer(calls, admit=admit, parallel_max=1)
+        for _ in range(3):
+            results = await asyncio.gather(
+                *(window.submit(number) for number in range(3)), return_exceptions=True
+            )
+            assert [type(result) for result in results] == [str, ValueError, str]
+        assert [keys for _, keys in calls.batches] == [(0, 2)] * 3
+
+    async def test_a_gate_that_fails_is_told_to_whoever_waits_behind_it(self) -> None:
+        """Nobody waits for ever; the next ones meet the gate anew."""
+        failures = [ValueError("our own")] * 3
+
+        async def gate() -> None:
+            if failures:
+                raise failures.pop()
+
+        calls = Calls()
+        window = coalescer(calls, gate=gate, parallel_max=1)
+        for _ in range(3):
+            with pytest.raises(ValueError, match="our own"):
+                await window.submit(1)
+        assert await window.submit(2) == "done 2"
+
+
+async def test_a_key_that_comes_while_its_batch_is_under_way_starts_a_new_one() -> None:
+    """It may be a wish that came after the answer was made."""
+    calls = Calls(answer_s=1.0)
+    window = coalescer(calls)
+    first = window.submit(1)
+    await asyncio.sleep(0.5)
+    second = window.submit(1)
+    assert [await first, await second] == ["done 1", "done 1"]
+    assert [keys for _, keys in calls.batches] == [(1,), (1,)]
+
+
+async def test_one_of_two_callers_may_give_up() -> None:
+    """The other one's place stays."""
+    calls = Calls()
+    window = coalescer(calls)
+    first, second = window.submit(1), window.submit(1)
+    first.cancel()
+    assert await second == "done 1"
