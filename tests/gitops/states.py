@@ -71,15 +71,15 @@ def _stopping() -> Iterator[State]:
     yield _task("stop, not asked yet", make.situation(), Expected.WAIT)
     for word in ACTIVE:
         yield _task(f"stop, {word}, not ordered", make.situation(word), Expected.WAIT)
-        accepted = make.situation(word, order=make.accepted(990.0))
+        accepted = make.situation(word, request=make.accepted(990.0))
         yield _task(f"stop, {word}, accepted", accepted, Expected.WAIT)
     late = make.accepted(500.0, attempts=2, ineffective=1)
-    yield _task("stop without effect", make.situation("MIGRATING", order=late), Expected.WAIT)
-    refused = make.situation("MIGRATING", order=rejected)
+    yield _task("stop without effect", make.situation("MIGRATING", request=late), Expected.WAIT)
+    refused = make.situation("MIGRATING", request=rejected)
     yield _task("stop, refused", refused, Expected.WAIT)
-    stopping = make.situation("TERMINATING", order=make.accepted(990.0))
+    stopping = make.situation("TERMINATING", request=make.accepted(990.0))
     yield _task("stop, TERMINATING", stopping, Expected.WAIT)
-    stopped = make.situation("TERMINATED", order=make.accepted(990.0))
+    stopped = make.situation("TERMINATED", request=make.accepted(990.0))
     yield _task("stop, TERMINATED", stopped, Expected.DONE)
     for word in ENDED:
         yield _task(f"stop, {word}", make.situation(word), Expected.DONE)
@@ -106,15 +106,15 @@ def _in_trouble() -> Iterator[State]:
         trouble = make.trouble(kind, detail=make.FAULT)
         expected = Expected.WAIT if kind.heals_alone else Expected.ALARM
         for word in (None, "MIGRATING", "TERMINATING"):
-            before = make.situation(word, trouble=trouble)
+            before = make.situation(word, blocked=trouble)
             yield _task(f"stop, {kind.value}, seen {word}", before, expected)
-        unseen = make.situation(stopped=False, trouble=trouble)
+        unseen = make.situation(stopped=False, blocked=trouble)
         yield _task(f"observe, {kind.value}, not asked yet", unseen, expected)
-        # What is only watched need not be seen all the time; what a person has to mend is told.
-        seen = make.situation("MIGRATING", stopped=False, trouble=trouble)
+        # What is only watched need not be seen all the time; what a person has to fix is told.
+        seen = make.situation("MIGRATING", stopped=False, blocked=trouble)
         watched = Expected.DONE if kind.heals_alone else Expected.ALARM
         yield _task(f"observe, {kind.value}, seen", seen, watched)
-        done = make.situation("TERMINATED", trouble=trouble)
+        done = make.situation("TERMINATED", blocked=trouble)
         yield _task(f"stop, {kind.value}, TERMINATED", done, Expected.DONE)
 
 
