@@ -8,6 +8,7 @@ meanwhile; credentials are swapped as a whole.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ from dcs_migration_operator.core.errors import ReadError
 if TYPE_CHECKING:
     from dcs_migration_operator.core.model import Ambient, Credentials, ExpiringCredentials
     from dcs_migration_operator.engine.ports import Clock, CredentialsFetcher
+
+_log = logging.getLogger(__name__)
 
 RENEW_S: Final = 600.0
 """New ones are made when less than this remains: time for many attempts before the old ones end."""
@@ -37,6 +40,9 @@ this: whoever revoked them has to act first."""
 
 PATIENCE_S: Final = 15.0
 """How long one who asks waits for the provider; the attempt goes on without them."""
+
+
+_FAILED: Final = "The ambient credentials {provider} cannot be had ({error})."
 
 
 @dataclass(slots=True, eq=False)
@@ -97,13 +103,20 @@ class AmbientCredentials:
         try:
             fetched = await self._fetch(ambient)
         except ReadError as problem:
-            cached.failures += 1
-            cached.problem = problem
-            cached.due_at = self._clock().mono + RETRY.seconds(cached.failures)
+            self._fail(cached, problem)
+        except Exception as error:  # noqa: BLE001 - it must not be tried again without a pause
+            about = {"provider": ambient.value, "error": type(error).__name__}
+            _log.error("ambient credentials cannot be had", extra=about)  # without what it holds
+            self._fail(cached, ReadError(_FAILED.format(**about)))
         else:
             self._keep(cached, fetched)
         finally:
             cached.attempt = None
+
+    def _fail(self, cached: _Cached, problem: ReadError) -> None:
+        cached.failures += 1
+        cached.problem = problem
+        cached.due_at = self._clock().mono + RETRY.seconds(cached.failures)
 
     def _keep(self, cached: _Cached, fetched: ExpiringCredentials) -> None:
         now = cached.made_at = self._clock().mono

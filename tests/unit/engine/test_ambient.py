@@ -32,7 +32,7 @@ TEAM_A = AllowedNamespaces(names=("team-a",))
 class Bank:
     """Lends what it was told to, after a while, and remembers when it was asked."""
 
-    def __init__(self, *answers: ExpiringCredentials | ReadError, takes_s: float = 0.5) -> None:
+    def __init__(self, *answers: ExpiringCredentials | Exception, takes_s: float = 0.5) -> None:
         self.answers, self.takes_s = list(answers), takes_s
         self.asked: list[float] = []
         self.at_once = self.at_once_max = 0
@@ -46,7 +46,7 @@ class Bank:
         await asyncio.sleep(self.takes_s)
         self.at_once -= 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, ReadError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -112,6 +112,21 @@ async def test_pauses_after_failures_grow() -> None:
     gaps = [b - a for a, b in pairwise(bank.asked)]
     assert gaps == sorted(gaps)
     assert gaps[-1] == pytest.approx(300.0, abs=25.0)
+    assert len(bank.asked) < 20
+
+
+async def test_an_error_of_our_own_is_paused_like_any_other() -> None:
+    """Its text is not shown, for nobody knows what it holds; and it recovers like any other."""
+    bank = Bank(KeyError("SK-1"), KeyError("SK-1"), ExpiringCredentials(FIRST, 3600.0))
+    heard = await bank.read_all(200.0)
+    assert heard[0] == "The ambient credentials OIDC cannot be had (KeyError)."
+    assert (heard[-1], len(bank.asked)) == ("AK-1", 3)
+
+
+async def test_pauses_after_errors_of_our_own_grow() -> None:
+    """Hundreds of projects that ask make no storm."""
+    bank = Bank(KeyError("our own"))
+    await bank.read_all(3600.0)
     assert len(bank.asked) < 20
 
 
