@@ -69,7 +69,12 @@ class NamespaceLabelsReader:
     async def _read_due(self, selecting: list[ProjectRef]) -> None:
         needed = set[str]().union(*map(self._store.namespaces_of, selecting))
         self._store.keep_labels(needed)
-        due = [namespace for namespace in sorted(needed) if self._is_due(namespace)]
+        known = self._store.labels
+        kept = {namespace for namespace, one in known.items() if one is not _TOO_MANY}
+        new, room = sorted(needed - kept), NAMESPACES_MAX - len(kept)
+        for namespace in new[room:]:
+            self._store.learn_labels(namespace, _TOO_MANY, news=namespace not in known)
+        due = [namespace for namespace in (*sorted(kept), *new[:room]) if self._is_due(namespace)]
         for first in range(0, len(due), READS_PARALLEL_MAX):
             await asyncio.gather(*map(self._read, due[first : first + READS_PARALLEL_MAX]))
 
@@ -80,11 +85,7 @@ class NamespaceLabelsReader:
 
     async def _read(self, namespace: str) -> None:
         """Read the labels of one namespace."""
-        known = self._store.labels.get(namespace)
-        if known is None and len(self._store.labels) >= NAMESPACES_MAX:
-            self._store.learn_labels(namespace, _TOO_MANY)
-            return
-        before = known or NamespaceLabels()
+        before = self._store.labels.get(namespace, NamespaceLabels())
         asked_at = self._clock().mono
         try:
             labels = dict(await self._read_labels(namespace))

@@ -244,13 +244,17 @@ async def test_a_few_namespaces_are_read_at_once_and_no_more() -> None:
 
 
 async def test_there_is_a_limit_on_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever meets it reads what to do."""
+    """Whoever meets it reads what to do; the next one in line is read when there is room again."""
     monkeypatch.setattr(labels_module, "NAMESPACES_MAX", 1)
     async with Ground() as ground:
         ground.found = {"a": YES, "b": YES}
         ground.apply()
-        for namespace in ("a", "b"):
+        for namespace in ("b", "a"):
             ground.name(namespace)
-            await asyncio.sleep(0.1)
-        assert ground.times("b") == []
+        await asyncio.sleep(100.0)
+        assert (len(ground.times("a")), ground.times("b")) == (4, [])
         assert "spec.allowedNamespaces" in ground.known("b").problem
+        assert sorted(due(ground.resources)) == ["uid-a", "uid-b"]
+        ground.store.remove("uid-a")
+        await asyncio.sleep(SCAN_S + 0.1)
+        assert ground.known("b").labels == YES
