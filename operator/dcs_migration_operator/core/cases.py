@@ -41,14 +41,14 @@ class Case(Enum):
     SURPRISING = auto()
     STARTED_AGAIN = auto()
     OBSERVED = auto()
-    TO_ORDER = auto()
+    TO_STOP = auto()
     WAITING = auto()
     UNSURE = auto()
     REPEATING = auto()
     REJECTED = auto()
     LAGGING = auto()
     INEFFECTIVE = auto()
-    TO_REORDER = auto()
+    TO_STOP_AGAIN = auto()
     STOPPING = auto()
     TERMINATED = auto()
     ENDED = auto()
@@ -67,7 +67,7 @@ class Row:
         pace: How soon to poll again.
         needs: The calls on which the next step depends; a trouble of another one is no trouble of
             this task.
-        order: A stop is due as soon as the last observation is fresh.
+        stop: A stop is due as soon as the last observation is fresh.
         passing: The case passes by itself within moments; it is written only if it does not.
         patient: While the channel makes progress it may pass more slowly, because many wait.
     """
@@ -77,7 +77,7 @@ class Row:
     standing: Standing
     pace: Pace
     needs: tuple[Operation, ...] = (Operation.LIST,)
-    order: bool = False
+    stop: bool = False
     passing: bool = False
     patient: bool = True
 
@@ -102,8 +102,8 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
         ),
         Case.STARTED_AGAIN: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
         Case.OBSERVED: Row("True", "Observed", _DONE, Pace.OBSERVING),
-        Case.TO_ORDER: Row(
-            "False", "Pending", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP), order=True, passing=True
+        Case.TO_STOP: Row(
+            "False", "Pending", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP), stop=True, passing=True
         ),
         Case.WAITING: Row(
             "False", "Pending", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP), passing=True
@@ -115,13 +115,13 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
         Case.REJECTED: Row("False", "StopRejected", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP)),
         Case.LAGGING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),
         Case.INEFFECTIVE: Row("False", "StopNotEffective", _GOES_ON, Pace.STOPPING),
-        Case.TO_REORDER: Row(
+        Case.TO_STOP_AGAIN: Row(
             "False",
             "StopNotEffective",
             _GOES_ON,
             Pace.STOPPING,
             (_LIST, _SHOW, _STOP),
-            order=True,
+            stop=True,
             passing=True,
         ),
         Case.STOPPING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),

@@ -105,7 +105,7 @@ class Decision:
         speak: Whether the resource should say what `case` and `trouble` mean; else it keeps
             what it says.
         trouble: The trouble to be shown, if it matters to this task.
-        order: Whether to request a stop.
+        stop: Whether to request a stop.
         pace: How soon to poll.
         wake_at: Monotonic seconds of the next moment at which time alone changes the decision.
     """
@@ -113,7 +113,7 @@ class Decision:
     case: Case
     speak: bool
     trouble: Trouble | None
-    order: bool
+    stop: bool
     pace: Pace
     wake_at: float | None
 
@@ -135,19 +135,19 @@ def decide(situation: Situation, now: Instant) -> Decision:
     """Return what to do about one resource at this moment."""
     case = case_of(situation, now)
     row = CASES[case]
-    due = row.order or (case in _REPEATED and now.mono >= _repeat_at(situation.request))
-    fresh = _is_fresh(situation, now, confirmed=case is Case.TO_REORDER)
+    due = row.stop or (case in _REPEATED and now.mono >= _repeat_at(situation.request))
+    fresh = _is_fresh(situation, now, confirmed=case is Case.TO_STOP_AGAIN)
     trouble = _relevant_trouble(situation, row, case)
     speak, speak_at = _speech(situation, row, case, trouble, now)
     pace = row.pace
     if due and not fresh:
-        pace = Pace.CONFIRM if case is Case.TO_REORDER else Pace.NOW
+        pace = Pace.CONFIRM if case is Case.TO_STOP_AGAIN else Pace.NOW
     moments = (speak_at, _next_step_at(case, situation.request), _person_at(trouble))
     return Decision(
         case=case,
         speak=speak,
         trouble=trouble,
-        order=due and fresh,
+        stop=due and fresh,
         pace=pace,
         wake_at=_earliest(moments, now),
     )
@@ -211,10 +211,10 @@ def _active_case(situation: Situation, now: Instant) -> Case:
         return Case.LAGGING if request.outcome is Outcome.ACCEPTED else Case.SUSPENDED
     if request.outcome is Outcome.ACCEPTED:
         if now.mono >= _effect_at(request):
-            return Case.TO_REORDER
+            return Case.TO_STOP_AGAIN
         return Case.INEFFECTIVE if request.ineffective else Case.LAGGING
     if request.outcome is Outcome.NONE:
-        return Case.TO_ORDER
+        return Case.TO_STOP
     if request.outcome is Outcome.REJECTED:
         observed_since = situation.asked_at > request.answered_at
         return Case.REJECTED if observed_since else Case.UNSURE
@@ -256,7 +256,7 @@ def _relevant_trouble(situation: Situation, row: Row, case: Case) -> Trouble | N
 
 def _trouble_of_task(situation: Situation, case: Case) -> Trouble | None:
     """Return why DCS says nothing about this one task, where the next step needs to know."""
-    asks = CASES[case].pace in {Pace.NOW, Pace.CONFIRM} or case is Case.TO_REORDER
+    asks = CASES[case].pace in {Pace.NOW, Pace.CONFIRM} or case is Case.TO_STOP_AGAIN
     return situation.unreadable if asks else None
 
 

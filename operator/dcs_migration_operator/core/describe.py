@@ -54,21 +54,22 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         "for by itself. If DCS does not know it, check spec.taskId and the project.",
         Case.OUTDATED: "DCS said {word} before the stop was wished for; it is being asked again.",
         Case.SUSPENDED: "DCS says {word}; the project is suspended (spec.suspend), so no stop is "
-        "ordered until it is resumed.",
+        "requested until it is resumed.",
         Case.STARTED_AGAIN: "DCS says {word} after {phase}: somebody started the task again; the "
-        "stop is about to be ordered again.",
-        Case.REPEATING: "The outcome of the stop order is unknown, and DCS says {word}; it will be "
-        "ordered again.",
+        "stop is about to be requested again.",
+        Case.REPEATING: "The outcome of the stop request is unknown, and DCS says {word}; the stop "
+        "will be requested again.",
         Case.SURPRISING: "DCS says {word} after {phase}; it is being asked again.",
         Case.OBSERVED: "DCS says {word}; the task is only observed (spec.stopped is false).",
-        Case.TO_ORDER: "DCS says {word}; the stop is about to be ordered.",
-        Case.WAITING: "DCS says {word}; the stop is being ordered.",
-        Case.UNSURE: "The outcome of the stop order is unknown; DCS is being asked again.",
-        Case.REJECTED: "DCS refused to stop the task: {detail}. It will be ordered again.",
+        Case.TO_STOP: "DCS says {word}; the stop is about to be requested.",
+        Case.WAITING: "DCS says {word}; the stop is being requested.",
+        Case.UNSURE: "The outcome of the stop request is unknown; DCS is being asked again.",
+        Case.REJECTED: "DCS refused to stop the task: {detail}. The stop will be requested again.",
         Case.LAGGING: _UNDER_WAY,
         Case.INEFFECTIVE: "DCS accepted the stop {attempts} times but still says {word}; "
-        "it will be ordered again.",
-        Case.TO_REORDER: "DCS accepted the stop but still says {word}; it is being ordered again.",
+        "it will be requested again.",
+        Case.TO_STOP_AGAIN: "DCS accepted the stop but still says {word}; it is being requested "
+        "again.",
         Case.STOPPING: _UNDER_WAY,
         Case.TERMINATED: "DCS says TERMINATED: the migration is stopped.",
         Case.ENDED: "DCS says {word}: the migration had ended before a stop took effect.",

@@ -1,5 +1,5 @@
-"""The engine: what is wished, what DCS said, what to ask and to order next.
+"""The engine: compares what is wished with what DCS says; chooses the next poll and the next stop.
 
-It knows neither Kubernetes nor kopf; what it needs from above comes as small protocols. Everything
-here runs in one event loop; only `bridge.py` crosses into threads.
+It knows neither Kubernetes nor HTTP; what it needs from above comes as small protocols
+(`ports.py`). Everything here runs in one event loop; only `dcs/threads.py` crosses into threads.
 """

@@ -1,10 +1,10 @@
 """One batch of stops: whole where DCS takes it whole, in parts where one id spoils it.
 
 A batch that is refused because of an id is halved at once: the spoiler is found with at most
-2·log2 n further calls, the others are stopped in the same breath, and from then on it is ordered
-alone until an order with it succeeds. An answer that names no id (5xx, busy) may be about an id all
-the same: a batch that meets it again and again is divided, twice as finely each time, so that a
-failing service is never asked much more often and one bad id does not hold up the others.
+2·log2 n further calls, the others are stopped in the same breath, and from then on it is sent alone
+until a request with it succeeds. An answer that names no id (5xx, busy) may be about an id all the
+same: a batch that meets it again and again is divided, twice as finely each time, so that a failing
+service is never asked much more often and one bad id does not hold up the others.
 
 What each id came to is the result; nothing is repeated here.
 """
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 StopResult = StopAnswer | DcsError
 """What became of one id: DCS's answer, or the error of a call that had no answer for it."""
 
-NOT_SENT: Final = Unavailable(ErrorDetail("withdrawn", "the order was not sent"))
+NOT_SENT: Final = Unavailable(ErrorDetail("withdrawn", "the request was not sent"))
 
 SUSPECTS_MAX: Final = 10_000
-"""Ids remembered for spoiling an order, or for being in one that failed; the oldest is forgotten,
+"""Ids remembered for spoiling a request, or for being in one that failed; the oldest is forgotten,
 and found again if need be."""
 
 DIVIDED_AFTER: Final[dict[type[DcsError], int]] = {OutcomeUnknown: 1, Unavailable: 1, Busy: 2}
-"""How many failed orders an id has to have been in before the next failure divides its order: a 5xx
-once; an instance that is busy twice, which with the pauses between them is 45 s."""
+"""How many failed requests an id has to have been in before the next failure divides its request: a
+5xx once; an instance that is busy twice, which with the pauses between them is 45 s."""
 
 SPOILER: Final = 6
-"""As many failures as make an id an order of its own: 50 halved so often is less than 2."""
+"""As many failures as make an id a request of its own: 50 halved so often is less than 2."""
 
 
 class Batches:
-    """Orders batches over one call.
+    """Sends batches over one call.
 
     Args:
         call: Requests a stop for up to 50 ids; answers by key, or raises `DcsError`. An id that
@@ -64,7 +64,7 @@ class Batches:
         self._call, self._probe = call, probe
         self._failures: OrderedDict[str, int] = OrderedDict()
 
-    async def order(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
+    async def stop(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
         """Request a stop for each id; one result per id."""
         by_failures: dict[int, list[str]] = {}
         for task_id in task_ids:
@@ -111,12 +111,12 @@ class Batches:
     async def _divide(
         self, task_ids: Sequence[str], error: DcsError, *, works: bool = False
     ) -> dict[str, StopResult]:
-        """Order the halves; go on within those that fail, as soon as any other part works.
+        """Request the halves; go on within those that fail, as soon as any other part works.
 
         Args:
-            task_ids: Of an order that failed.
+            task_ids: Of a request that failed.
             error: With which it failed.
-            works: Another part of the same order was answered well, so that the service works.
+            works: Another part of the same request was answered well, so that the service works.
         """
         self._probe.split(error.detail.code)
         middle = len(task_ids) // 2
@@ -183,7 +183,7 @@ class Batches:
 
 
 def _divided_after(error: DcsError) -> int | None:
-    """Return after how many failed orders such an error divides one.
+    """Return after how many failed requests such an error divides one.
 
     None means never: it is not about an id, or nobody has answered.
     """

@@ -141,10 +141,10 @@ class Probe(Protocol):
         """One DCS call ended."""
 
     def batch(self, size: int) -> None:
-        """One order left with so many ids."""
+        """One request to stop left with so many ids."""
 
     def split(self, code: str) -> None:
-        """One refused order was halved; `code` is the refusal's."""
+        """One refused request was halved; `code` is the refusal's."""
 
     def stop_result(self, result: str) -> None:
         """One id was accepted, rejected or left unknown."""

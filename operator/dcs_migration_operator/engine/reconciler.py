@@ -77,7 +77,7 @@ class Reconciler:
         entry.troubled = decision.trouble is not None
         write_at = self._show(entry, situation, decision, now) if decision.speak else None
         self._pace(entry, decision)
-        if decision.order and not self._retiring and entry.channel and entry.cloud:
+        if decision.stop and not self._retiring and entry.channel and entry.cloud:
             entry.channel.stops.submit(entry.cloud)
         moments = (decision.wake_at, write_at)
         return min((moment for moment in moments if moment is not None), default=None)

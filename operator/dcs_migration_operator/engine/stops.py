@@ -88,14 +88,14 @@ class Stops:
     async def _execute(self, keys: Sequence[str]) -> Mapping[str, StopResult]:
         """Send one batch; requests name a task as DCS does."""
         tasks = [cloud for key in keys if (cloud := self._facts.task(key))]
-        results = await self._batches.order([cloud.task_id for cloud in tasks])
+        results = await self._batches.stop([cloud.task_id for cloud in tasks])
         outcomes = Counter(
             result.outcome.name.lower() if isinstance(result, StopAnswer) else "not_answered"
             for result in results.values()
         )
         if outcomes["accepted"]:
             self._poller.hurry()
-        _log.info("stops ordered", extra={"project": self._project_id, **outcomes})
+        _log.info("stops requested", extra={"project": self._project_id, **outcomes})
         answered = {task_key(task_id): result for task_id, result in results.items()}
         return {key: answered.get(key, NOT_SENT) for key in keys}
 
@@ -113,10 +113,10 @@ class Stops:
         except (Withdrawn, asyncio.CancelledError):
             result = NOT_SENT
         except Unanswered:
-            result = _lost("the order may have been sent")
+            result = _lost("the request may have been sent")
         except Exception:  # noqa: BLE001 - whatever it is, the task must not wait for ever
-            _log.exception("an order failed within the operator")
-            result = _lost("the order failed within the operator; see its log")
+            _log.exception("a stop request failed within the operator")
+            result = _lost("the request failed within the operator; see its log")
         now = self._clock()
         request = cloud.request
         if isinstance(result, OutcomeUnknown):

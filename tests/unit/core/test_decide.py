@@ -35,7 +35,7 @@ def conditions(status: Status) -> dict[str, tuple[str, str]]:
 def test_a_task_that_was_never_asked_for_is_looked_at_first() -> None:
     """Before the first look the phase is PENDING and nothing is ordered."""
     decision, status = make.outcome(make.situation())
-    assert (decision.case, decision.pace, decision.order) == (Case.UNASKED, Pace.NOW, False)
+    assert (decision.case, decision.pace, decision.stop) == (Case.UNASKED, Pace.NOW, False)
     assert status.phase == "PENDING"
     assert conditions(status) == {
         READY: ("False", "Pending"),
@@ -48,14 +48,14 @@ def test_a_task_that_was_never_asked_for_is_looked_at_first() -> None:
 def test_an_active_task_is_ordered_to_stop(word: str) -> None:
     """Every active word, known or not, leads to an order."""
     decision = decide(make.situation(word), make.now())
-    assert (decision.case, decision.order) == (Case.TO_ORDER, True)
+    assert (decision.case, decision.stop) == (Case.TO_STOP, True)
 
 
 @pytest.mark.parametrize("word", ACTIVE)
 def test_an_active_task_that_may_run_is_only_observed(word: str) -> None:
     """Without the wish nothing is ordered and the resource is ready."""
     decision, status = make.outcome(make.situation(word, stopped=False))
-    assert (decision.order, decision.pace) == (False, Pace.OBSERVING)
+    assert (decision.stop, decision.pace) == (False, Pace.OBSERVING)
     assert status.phase == word
     assert conditions(status) == {READY: ("True", "Observed"), STOPPED: ("False", "Running")}
     assert status.stop is None
@@ -64,7 +64,7 @@ def test_an_active_task_that_may_run_is_only_observed(word: str) -> None:
 def test_an_accepted_stop_is_terminating_while_dcs_lags() -> None:
     """After acceptance the phase is TERMINATING although DCS still says MIGRATING."""
     decision, status = make.outcome(make.situation("MIGRATING", request=make.accepted(990.0)))
-    assert (decision.case, decision.order, decision.pace) == (Case.LAGGING, False, Pace.STOPPING)
+    assert (decision.case, decision.stop, decision.pace) == (Case.LAGGING, False, Pace.STOPPING)
     assert status.phase == "TERMINATING"
     assert conditions(status) == {
         READY: ("False", "Stopping"),
@@ -90,7 +90,7 @@ def test_the_step_to_terminating_costs_no_write() -> None:
 def test_terminating_without_an_order_of_ours_is_not_ordered() -> None:
     """Somebody else stopped it: it is followed, not ordered again."""
     decision, status = make.outcome(make.situation("TERMINATING"))
-    assert (decision.order, decision.pace) == (False, Pace.STOPPING)
+    assert (decision.stop, decision.pace) == (False, Pace.STOPPING)
     assert conditions(status)[READY] == ("False", "Stopping")
     assert status.stop == StopRecord(requested_at="2026-03-01T12:00:00Z")
 
@@ -98,7 +98,7 @@ def test_terminating_without_an_order_of_ours_is_not_ordered() -> None:
 def test_terminated_fulfills_the_wish() -> None:
     """TERMINATED is success; nobody looks at the task any more."""
     decision, status = make.outcome(make.situation("TERMINATED", request=make.accepted(990.0)))
-    assert (decision.order, decision.pace) == (False, Pace.SETTLED)
+    assert (decision.stop, decision.pace) == (False, Pace.SETTLED)
     assert status.phase == "TERMINATED"
     assert conditions(status) == {READY: ("True", "Terminated"), STOPPED: ("True", "Terminated")}
     assert status.stop is not None
@@ -124,7 +124,7 @@ def test_a_new_generation_is_looked_at_again() -> None:
 def test_a_task_that_ended_by_itself_fulfills_the_wish(word: str) -> None:
     """Ended words are ready without any order."""
     decision, status = make.outcome(make.situation(word))
-    assert (decision.order, decision.pace) == (False, Pace.SETTLED)
+    assert (decision.stop, decision.pace) == (False, Pace.SETTLED)
     assert status.phase == word
     assert conditions(status) == {READY: ("True", "EndedBeforeStop"), STOPPED: ("True", "Ended")}
 
@@ -145,7 +145,7 @@ def test_a_task_seen_terminated_before_stays_terminated_in_words(word: str) -> N
 def test_a_failed_task_needs_a_person(word: str, stopped: bool) -> None:  # noqa: FBT001
     """Failed words are stalled whatever the wish; nothing is ordered."""
     decision, status = make.outcome(make.situation(word, stopped=stopped))
-    assert (decision.order, decision.pace) == (False, Pace.OBSERVING)
+    assert (decision.stop, decision.pace) == (False, Pace.OBSERVING)
     assert conditions(status) == {
         READY: ("False", "TaskFailed"),
         STOPPED: ("True", "TaskFailed"),
@@ -157,7 +157,7 @@ def test_a_failed_task_needs_a_person(word: str, stopped: bool) -> None:  # noqa
 def test_an_unknown_id_needs_a_person(stopped: bool) -> None:  # noqa: FBT001
     """An id that DCS does not know is DELETED, and looked for again only rarely."""
     decision, status = make.outcome(make.situation("DELETED", stopped=stopped))
-    assert (decision.order, decision.pace) == (False, Pace.RARELY)
+    assert (decision.stop, decision.pace) == (False, Pace.RARELY)
     assert status.phase == "DELETED"
     assert conditions(status) == {
         READY: ("False", "TaskNotFound"),
@@ -179,30 +179,30 @@ class TestOrders:
         """No order for a task that was not seen in the last 30 s."""
         old = make.situation("MIGRATING", asked_at=1000.0 - OBSERVATION_AGE_S_MAX - 0.1)
         decision = decide(old, make.now())
-        assert (decision.order, decision.pace) == (False, Pace.NOW)
+        assert (decision.stop, decision.pace) == (False, Pace.NOW)
 
     def test_a_observation_of_thirty_seconds_is_fresh_enough(self) -> None:
         """The limit itself is still allowed."""
         just = make.situation("MIGRATING", asked_at=1000.0 - OBSERVATION_AGE_S_MAX)
-        assert decide(just, make.now()).order
+        assert decide(just, make.now()).stop
 
     def test_an_order_under_way_is_not_repeated(self) -> None:
         """While the answer is awaited nothing else is ordered."""
         waiting = make.situation("MIGRATING", request=StopRequest(outcome=Outcome.WAITING))
-        assert not decide(waiting, make.now()).order
+        assert not decide(waiting, make.now()).stop
 
     def test_an_unknown_outcome_is_looked_at_and_spaced_before_it_is_repeated(self) -> None:
         """A poll that began before the call proves nothing; then 15 s have to pass."""
         request = StopRequest(outcome=Outcome.UNKNOWN, attempts=1, answered_at=999.5, failures=1)
         before = make.situation("MIGRATING", asked_at=999.0, request=request)
         after = replace(before, asked_at=999.9)
-        assert (decide(before, make.now()).order, decide(before, make.now()).pace) == (
+        assert (decide(before, make.now()).stop, decide(before, make.now()).pace) == (
             False,
             Pace.NOW,
         )
         decision = decide(after, make.now())
-        assert (decision.case, decision.order, decision.wake_at) == (Case.REPEATING, False, 1014.5)
-        assert decide(replace(after, asked_at=1014.0), make.now(1014.5)).order
+        assert (decision.case, decision.stop, decision.wake_at) == (Case.REPEATING, False, 1014.5)
+        assert decide(replace(after, asked_at=1014.0), make.now(1014.5)).stop
 
     def test_a_refusal_is_told_only_after_another_look(self) -> None:
         """The task may have ended in between, which is what the refusal meant."""
@@ -218,7 +218,7 @@ class TestOrders:
             outcome=Outcome.REJECTED, answered_at=990.0, failures=1, detail=make.FAULT
         )
         early, status = make.outcome(make.situation("MIGRATING", request=request))
-        assert (early.case, early.order, early.wake_at) == (Case.REJECTED, False, 1005.0)
+        assert (early.case, early.stop, early.wake_at) == (Case.REJECTED, False, 1005.0)
         assert conditions(status) == {
             READY: ("False", "StopRejected"),
             STOPPED: ("False", "Running"),
@@ -231,7 +231,7 @@ class TestOrders:
         assert (status.error.code, status.error.request_id) == ("DCS.4957", "req-1")
         assert decide(
             make.situation("MIGRATING", asked_at=1004.0, request=request), make.now(1005)
-        ).order
+        ).stop
 
     def test_the_same_refusal_again_is_not_news(self) -> None:
         """A repeated error keeps its first time and request id, and so costs no write."""
@@ -251,12 +251,12 @@ class TestOrders:
         at = 1060.0
         unconfirmed = make.situation("MIGRATING", asked_at=1059.0, request=request)
         decision = decide(unconfirmed, make.now(at))
-        assert (decision.case, decision.order, decision.pace) == (
-            Case.TO_REORDER,
+        assert (decision.case, decision.stop, decision.pace) == (
+            Case.TO_STOP_AGAIN,
             False,
             Pace.CONFIRM,
         )
-        assert decide(replace(unconfirmed, confirmed=True), make.now(at)).order
+        assert decide(replace(unconfirmed, confirmed=True), make.now(at)).stop
         again = make.accepted(1060.0, attempts=2, ineffective=1)
         decision, status = make.outcome(
             make.situation("MIGRATING", asked_at=1070.0, request=again), 1071.0
@@ -269,7 +269,7 @@ class TestOrders:
         """DCS may lag that long."""
         lagging = make.situation("MIGRATING", asked_at=1059.0, request=make.accepted(1000.0))
         decision = decide(lagging, make.now(1059.9))
-        assert (decision.case, decision.order, decision.wake_at) == (Case.LAGGING, False, 1060.0)
+        assert (decision.case, decision.stop, decision.wake_at) == (Case.LAGGING, False, 1060.0)
 
     @given(st.integers(0, 10_000))
     def test_pauses_grow_and_end_at_their_limit(self, count: int) -> None:
@@ -402,7 +402,7 @@ class TestForAll:
         self, before: Situation
     ) -> None:
         """No order without the wish, for a task that has ended, or on an old answer."""
-        if decide(before, make.now()).order:
+        if decide(before, make.now()).stop:
             assert before.task.stopped
             assert before.observed is not None
             assert WORDS.get(before.observed.word, PhaseClass.ACTIVE) is PhaseClass.ACTIVE

@@ -57,7 +57,7 @@ class Cloud(NoProbe):
 
     async def order(self) -> set[str]:
         """Order all; returns who was rejected, after checking that all others were accepted."""
-        results = await self.batches.order(IDS)
+        results = await self.batches.stop(IDS)
         outcomes = {one: r.outcome for one, r in results.items() if isinstance(r, StopAnswer)}
         assert outcomes.keys() == set(IDS)
         return {one for one, outcome in outcomes.items() if outcome is Outcome.REJECTED}
@@ -108,7 +108,7 @@ class Weather:
     async def order(self, ids: Sequence[str]) -> tuple[list[int], dict[str, StopResult]]:
         """Order some ids; returns the sizes of the calls, and what became of each id."""
         before = len(self.calls)
-        results = await self.batches.order(ids)
+        results = await self.batches.stop(ids)
         assert results.keys() == set(ids)
         return self.calls[before:], results
 
@@ -327,7 +327,7 @@ async def test_an_id_that_was_not_sent_is_neither_accepted_nor_guilty() -> None:
         return {task_key(one): StopAnswer(Outcome.ACCEPTED, "req") for one in task_ids[1:]}
 
     notes = Notes()
-    results = await Batches(stop, notes).order(IDS[:3])
+    results = await Batches(stop, notes).stop(IDS[:3])
     assert [outcome(results[one]) for one in IDS[:3]] == ["Unavailable", "ACCEPTED", "ACCEPTED"]
     assert (notes.batches, notes.results) == ([2], ["accepted"] * 2)
 
@@ -339,5 +339,5 @@ async def test_a_call_that_was_not_made_is_no_batch() -> None:
         return {}
 
     notes = Notes()
-    await Batches(stop, notes).order(IDS[:3])
+    await Batches(stop, notes).stop(IDS[:3])
     assert (notes.batches, notes.results) == ([], [])
