@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dcs_migration_operator.core.decide import Decision, Situation
-    from dcs_migration_operator.core.model import ErrorDetail, Instant
+    from dcs_migration_operator.core.model import ErrorDetail, Instant, Observation
     from dcs_migration_operator.core.status import Condition
 
 ERROR_CHARS_MAX: Final = 512
@@ -93,9 +93,13 @@ _STOPPED: Final[Mapping[PhaseClass, tuple[str, str]]] = MappingProxyType(
 
 
 def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
-    """Return the status that says what the decision means."""
-    phase = _phase(situation)
-    stopped = _stopped(situation)
+    """Return the status that says what the decision means.
+
+    An active word after an ended one is not shown before it is confirmed.
+    """
+    believed = None if decision.case is Case.SURPRISING else situation.observed
+    phase = _phase(situation, believed)
+    stopped = _stopped(situation, believed)
     message = _message(situation, decision)
     row = CASES[decision.case]
     ready, reason, standing = row.ready, row.reason, row.standing
@@ -122,18 +126,17 @@ def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
     )
 
 
-def _phase(situation: Situation) -> str:
+def _phase(situation: Situation, observed: Observation | None) -> str:
     """DCS's word; after an acceptance it does not fall back to an active one while DCS lags."""
-    observed, shown = situation.observed, situation.shown
     if observed is None:
-        return shown.phase or PENDING
+        return situation.shown.phase or PENDING
     if class_of(observed.word) is PhaseClass.ACTIVE and situation.request.accepted:
         return TERMINATING
     return observed.word
 
 
-def _stopped(situation: Situation) -> Condition:
-    observed, before = situation.observed, situation.shown.condition(STOPPED)
+def _stopped(situation: Situation, observed: Observation | None) -> Condition:
+    before = situation.shown.condition(STOPPED)
     if observed is None:
         if before:
             return condition(STOPPED, before.status, before.reason, before.message)
