@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dcs_migration_operator.core.admission import (
+    LABELS_S_MAX,
     NOBODY,
+    Access,
     AllowedNamespaces,
+    NamespaceLabels,
     Requirement,
     Selector,
     allowed_from_json,
+    judge,
 )
 
 KEYS = st.sampled_from(["team", "stage", "x.example/y"])
@@ -141,3 +146,75 @@ def test_what_is_not_understood_is_nobody(body: Any) -> None:
 def test_a_requirement_without_sense_never_holds(requirement: Requirement) -> None:
     """The schema refuses it; should it come all the same, it admits nobody."""
     assert not requirement.holds({"a": "b"})
+
+
+NOW = 1000.0
+TEAM_A = AllowedNamespaces(names=("team-a", "team-c"))
+BY_LABEL = AllowedNamespaces(selector=Selector((Requirement("dcs", "In", ("yes",)),)))
+YES = NamespaceLabels({"dcs": "yes"}, read_at=NOW)
+NO = NamespaceLabels({"dcs": "no"}, read_at=NOW)
+FORBIDDEN = NamespaceLabels(None, asked_at=NOW, problem="It may not be read.")
+AWAY = NamespaceLabels({"dcs": "yes"}, read_at=NOW - 1.0, problem="Nobody answers.")
+
+
+def old(labels: NamespaceLabels, *, by_s: float = 0.0) -> NamespaceLabels:
+    """Return labels that were read so much longer ago than they hold."""
+    return replace(labels, read_at=NOW - LABELS_S_MAX - by_s)
+
+
+class TestJudge:
+    """Whether a namespace is admitted at this moment."""
+
+    @pytest.mark.parametrize(
+        "allowed, labels, access, problem",
+        [
+            pytest.param(TEAM_A, None, Access.ADMITTED, "", id="named"),
+            pytest.param(TEAM_A, NO, Access.ADMITTED, "", id="named, whatever its labels are"),
+            pytest.param(AllowedNamespaces(("b",)), YES, Access.DENIED, "", id="not named"),
+            pytest.param(NOBODY, YES, Access.DENIED, "", id="nobody"),
+            pytest.param(BY_LABEL, YES, Access.ADMITTED, "", id="labels that match"),
+            pytest.param(BY_LABEL, NO, Access.DENIED, "", id="labels that do not"),
+            pytest.param(BY_LABEL, None, Access.UNKNOWN, "", id="labels that nobody has read"),
+            pytest.param(BY_LABEL, NamespaceLabels(), Access.UNKNOWN, "", id="nothing known"),
+            pytest.param(BY_LABEL, old(YES, by_s=-0.1), Access.ADMITTED, "", id="old, but holding"),
+            pytest.param(BY_LABEL, old(YES), Access.UNKNOWN, "", id="too old"),
+            pytest.param(BY_LABEL, old(NO), Access.UNKNOWN, "", id="too old to deny"),
+            pytest.param(BY_LABEL, AWAY, Access.ADMITTED, "", id="read a moment ago"),
+            pytest.param(BY_LABEL, old(AWAY), Access.DENIED, "Nobody answers.", id="too old, why"),
+            pytest.param(
+                BY_LABEL, FORBIDDEN, Access.DENIED, "It may not be read.", id="forbidden to read"
+            ),
+            pytest.param(
+                AllowedNamespaces(selector=Selector()), NO, Access.ADMITTED, "", id="all of them"
+            ),
+        ],
+    )
+    def test_each_answer(
+        self,
+        allowed: AllowedNamespaces,
+        labels: NamespaceLabels | None,
+        access: Access,
+        problem: str,
+    ) -> None:
+        """What is not known admits nobody, and says why if anything keeps it from being known."""
+        assert judge(allowed, "team-a", labels, NOW) == (access, problem)
+
+    @given(
+        st.builds(AllowedNamespaces, st.lists(VALUES).map(tuple), st.none() | SELECTORS),
+        st.none()
+        | st.builds(
+            NamespaceLabels,
+            st.none() | LABELS,
+            read_at=st.sampled_from([float("-inf"), 0.0, NOW - 10.0]),
+            problem=st.sampled_from(["", "Nobody answers."]),
+        ),
+    )
+    def test_a_selector_admits_nobody_without_fresh_labels(
+        self, allowed: AllowedNamespaces, labels: NamespaceLabels | None
+    ) -> None:
+        """For all projects and labels."""
+        access, _ = judge(allowed, "a", labels, NOW)
+        if allowed.selector is not None and access is Access.ADMITTED:
+            assert labels is not None
+            assert labels.labels is not None
+            assert labels.read_at + LABELS_S_MAX > NOW

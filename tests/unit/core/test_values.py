@@ -1,8 +1,7 @@
-"""Phases, statuses, conditions, orders and endpoints: the values behind the decision."""
+"""Phases, statuses, conditions and endpoints: the values behind the decision."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,11 @@ from dcs_migration_operator.core.conditions import READY, clip, condition, dated
 from dcs_migration_operator.core.endpoints import endpoint_of, is_allowed, is_origin
 from dcs_migration_operator.core.model import (
     Credentials,
-    Outcome,
-    StopAnswer,
-    StopRequest,
     TroubleKind,
     task_key,
 )
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.core.projects import describe_project
-from dcs_migration_operator.core.requests import answered, recalled
 from dcs_migration_operator.core.status import (
     NEVER,
     Condition,
@@ -145,63 +140,6 @@ def test_credentials_show_nothing_of_themselves() -> None:
 def test_a_time_that_is_none_is_none(text: str) -> None:
     """Bad times, times without a zone and times that no UTC has are not guessed."""
     assert parse_time(text) is None
-
-
-class TestRequests:
-    """The record of an request, through its life and through a restart."""
-
-    def test_an_acceptance_is_recorded(self) -> None:
-        """Time, request id and the number of attempts."""
-        request = answered(StopRequest(), StopAnswer(Outcome.ACCEPTED, "r1"), make.now())
-        assert (request.outcome, request.attempts, request.request_id) == (
-            Outcome.ACCEPTED,
-            1,
-            "r1",
-        )
-        assert (request.accepted, request.ineffective) == (make.START, 0)
-
-    def test_an_acceptance_after_an_acceptance_was_without_effect(self) -> None:
-        """It would not have been ordered again otherwise."""
-        request = answered(make.accepted(900.0), StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
-        assert (request.attempts, request.ineffective) == (2, 1)
-
-    def test_refusals_are_counted_until_an_acceptance(self) -> None:
-        """They space the next attempts."""
-        refusal = StopAnswer(Outcome.REJECTED, "r1", make.FAULT)
-        request = answered(answered(StopRequest(), refusal, make.now()), refusal, make.now())
-        assert (request.failures, request.detail) == (2, make.FAULT)
-        request = answered(request, StopAnswer(Outcome.ACCEPTED, "r2"), make.now())
-        assert (request.failures, request.detail) == (0, None)
-
-    def test_an_unknown_outcome_claims_no_acceptance(self) -> None:
-        """It counts as an attempt and as nothing more."""
-        request = answered(StopRequest(), StopAnswer(Outcome.UNKNOWN, "r1"), make.now())
-        assert (request.outcome, request.attempts, request.accepted) == (Outcome.UNKNOWN, 1, None)
-
-    def test_a_restart_recalls_an_accepted_order_with_its_age(self) -> None:
-        """The status alone is enough to go on."""
-        shown = make.shown_after(make.situation("MIGRATING", request=make.accepted(990.0)))
-        request = recalled(shown, make.now(1020.0))
-        assert (request.outcome, request.attempts) == (Outcome.ACCEPTED, 1)
-        assert request.answered_at == 990.0
-        assert request.request_id == "req-0"
-
-    def test_a_restart_recalls_that_orders_were_without_effect(self) -> None:
-        """The pauses go on growing where they were."""
-        request = make.accepted(990.0, attempts=3, ineffective=2)
-        shown = make.shown_after(make.situation("MIGRATING", request=request))
-        assert recalled(shown, make.now()).ineffective == 2
-
-    def test_a_clock_that_was_set_back_makes_an_order_young(self) -> None:
-        """Never negative ages."""
-        shown = make.shown_after(make.situation("MIGRATING", request=make.accepted(1000.0)))
-        early = make.now(1000.0)
-        early = type(early)(5.0, early.wall - timedelta(hours=1))
-        assert recalled(shown, early).answered_at == 5.0
-
-    def test_a_resource_without_a_status_begins_now(self) -> None:
-        """Nothing was requested."""
-        assert recalled(Status(), make.now()) == StopRequest()
 
 
 class TestEndpoints:
