@@ -68,11 +68,6 @@ def unknown(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
     )
 
 
-def withdrawn(request: StopRequest, now: Instant) -> StopRequest:
-    """Return the request after it was given up while it may have been on its way."""
-    return replace(request, answered_at=now.mono)
-
-
 def begun_again(request: StopRequest) -> StopRequest:
     """Return the request for a task that somebody started again after its end."""
     return StopRequest(attempts=request.attempts)
