@@ -1,7 +1,9 @@
 """A model of DCS on the event loop's own time: no sockets, no threads, every call counted.
 
-It answers the engine's `Dcs` protocol. A migration is a word and what a stop does to it; faults are
-drawn by a function that sees each call and may raise, before or after the call had its effect.
+It answers the engine's `Dcs` protocol. A migration is a word, what a stop does to it, and what is
+strange about it: calls that name it may fail, hang or come back in words that nobody understands,
+for as long as it likes. What befalls whole calls is drawn by a function that sees each of them and
+may raise, before or after the call had its effect.
 """
 
 from __future__ import annotations
@@ -12,7 +14,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Page
-from dcs_migration_operator.core.errors import NotFound
+from dcs_migration_operator.core.errors import (
+    Busy,
+    DcsError,
+    Misconfigured,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    Refused,
+    Unavailable,
+)
 from dcs_migration_operator.core.model import (
     ErrorDetail,
     Observation,
@@ -25,7 +36,31 @@ from dcs_migration_operator.core.phases import PhaseClass, class_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from simulation.gateway import Signer
+
 REQUEST_ID: Final = "model-request"
+
+HANGS: Final = "hangs"
+HANGS_S: Final = 30.0
+"""The time limit of the client, after which it gives up a call without an answer."""
+
+_STRANGE: Final = ErrorDetail("model", "something is strange about this id", REQUEST_ID)
+
+SPOILS: Final[dict[str, Callable[[], DcsError]]] = {
+    "refused": lambda: Refused(_STRANGE, http_status=400),
+    "busy": lambda: Busy(_STRANGE, http_status=400),
+    "500": lambda: OutcomeUnknown(_STRANGE, http_status=500),
+    "503": lambda: Unavailable(_STRANGE, http_status=503),
+}
+"""How a whole stop request ends that names a spoiling id, by the word for it."""
+
+SHOWS: Final[dict[str, Callable[[], DcsError]]] = {
+    "500": lambda: OutcomeUnknown(_STRANGE, http_status=500),
+    "503": lambda: Unavailable(_STRANGE, http_status=503),
+    "403": lambda: PermissionDenied(_STRANGE, http_status=403),
+    "404": lambda: Misconfigured(_STRANGE, http_status=404),
+}
+"""How a show of a strange id ends."""
 
 
 def task_id(number: int) -> str:
@@ -44,6 +79,10 @@ class Migration:
         refuses: Code with which a stop is refused; empty means it is accepted.
         ignores: How many accepted stops have no effect.
         listed: Whether the list mentions it.
+        spoils: How a stop request that names it fails as a whole: a word of `SPOILS`, or `HANGS`.
+        shows: How a show of it fails: a word of `SHOWS`, or `HANGS`.
+        odd: What a stop request says about it cannot be understood: with `effect` or `no effect`.
+        until_s: The second at which these three come to their end.
     """
 
     word: str = "MIGRATING"
@@ -53,6 +92,10 @@ class Migration:
     refuses: str = ""
     ignores: int = 0
     listed: bool = True
+    spoils: str = ""
+    shows: str = ""
+    odd: str = ""
+    until_s: float = float("inf")
     orders: list[float] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
     stopped_at: float | None = None
@@ -61,6 +104,10 @@ class Migration:
         """Let a migration that is born TERMINATING come to its end as well."""
         if self.word == "TERMINATING":
             self.stopped_at = 0.0
+
+    def start(self) -> None:
+        """Begin to run again, as if somebody had asked for that in the console."""
+        self.word, self.stopped_at = "MIGRATING", None
 
     def at(self, now: float) -> str:
         """Return the word at this moment, and remember that it was true."""
@@ -80,6 +127,9 @@ class ModelDcs:
         fleet: Task id → migration; shared by all accounts that see it.
         answer_s: How long a call takes.
         interfere: Sees (operation, moment, ids) twice per call, `before` and `after` its effect.
+        signer: The gateway's check of the signature.
+        page_rows: Rows of a full page; DCS may give fewer than it is asked for.
+        connect_s: How long a connection takes, until which nothing may leave.
     """
 
     def __init__(
@@ -88,8 +138,12 @@ class ModelDcs:
         *,
         answer_s: float = 0.05,
         interfere: Callable[[str, str, Sequence[str]], None] = lambda *_: None,
+        signer: Signer | None = None,
+        page_rows: int = LIST_ROWS_MAX,
+        connect_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.fleet, self.answer_s, self.interfere = fleet, answer_s, interfere
+        self.page_rows, self._signer, self._connect_s = page_rows, signer, connect_s
         self.counts: Counter[str] = Counter()
         self.batches: list[tuple[str, ...]] = []
         self.times: list[tuple[float, str]] = []
@@ -99,12 +153,16 @@ class ModelDcs:
         self, task_ids: Sequence[str], permit: Callable[[Sequence[str]], Sequence[str]]
     ) -> Mapping[str, StopAnswer]:
         """Order a stop for each id that is permitted once the connection stands."""
+        connect_s = self._connect_s()
+        if connect_s:
+            await asyncio.sleep(connect_s)
         task_ids = permit(task_ids)
         if not task_ids:
             return {}
         assert 1 <= len(task_ids) <= BATCH_IDS_MAX
         self.batches.append(tuple(task_ids))
         await self._begin("batch_stop", task_ids)
+        await self._fail_by([one.spoils for one in self._named(task_ids)], SPOILS, task_ids)
         answers = {task_key(task_id): self._stop(task_id) for task_id in task_ids}
         self.interfere("batch_stop", "after", task_ids)
         return answers
@@ -113,7 +171,7 @@ class ModelDcs:
         """Return one page."""
         await self._begin("list", ())
         rows = [item for item in self.fleet.items() if item[1].listed]
-        page = rows[offset : offset + LIST_ROWS_MAX]
+        page = rows[offset : offset + self.page_rows]
         now = asyncio.get_running_loop().time()
         self.interfere("list", "after", ())
         return Page(len(page), tuple(Observation(one.at(now), task_id) for task_id, one in page))
@@ -121,6 +179,7 @@ class ModelDcs:
     async def show(self, task_id: str) -> Observation:
         """Return one migration."""
         await self._begin("show", (task_id,))
+        await self._fail_by([one.shows for one in self._named((task_id,))], SHOWS, (task_id,))
         one = self.fleet.get(task_id)
         self.interfere("show", "after", (task_id,))
         if one is None:
@@ -135,14 +194,39 @@ class ModelDcs:
         loop = asyncio.get_running_loop()
         self.counts[operation] += 1
         self.times.append((loop.time(), operation))
+        if self._signer:
+            await self._signer.check()
         await asyncio.sleep(self.answer_s)
         self.interfere(operation, "before", task_ids)
+
+    def _named(self, task_ids: Sequence[str]) -> list[Migration]:
+        """Return the migrations of a call that exist and about which something is strange now."""
+        now = asyncio.get_running_loop().time()
+        found = (self.fleet.get(task_id) for task_id in task_ids)
+        return [one for one in found if one and now < one.until_s]
+
+    async def _fail_by(
+        self,
+        words: Sequence[str],
+        errors: Mapping[str, Callable[[], DcsError]],
+        task_ids: Sequence[str],
+    ) -> None:
+        """Let a call fail as the strangest of its ids has it, without any effect."""
+        word = next(filter(None, words), "")
+        if word == HANGS:
+            await asyncio.sleep(HANGS_S)
+            raise OutcomeUnknown(ErrorDetail("timeout", f"no answer about {task_ids[0]}"))
+        if word:
+            raise errors[word]()
 
     def _stop(self, task_id: str) -> StopAnswer:
         one, now = self.fleet.get(task_id), asyncio.get_running_loop().time()
         if one is None:
             fault = ErrorDetail("DCS.4133", "instance job not found")
             return StopAnswer(Outcome.REJECTED, REQUEST_ID, fault)
+        odd = one.odd if now < one.until_s else ""
+        if odd == "no effect":
+            return StopAnswer(Outcome.UNKNOWN, REQUEST_ID)
         one.orders.append(now)
         ended = class_of(one.at(now)) not in {PhaseClass.ACTIVE, PhaseClass.TERMINATING}
         if one.refuses or ended:
@@ -152,4 +236,4 @@ class ModelDcs:
             one.ignores -= 1
         elif one.stopped_at is None and class_of(one.word) is PhaseClass.ACTIVE:
             one.stopped_at = now
-        return StopAnswer(Outcome.ACCEPTED, REQUEST_ID)
+        return StopAnswer(Outcome.UNKNOWN if odd else Outcome.ACCEPTED, REQUEST_ID)

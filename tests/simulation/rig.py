@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
+from dcs_migration_operator.core.cloud import LIST_ROWS_MAX
 from dcs_migration_operator.core.model import (
     Account,
     Ambient,
@@ -22,6 +23,7 @@ from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.engine.ports import ClusterReads, SecretReadError
 from dcs_migration_operator.settings import Settings
 from simulation.cloud import Migration, ModelDcs, task_id
+from simulation.gateway import Signer
 from simulation.probe import NoProbe
 from simulation.virtual import clock
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.admission import AllowedNamespaces
     from dcs_migration_operator.core.errors import ReadError
     from dcs_migration_operator.engine.build import Engine
+    from simulation.gateway import Gateway
 
 NAMESPACE = "team-a"
 OPERATOR_NAMESPACE = "dcs-system"
@@ -48,6 +51,16 @@ class Stored:
     history: list[Status] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class StoredProject:
+    """One project in the model of the API server."""
+
+    project: Project
+    version: int
+    status: Status = field(default_factory=Status)
+    history: list[Status] = field(default_factory=list)
+
+
 class ModelApi:
     """Keeps objects with versions, takes statuses and echoes every write to the watch.
 
@@ -56,12 +69,16 @@ class ModelApi:
 
     def __init__(self, write_s: float = 0.005) -> None:
         self.objects: dict[str, Stored] = {}
+        self.projects: dict[str, StoredProject] = {}
+        """By uid."""
         self.write_s = write_s
         self.version = 100
         self.engine: Engine | None = None
         self._newest: dict[str, Status] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
         self.project_history: list[tuple[float, Status]] = []
+        self.lost: list[ObjectRef] = []
+        """Objects that were written although they are not there any more."""
 
     @property
     def project_statuses(self) -> list[Status]:
@@ -72,10 +89,9 @@ class ModelApi:
         """Write a status soon; the newest wins."""
         if ref.plural != "migrationtasks":
             self.project_history.append((asyncio.get_running_loop().time(), status))
-            return
         self._newest[ref.uid] = status
         if ref.uid not in self._writing:
-            self._writing[ref.uid] = asyncio.create_task(self._write(ref.uid))
+            self._writing[ref.uid] = asyncio.create_task(self._write(ref))
 
     def drop(self, ref: ObjectRef) -> None:
         """Forget what waits."""
@@ -97,19 +113,44 @@ class ModelApi:
         else:
             self.engine.intake.task_changed(stored.task, stored.status, version)
 
-    async def _write(self, uid: str) -> None:
+    def tell_project(self, uid: str) -> None:
+        """Let the watch deliver one project."""
+        stored = self.projects[uid]
+        if self.engine:
+            self.engine.intake.project_changed(stored.project, stored.status, stored.version)
+
+    def overwrite(self, uid: str, status: Status) -> None:
+        """Let somebody else write the status of a task or a project, and the watch tell."""
+        stored = self._stored(uid)
+        assert stored is not None
+        self.version += 1
+        stored.version, stored.status = self.version, status
+        self._tell(uid)
+
+    def _stored(self, uid: str) -> Stored | StoredProject | None:
+        return self.objects.get(uid) or self.projects.get(uid)
+
+    def _tell(self, uid: str) -> None:
+        if uid in self.objects:
+            self.tell(uid)
+        else:
+            self.tell_project(uid)
+
+    async def _write(self, ref: ObjectRef) -> None:
+        uid = ref.uid
         while uid in self._newest:
             status = self._newest.pop(uid)
             await asyncio.sleep(self.write_s)
-            stored = self.objects.get(uid)
+            stored = self._stored(uid)
             if stored is None:
+                self.lost.append(ref)
                 continue
             self.version += 1
             stored.version, stored.status = self.version, status
             stored.history.append(status)
             if self.engine:
                 self.engine.intake.written(uid, stored.version, status)
-                self.tell(uid)
+                self._tell(uid)
         del self._writing[uid]
 
 
@@ -133,9 +174,14 @@ class Rig:
         self.lent: ExpiringCredentials | ReadError = ExpiringCredentials(KEYS, None)
         self.reads: list[str] = []
         self.loans: list[Ambient] = []
-        self.keys_of: dict[str, Credentials] = {}
+        self.keys_of: dict[str, Credentials | SecretReadError] = {}
         """Credentials by the name of their Secret; others are `secret`."""
+        self.read_s = 0.001
+        """How long reading a Secret takes."""
         self.answer_s_of: Callable[[Account], float] = lambda _: answer_s
+        self.gateway: Gateway | None = None
+        self.page_rows = LIST_ROWS_MAX
+        self.connect_s: Callable[[], float] = lambda: 0.0
         self.events: list[tuple[str, str]] = []
         """The (uid, reason) of each Warning."""
         self.engine = build(
@@ -185,19 +231,33 @@ class Rig:
         *,
         project_id: str = "0123456789abcdef",
         secret: str = SECRET_NAME,
-    ) -> None:
-        """Apply a project."""
-        ref = ProjectRef("DCSProject", NAMESPACE, name)
+        suspended: bool = False,
+        uid: str = "",
+    ) -> str:
+        """Apply a project, or change the one that is there; returns its uid."""
+        uid = uid or f"project-{name}"
+        known = self.api.projects.get(uid)
         project = Project(
-            ref=ref,
-            object=ObjectRef("dcsprojects", NAMESPACE, name, f"project-{name}"),
-            generation=1,
+            ref=ProjectRef("DCSProject", NAMESPACE, name),
+            object=ObjectRef("dcsprojects", NAMESPACE, name, uid),
+            generation=known.project.generation + 1 if known else 1,
             endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
             project_id=project_id,
             secret=secret,
+            suspended=suspended,
         )
         self.api.version += 1
-        self.engine.intake.project_changed(project, Status(), self.api.version)
+        status = known.status if known else Status()
+        self.api.projects[uid] = StoredProject(project, self.api.version, status)
+        if known:
+            self.api.projects[uid].history = known.history
+        self.api.tell_project(uid)
+        return uid
+
+    def delete_project(self, uid: str = "project-default") -> None:
+        """Delete a project."""
+        del self.api.projects[uid]
+        self.engine.intake.deleted(uid)
 
     def put_cluster_project(
         self, allowed: AllowedNamespaces, *, ambient: Ambient | None = None, generation: int = 1
@@ -252,6 +312,8 @@ class Rig:
 
     def tell_all(self) -> None:
         """Let the watch list everything, as after a restart."""
+        for uid in self.api.projects:
+            self.api.tell_project(uid)
         for uid in self.api.objects:
             self.api.tell(uid)
 
@@ -269,20 +331,21 @@ class Rig:
             self.fleet,
             answer_s=self.answer_s_of(account),
             interfere=lambda *call: self.interfere(account, *call),
+            signer=Signer(self.gateway, account) if self.gateway else None,
+            page_rows=self.page_rows,
+            connect_s=lambda: self.connect_s(),
         )
         self.dcs.append(dcs)
         return dcs
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
         assert namespace in {NAMESPACE, OPERATOR_NAMESPACE}
-        if name in self.keys_of:
-            return self.keys_of[name]
-        assert name == "dcs"
         self.reads.append(namespace)
-        await asyncio.sleep(0.001)
-        if isinstance(self.secret, SecretReadError):
-            raise self.secret
-        return self.secret
+        await asyncio.sleep(self.read_s)
+        found = self.keys_of.get(name, self.secret)
+        if isinstance(found, SecretReadError):
+            raise found
+        return found
 
     async def _read_labels(self, namespace: str) -> Mapping[str, str]:
         self.reads.append(f"labels of {namespace}")
