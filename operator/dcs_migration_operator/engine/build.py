@@ -209,6 +209,12 @@ def _open_channel(
         clock=around.clock,
         project_id=account.project_id,
     )
-    polling = asyncio.get_running_loop().create_task(poller.run())
+    polling = asyncio.get_running_loop().create_task(_run(poller, dcs))
     polling.add_done_callback(log_failure)
     return Channel(account, facts, dcs, poller, stops, polling)
+
+
+async def _run(poller: Poller, dcs: PacedDcs) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(poller.run())
+        group.create_task(dcs.run())

@@ -9,6 +9,7 @@ here, also for the calls that are under way at the same time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -59,7 +60,11 @@ JITTER: Final = 0.1
 """Pauses are lengthened by up to this share, so that channels do not come back together."""
 
 YOUNG_S: Final = 1.0
-"""A call that has no answer after so long will hardly be refused any more, and makes room."""
+"""A secret key that never worked is tried again when its call has no answer after so long."""
+
+AT_RISK_S: Final = 5.0
+"""A call of a key that works will hardly be refused after so long: signatures are checked first.
+Where all calls take longer than this, a key makes one a second."""
 
 SECRETS_MAX: Final = 64
 """Secret keys of one access key that are told apart; the oldest is forgotten."""
@@ -77,12 +82,14 @@ class _Signature:
 
     Attributes:
         proven: It worked, and was not refused since.
+        proven_at: When the newest of the calls left that were accepted, in monotonic seconds.
         refusals: In a row.
         refused_at: Monotonic seconds of the last of them.
         closed_until: Monotonic seconds.
     """
 
     proven: bool = False
+    proven_at: float = float("-inf")
     refusals: int = 0
     refused_at: float = float("-inf")
     closed_until: float = float("-inf")
@@ -96,6 +103,16 @@ class Call:
     signature: _Signature
     operation: Operation
     asked_at: float
+
+    def is_at_risk(self, now: float) -> bool:
+        """Tell whether it may still be refused.
+
+        A key that is exchanged stays so: a call that left before one that was accepted left in
+        time as well. So one project whose calls hang takes no other one's place for long.
+        """
+        if not self.signature.proven:
+            return True
+        return self.asked_at > max(self.signature.proven_at, now - AT_RISK_S)
 
 
 @dataclass(order=True, slots=True)
@@ -128,6 +145,7 @@ class KeyLedger:
         self._throttled: Trouble | None = None
         self._throttles = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._news = asyncio.Event()
         self.pollers = 0
         """Channels of this key that poll often at the moment; they share its rate."""
 
@@ -165,6 +183,17 @@ class KeyLedger:
             return signature.trouble
         return self._throttled if now < self._throttled_until else None
 
+    def rest_s(self, credentials: Credentials, now: float) -> float:
+        """Return the seconds until the pauses of this key are over; 0 or less if they are."""
+        return max(self._throttled_until, self._signature(credentials).closed_until) - now
+
+    async def news(self, timeout_s: float | None = None) -> None:
+        """Wait until a trouble or a pause of this key begins or ends, but not for longer."""
+        news = self._news
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await news.wait()
+
     async def enter(self, credentials: Credentials, operation: Operation) -> Call:
         """Wait until a call may leave, and let it."""
         loop = asyncio.get_running_loop()
@@ -196,8 +225,12 @@ class KeyLedger:
         if not self._refused_at or call.asked_at > self._refused_at[-1]:
             self._refused_at.clear()
         if call.asked_at > signature.refused_at:
+            healed = signature.trouble is not None
             signature.proven, signature.refusals, signature.trouble = True, 0, None
+            signature.proven_at = max(signature.proven_at, call.asked_at)
             signature.closed_until = float("-inf")
+            if healed:
+                self._tell()
         if call.asked_at >= self._throttled_until:
             self._throttles, self._throttled = 0, None
 
@@ -216,6 +249,7 @@ class KeyLedger:
         signature.trouble = Trouble(TroubleKind.CREDENTIALS, since, _REFUSED, error.detail)
         pause_s = FIRST_PAUSE_S if signature.refusals < PROOF_REFUSALS else LOCK_S
         signature.closed_until = now + pause_s * (1.0 + JITTER * self._draw())
+        self._tell()
 
     def _throttle(self, call: Call, error: Throttled, now: float) -> None:
         self._limiter.throttled(call.asked_at, now)
@@ -227,7 +261,15 @@ class KeyLedger:
         if error.after_s is not None:
             pause_s = min(max(error.after_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
         until = now + pause_s * (1.0 + JITTER * self._draw())
+        begins = now >= self._throttled_until
         self._throttled_until = max(self._throttled_until, until)
+        if begins:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Let all who wait for news have them."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     def _signature(self, credentials: Credentials) -> _Signature:
         """Return what is known of a secret key; one that works is forgotten after all others."""
@@ -246,15 +288,16 @@ class KeyLedger:
         while self._refused_at and self._refused_at[0] <= now - LOCK_S:
             self._refused_at.popleft()
         refused = len(self._refused_at)
-        works = any(one.proven for one in self._signatures.values())
-        young = [call for call in self._open.values() if call.asked_at > now - YOUNG_S]
+        at_risk = sum(call.is_at_risk(now) for call in self._open.values())
         if signature.proven:
-            return REFUSALS_MAX - refused - len(young)
-        if any(call.signature is signature for call in young):
+            return REFUSALS_MAX - refused - at_risk
+        mine = (call for call in self._open.values() if call.signature is signature)
+        if any(call.asked_at > now - YOUNG_S for call in mine):
             return 0  # a key that never worked is tried by one call
+        works = any(one.proven for one in self._signatures.values())
         most = STRANGE_REFUSALS_MAX if works else REFUSALS_MAX
         strange = sum(not call.signature.proven for call in self._open.values())
-        return min(most - refused - strange, REFUSALS_MAX - refused - len(young))
+        return min(most - refused - strange, REFUSALS_MAX - refused - at_risk)
 
     def _pump_all(self) -> None:
         """Let through whoever may call, also those that were held back until now."""
@@ -296,7 +339,8 @@ class KeyLedger:
         moments = [now + LOCK_S]
         if signature.closed_until > now:
             moments.append(signature.closed_until)
-        moments += [c.asked_at + YOUNG_S for c in self._open.values() if c.asked_at + YOUNG_S > now]
+        for call in self._open.values():
+            moments += [call.asked_at + YOUNG_S, call.asked_at + AT_RISK_S]
         if self._refused_at:
             moments.append(self._refused_at[0] + LOCK_S)
         return min(moment for moment in moments if moment > now)

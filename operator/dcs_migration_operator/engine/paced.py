@@ -81,6 +81,7 @@ class PacedDcs:
         self._probe, self._may_act = probe, may_act
         self._waiting: Counter[Operation] = Counter()
         self._at_gate: Counter[Operation] = Counter()
+        self._left_at: dict[Operation, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
@@ -105,20 +106,32 @@ class PacedDcs:
         """Return what DCS says about one task, and when it was asked."""
         return await self._call(Operation.SHOW, lambda: self._dcs.show(task_id), single=True)
 
+    async def run(self) -> None:
+        """Keep the facts up to date with what becomes of the key, until cancelled.
+
+        Other channels call with it as well, and most of those that wait for it make no call.
+        """
+        while True:
+            await self._ledger.news()
+            self.tell()
+
     async def ready(self, operation: Operation) -> None:
-        """Wait until the pauses of the channel let such a call leave."""
-        loop = asyncio.get_running_loop()
+        """Wait until the pauses of the channel and of its key let such a call leave."""
         self._waiting[operation] += 1
         try:
-            while (wait_s := self._breaker.wait_s(operation, loop.time())) > CLOCK_S:
+            while (wait_s := self._pause_s(operation)) > CLOCK_S:
                 self.tell()
-                await asyncio.sleep(wait_s)
+                await self._ledger.news(wait_s)
         finally:
             self._waiting[operation] -= 1
 
     def is_waiting(self, operation: Operation) -> bool:
         """Tell whether such a call waits for its turn at the moment."""
         return self._at_gate[operation] > 0
+
+    def left_at(self, operation: Operation) -> float:
+        """Return the monotonic second at which such a call was last let through."""
+        return self._left_at.get(operation, float("-inf"))
 
     def tell(self) -> None:
         """Bring the facts up to date with the troubles of this moment."""
@@ -183,6 +196,7 @@ class PacedDcs:
                 elif self._breaker.wait_s(operation, loop.time()) > CLOCK_S:
                     self._ledger.leave(call)  # closed meanwhile
                 else:
+                    self._left_at[operation] = call.asked_at
                     return call
         finally:
             self._at_gate[operation] -= 1
@@ -230,12 +244,21 @@ class PacedDcs:
         elif not _is_of_one_id(call.operation, error, single=single):
             self._breaker.failed(call.operation, error, now)
 
+    def _pause_s(self, operation: Operation) -> float:
+        now = asyncio.get_running_loop().time()
+        return max(
+            self._breaker.wait_s(operation, now),
+            self._ledger.rest_s(self._account.credentials, now),
+        )
+
     def _arrange(self, now: float) -> None:
         """Look again when the next pause ends: its trouble may end with it."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        ends_at = self._breaker.next_end(now)
+        rest_s = self._ledger.rest_s(self._account.credentials, now)
+        ends = [now + rest_s] if rest_s > 0.0 else []
+        ends_at = min(filter(None, [self._breaker.next_end(now), *ends]), default=None)
         if ends_at is not None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(ends_at + CLOCK_S, self.tell)

@@ -78,6 +78,9 @@ class Polls(Protocol):
     def is_waiting(self, operation: Operation) -> bool:
         """Tell whether such a call waits for its turn at the moment."""
 
+    def left_at(self, operation: Operation) -> float:
+        """Return the monotonic second at which such a call was last let through."""
+
 
 @dataclass(slots=True)
 class _Unreadable:
@@ -170,7 +173,7 @@ class Poller:
         """Return the seconds without progress, 0 while nothing is due or a call waits its turn."""
         if self._idle or self._dcs.is_waiting(Operation.LIST):
             return 0.0
-        return self._now() - self._beat_at
+        return self._now() - max(self._beat_at, self._dcs.left_at(Operation.LIST))
 
     def close(self) -> None:
         """Give up the share of the key's rate, for good: last words may still change a pace."""

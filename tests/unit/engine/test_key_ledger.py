@@ -21,6 +21,7 @@ from dcs_migration_operator.core.errors import (
 from dcs_migration_operator.core.model import Credentials, TroubleKind
 from dcs_migration_operator.engine import key_ledger
 from dcs_migration_operator.engine.key_ledger import (
+    AT_RISK_S,
     DISTRUST_S,
     FIRST_PAUSE_S,
     LOCK_S,
@@ -30,7 +31,6 @@ from dcs_migration_operator.engine.key_ledger import (
     SECRETS_MAX,
     STRANGE_REFUSALS_MAX,
     THROTTLED,
-    YOUNG_S,
     Call,
     KeyLedger,
     KeyLedgers,
@@ -263,16 +263,31 @@ class TestRefused:
         assert len(ledger._open) == REFUSALS_MAX  # noqa: SLF001 - those that entered first
 
     async def test_calls_under_way_count_as_if_they_were_refused(self) -> None:
-        """Five at once at most; an answer, or a second without one, makes room."""
+        """Five at once at most, for as long as a refusal may take to come."""
         ledger = await proven()
+        await asyncio.sleep(0.1)
         calls = await entered(ledger, *[KEYS] * 7)
         assert len(calls) == REFUSALS_MAX
-        end(ledger, calls[0])
+        waiting = asyncio.create_task(ledger.enter(KEYS, LIST))
+        await asyncio.sleep(AT_RISK_S - 0.1)
+        assert not waiting.done()
+        await asyncio.sleep(0.2)
+        assert waiting.done()
+
+    async def test_an_answer_makes_room_for_all_that_left_before_it(self) -> None:
+        """The key was right when that one left, and so it was for those of before."""
+        ledger = await proven()
+        await asyncio.sleep(0.1)
+        hanging = await entered(ledger, *[KEYS] * (REFUSALS_MAX - 1))
+        await asyncio.sleep(0.1)
+        (last,) = await entered(ledger, KEYS)
+        waiting = [asyncio.create_task(ledger.enter(KEYS, LIST)) for _ in range(REFUSALS_MAX)]
         await asyncio.sleep(0.01)
-        assert len(ledger._open) == REFUSALS_MAX  # noqa: SLF001 - one more has entered
-        begin = clock()
-        await ledger.enter(KEYS, LIST)
-        assert clock() - begin == pytest.approx(YOUNG_S, abs=0.05)
+        assert not any(one.done() for one in waiting)
+        end(ledger, last)
+        await asyncio.sleep(0.01)
+        assert len(hanging) == REFUSALS_MAX - 1
+        assert all(one.done() for one in waiting)
 
     async def test_strange_keys_leave_room_for_the_one_that_works(self) -> None:
         """Three of the five refusals; the fourth strange key waits, the good one calls on."""
