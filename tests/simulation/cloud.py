@@ -217,7 +217,8 @@ class ModelDcs:
             await asyncio.sleep(HANGS_S)
             raise OutcomeUnknown(ErrorDetail("timeout", f"no answer about {task_ids[0]}"))
         if word:
-            raise errors[word]()
+            error = errors[word]
+            raise error()
 
     def _stop(self, task_id: str) -> StopAnswer:
         one, now = self.fleet.get(task_id), asyncio.get_running_loop().time()

@@ -333,10 +333,13 @@ class Rig:
             interfere=lambda *call: self.interfere(account, *call),
             signer=Signer(self.gateway, account) if self.gateway else None,
             page_rows=self.page_rows,
-            connect_s=lambda: self.connect_s(),
+            connect_s=self._connect_s,
         )
         self.dcs.append(dcs)
         return dcs
+
+    def _connect_s(self) -> float:
+        return self.connect_s()
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
         assert namespace in {NAMESPACE, OPERATOR_NAMESPACE}
