@@ -42,8 +42,8 @@ class ChannelSettings:
     orders_parallel_max: int = 4
     """Orders under way at once: 200 batches at 50 ms each in 2.5 s."""
 
-    shows_parallel_max: int = 2
-    """Shows under way at once."""
+    shows_parallel_max: int = 16
+    """Shows under way at once, most of which hang if there are more than two."""
 
     connect_timeout_s: float = 10.0
     """For the connection of one call."""

@@ -92,7 +92,7 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
     {
         Case.SETTLED: Row("True", "Terminated", _DONE, Pace.SETTLED, ()),
         Case.SUSPENDED: Row("False", SUSPENDED, _WAITS, Pace.OBSERVING),
-        Case.UNASKED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
+        Case.UNASKED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True, patient=False),
         Case.UNLISTED: Row(
             "False", "Pending", _GOES_ON, Pace.CONFIRM, (_LIST, _SHOW), passing=True, patient=False
         ),

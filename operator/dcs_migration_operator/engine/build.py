@@ -21,7 +21,7 @@ from dcs_migration_operator.engine.namespace_labels import NamespaceLabelsReader
 from dcs_migration_operator.engine.paced import PacedDcs
 from dcs_migration_operator.engine.poller import Poller
 from dcs_migration_operator.engine.ports import NO_CLUSTER_READS
-from dcs_migration_operator.engine.projects import Projects
+from dcs_migration_operator.engine.projects import Past, Projects
 from dcs_migration_operator.engine.pump import Pump
 from dcs_migration_operator.engine.reconciler import Reconciler
 from dcs_migration_operator.engine.stops import Stops
@@ -181,12 +181,12 @@ def _open_channel(
     projects_due: Pump[ProjectRef],
     ledgers: KeyLedgers,
     account: Account,
-    distrusted: bool,  # noqa: FBT001 - handed on by position
+    past: Past,
 ) -> Channel:
     """Make the parts of one account, and begin to poll."""
     now = around.clock().mono
     ledger = ledgers.of(account.endpoint, account.credentials, now)
-    ledger.know(account.credentials, distrusted=distrusted, now=now)
+    ledger.know(account.credentials, distrusted=past.distrusted, now=now)
     facts = ChannelFacts(resources.queue, projects_due.queue)
     dcs = PacedDcs(
         account,
@@ -198,7 +198,14 @@ def _open_channel(
         may_act=around.may_act,
     )
     settings = around.settings.channel
-    poller = Poller(dcs, facts, ledger=ledger, settings=settings, draw=around.draw)
+    poller = Poller(
+        dcs,
+        facts,
+        ledger=ledger,
+        settings=settings,
+        draw=around.draw,
+        settled_due_at=past.settled_due_at,
+    )
     stops = Stops(
         dcs,
         facts,

@@ -22,7 +22,7 @@ from dcs_migration_operator.core.model import Trouble, TroubleKind
 from dcs_migration_operator.engine.rate_limiter import RATE_PER_S_MAX, RateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dcs_migration_operator.core.model import Credentials
 
@@ -62,9 +62,19 @@ JITTER: Final = 0.1
 YOUNG_S: Final = 1.0
 """A secret key that never worked is tried again when its call has no answer after so long."""
 
-AT_RISK_S: Final = 5.0
+AT_RISK_S: Final = 3.5
 """A call of a key that works will hardly be refused after so long: signatures are checked first.
-Where all calls take longer than this, a key makes one a second."""
+Five calls that hang, if nobody else's comes back meanwhile, hold up the others for as long; then
+their channel is known to be slow."""
+
+SLOW_AT_RISK_S: Final = YOUNG_S
+"""The same for what was so slow the last time: it will be so again."""
+
+SHOWS_AT_RISK_MAX: Final = 2
+"""Of the refusals that are tolerated; one id that hangs must not hold up stops and lists."""
+
+CALLER_AT_RISK_MAX: Final = REFUSALS_MAX - 1
+"""Of one channel; one project that hangs must not hold up the others."""
 
 SECRETS_MAX: Final = 64
 """Secret keys of one access key that are told apart; the oldest is forgotten."""
@@ -98,11 +108,18 @@ class _Signature:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call that was let through; it has to `leave` in the end."""
+    """One call that was let through; it has to `leave` in the end.
+
+    Attributes:
+        caller: The channel.
+        slow: The same took longer than `AT_RISK_S` the last time.
+    """
 
     signature: _Signature
     operation: Operation
     asked_at: float
+    caller: object = None
+    slow: bool = False
 
     def is_at_risk(self, now: float) -> bool:
         """Tell whether it may still be refused.
@@ -112,7 +129,8 @@ class Call:
         """
         if not self.signature.proven:
             return True
-        return self.asked_at > max(self.signature.proven_at, now - AT_RISK_S)
+        risk_s = SLOW_AT_RISK_S if self.slow else AT_RISK_S
+        return self.asked_at > max(self.signature.proven_at, now - risk_s)
 
 
 @dataclass(order=True, slots=True)
@@ -122,6 +140,8 @@ class _Waiter:
     future: asyncio.Future[Call] = field(compare=False)
     signature: _Signature = field(compare=False)
     operation: Operation = field(compare=False)
+    caller: object = field(compare=False)
+    slow: bool = field(compare=False)
 
 
 class KeyLedger:
@@ -194,7 +214,14 @@ class KeyLedger:
             async with asyncio.timeout(timeout_s):
                 await news.wait()
 
-    async def enter(self, credentials: Credentials, operation: Operation) -> Call:
+    async def enter(
+        self,
+        credentials: Credentials,
+        operation: Operation,
+        *,
+        caller: object = None,
+        slow: bool = False,
+    ) -> Call:
         """Wait until a call may leave, and let it."""
         loop = asyncio.get_running_loop()
         self._numbers += 1
@@ -204,6 +231,8 @@ class KeyLedger:
             loop.create_future(),
             self._signature(credentials),
             operation,
+            caller,
+            slow,
         )
         heapq.heappush(self._waiters, waiter)
         self._pump()
@@ -283,21 +312,30 @@ class KeyLedger:
         signature = self._signatures[credentials] = _Signature()
         return signature
 
-    def _room(self, signature: _Signature, now: float) -> int:
-        """Return how many more calls may be under way, if all of them should be refused."""
+    def _has_room(self, waiter: _Waiter, now: float) -> bool:
+        """Tell whether a further call would be bearable if all under way should be refused."""
         while self._refused_at and self._refused_at[0] <= now - LOCK_S:
             self._refused_at.popleft()
-        refused = len(self._refused_at)
-        at_risk = sum(call.is_at_risk(now) for call in self._open.values())
+        signature, refused = waiter.signature, len(self._refused_at)
+        at_risk = [call for call in self._open.values() if call.is_at_risk(now)]
+        if refused + len(at_risk) >= REFUSALS_MAX:
+            return False
         if signature.proven:
-            return REFUSALS_MAX - refused - at_risk
+            return self._has_share(waiter, at_risk)
         mine = (call for call in self._open.values() if call.signature is signature)
         if any(call.asked_at > now - YOUNG_S for call in mine):
-            return 0  # a key that never worked is tried by one call
+            return False  # a key that never worked is tried by one call
         works = any(one.proven for one in self._signatures.values())
-        most = STRANGE_REFUSALS_MAX if works else REFUSALS_MAX
         strange = sum(not call.signature.proven for call in self._open.values())
-        return min(most - refused - strange, REFUSALS_MAX - refused - at_risk)
+        return refused + strange < (STRANGE_REFUSALS_MAX if works else REFUSALS_MAX)
+
+    def _has_share(self, waiter: _Waiter, at_risk: Sequence[Call]) -> bool:
+        """Tell whether neither channel nor kind of a call have all that they may have."""
+        shows = sum(call.operation is Operation.SHOW for call in at_risk)
+        own = sum(call.caller is waiter.caller for call in at_risk if call.caller is not None)
+        return own < CALLER_AT_RISK_MAX and (
+            waiter.operation is not Operation.SHOW or shows < SHOWS_AT_RISK_MAX
+        )
 
     def _pump_all(self) -> None:
         """Let through whoever may call, also those that were held back until now."""
@@ -323,13 +361,13 @@ class KeyLedger:
             if waiter.future.done():
                 continue
             closed_s = waiter.signature.closed_until - now
-            if closed_s > CLOCK_S or self._room(waiter.signature, now) <= 0:
+            if closed_s > CLOCK_S or not self._has_room(waiter, now):
                 self._held.append(waiter)
                 held_until = self._held_back_until(waiter.signature, now)
                 self._held_until = min(self._held_until, held_until)
                 continue
             self._limiter.take(now)
-            call = Call(waiter.signature, waiter.operation, now)
+            call = Call(waiter.signature, waiter.operation, now, waiter.caller, waiter.slow)
             self._open[id(call)] = call
             waiter.future.set_result(call)
         self._arrange(min(next_at, self._held_until))

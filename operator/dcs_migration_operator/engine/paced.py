@@ -8,8 +8,9 @@ goes into the facts of the channel. Errors are passed on as they are, and nothin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from dcs_migration_operator.core.cloud import Operation
@@ -25,9 +26,10 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
+from dcs_migration_operator.engine.key_ledger import AT_RISK_S
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from dcs_migration_operator.core.cloud import Page
     from dcs_migration_operator.core.model import Account, Observation, StopAnswer, Trouble
@@ -45,6 +47,9 @@ CLOCK_S: Final = 0.001
 
 FENCE_S: Final = 1.0
 """How often a process that may not act asks whether it may again; normally it ends by then."""
+
+SLOW_MAX: Final = 1_000
+"""Calls that are remembered for being slow; the oldest is forgotten, and found again."""
 
 TIMEOUT: Final = "timeout"
 """The code of a call without an answer in time."""
@@ -82,6 +87,7 @@ class PacedDcs:
         self._waiting: Counter[Operation] = Counter()
         self._at_gate: Counter[Operation] = Counter()
         self._left_at: dict[Operation, float] = {}
+        self._slow: OrderedDict[Operation | str, None] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
     async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
@@ -93,7 +99,7 @@ class PacedDcs:
         _, answers = await self._call(
             Operation.BATCH_STOP,
             lambda: self._dcs.batch_stop(task_ids, permitted),
-            single=len(task_ids) == 1,
+            about=task_ids[0] if len(task_ids) == 1 else None,
             sent=bool,
         )
         return answers
@@ -104,7 +110,7 @@ class PacedDcs:
 
     async def show(self, task_id: str) -> tuple[float, Observation]:
         """Return what DCS says about one task, and when it was asked."""
-        return await self._call(Operation.SHOW, lambda: self._dcs.show(task_id), single=True)
+        return await self._call(Operation.SHOW, lambda: self._dcs.show(task_id), about=task_id)
 
     async def run(self) -> None:
         """Keep the facts up to date with what becomes of the key, until cancelled.
@@ -162,7 +168,7 @@ class PacedDcs:
         operation: Operation,
         make: Callable[[], Awaitable[R]],
         *,
-        single: bool = False,
+        about: str | None = None,
         sent: Callable[[R], bool] = lambda _: True,
     ) -> tuple[float, R]:
         """Make one call when its time has come; return when it left, and the answer.
@@ -170,18 +176,31 @@ class PacedDcs:
         Args:
             operation: What is called.
             make: Calls.
-            single: Whether the call names one id.
+            about: The id, if the call names only one.
             sent: Tells from the answer whether anything left at all; if not, nothing is proven.
         """
         self._waiting[operation] += 1
         try:
-            call = await self._enter(operation)
-            return call.asked_at, await self._make(call, make, single=single, sent=sent)
+            call = await self._enter(operation, about or operation)
+            with self._timed(call, about or operation):
+                return call.asked_at, await self._make(call, make, about=about, sent=sent)
         finally:
             self._waiting[operation] -= 1
             self.tell()
 
-    async def _enter(self, operation: Operation) -> Call:
+    @contextlib.contextmanager
+    def _timed(self, call: Call, about: Operation | str) -> Iterator[None]:
+        """Remember what takes so long that a refusal would have come before."""
+        try:
+            yield
+        finally:
+            self._slow.pop(about, None)
+            if asyncio.get_running_loop().time() >= call.asked_at + AT_RISK_S:
+                self._slow[about] = None
+            if len(self._slow) > SLOW_MAX:
+                self._slow.popitem(last=False)
+
+    async def _enter(self, operation: Operation, about: Operation | str) -> Call:
         """Wait until this process may act, the pauses are over, the rate has a place."""
         loop = asyncio.get_running_loop()
         self._at_gate[operation] += 1
@@ -189,7 +208,12 @@ class PacedDcs:
             while True:
                 await self.ready(operation)
                 self.tell()
-                call = await self._ledger.enter(self._account.credentials, operation)
+                call = await self._ledger.enter(
+                    self._account.credentials,
+                    operation,
+                    caller=self,
+                    slow=about in self._slow,
+                )
                 if not self._may_act():
                     self._ledger.leave(call)
                     await asyncio.sleep(FENCE_S)
@@ -206,7 +230,7 @@ class PacedDcs:
         call: Call,
         make: Callable[[], Awaitable[R]],
         *,
-        single: bool,
+        about: str | None,
         sent: Callable[[R], bool],
     ) -> R:
         loop = asyncio.get_running_loop()
@@ -216,7 +240,7 @@ class PacedDcs:
             error.asked_at = call.asked_at
             took_s = loop.time() - call.asked_at
             self._probe.cloud_request(call.operation, _outcome(error), took_s)
-            self._failed(call, error, single=single)
+            self._failed(call, error, about=about)
             raise
         else:
             if sent(answer):
@@ -228,7 +252,7 @@ class PacedDcs:
         finally:
             self._ledger.leave(call)
 
-    def _failed(self, call: Call, error: DcsError, *, single: bool) -> None:
+    def _failed(self, call: Call, error: DcsError, *, about: str | None) -> None:
         """Let the one be told whom the error concerns; one id alone concerns nobody here."""
         now = asyncio.get_running_loop().time()
         if isinstance(error, (AuthFailed, Throttled)):
@@ -241,7 +265,7 @@ class PacedDcs:
             self._facts.progress(now)
         if isinstance(error, (Refused, NotFound, Busy)):
             self._breaker.succeeded(call.operation)
-        elif not _is_of_one_id(call.operation, error, single=single):
+        elif not _is_of_one_id(call.operation, error, single=about is not None):
             self._breaker.failed(call.operation, error, now)
 
     def _pause_s(self, operation: Operation) -> float:

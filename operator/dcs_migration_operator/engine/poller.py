@@ -30,7 +30,7 @@ from dcs_migration_operator.engine.paced import TIMEOUT
 from dcs_migration_operator.engine.workqueue import WorkQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dcs_migration_operator.engine.facts import ChannelFacts
     from dcs_migration_operator.engine.key_ledger import KeyLedger
@@ -58,6 +58,16 @@ step."""
 
 UNREADABLE: Final = Backoff(5.0, 600.0)
 """Pause before a task that could not be shown is asked for again."""
+
+YOUNG_S: Final = 1.0
+"""A show that has no answer after so long makes room for another one."""
+
+YOUNG_SHOWS_MAX: Final = 2
+"""Shows under way at once, but for those that hang."""
+
+SUSPECT_SHOWS_SHARE: Final = 0.5
+"""Share of all shows under way that tasks may have which could not be shown before: the next new
+one always finds a place."""
 
 _LISTED: Final = tuple(pace for pace in Pace if pace not in {Pace.NEVER, Pace.CONFIRM})
 """The paces that a list serves."""
@@ -98,6 +108,8 @@ class Poller:
         facts: Hears the answers.
         ledger: Of the access key, whose rate the pollers of all its channels share.
         draw: Returns a number in [0, 1), for the jitter.
+        settled_due_at: Monotonic seconds at which settled tasks are due for the first time, from
+            the channel that this one follows; None if there was none.
     """
 
     def __init__(
@@ -108,6 +120,7 @@ class Poller:
         ledger: KeyLedger,
         settings: ChannelSettings,
         draw: Callable[[], float],
+        settled_due_at: float | None = None,
     ) -> None:
         self._dcs, self._facts, self._ledger = dcs, facts, ledger
         self._settings, self._draw = settings, draw
@@ -123,10 +136,13 @@ class Poller:
         self._bell = asyncio.Event()
         self._singles: WorkQueue[str] = WorkQueue(self._bell.set)
         self._asking: set[str] = set()
+        self._showing: dict[str, float] = {}
+        self._absent: set[str] = set()
         self._unreadable: dict[str, _Unreadable] = {}
         self._snapshot: dict[str, Observation] = {}
         self._forgetting: asyncio.TimerHandle | None = None
         self._idle, self._beat_at = True, 0.0
+        self._settled_due_at = settled_due_at
         self.snapshot_at = float("-inf")
         """Monotonic seconds at which the last complete list was asked for."""
 
@@ -134,6 +150,12 @@ class Poller:
     def polls(self) -> bool:
         """Whether there is anything that is polled regularly."""
         return any(group for pace, group in self._groups.items() if pace > Pace.SETTLED)
+
+    @property
+    def settled_due_at(self) -> float | None:
+        """Monotonic seconds at which the settled tasks are due; None if there are none."""
+        due_at = self._due_at.get(Pace.SETTLED) if self._groups[Pace.SETTLED] else None
+        return self._settled_due_at if due_at is None else due_at
 
     def watch(self, key: str, task_id: str, pace: Pace) -> None:
         """Poll this task at this pace from now on; `Pace.NEVER` forgets it."""
@@ -166,8 +188,7 @@ class Poller:
         """Poll whenever something is due, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._list_again_and_again())
-            for _ in range(self._settings.shows_parallel_max):
-                group.create_task(self._show_again_and_again())
+            group.create_task(self._show_again_and_again(group))
 
     def stuck_s(self) -> float:
         """Return the seconds without progress, 0 while nothing is due or a call waits its turn."""
@@ -188,6 +209,9 @@ class Poller:
             self._ask_single(key)
         elif not group:
             self._due_at[pace] = self._now() + self._wait_s(pace)
+            if pace is Pace.SETTLED and self._settled_due_at is not None:
+                self._due_at[pace] = min(self._due_at[pace], max(self._settled_due_at, self._now()))
+                self._settled_due_at = None
             self._changed.set()
         group[key] = task_id
         self._pace[key] = pace
@@ -230,8 +254,8 @@ class Poller:
         """Serve what is due."""
         now = self._now() + SLACK_S
         paces: set[Pace] = {p for p in _LISTED if self._groups[p] and self._due_at[p] <= now}
-        due = [key for pace in paces for key in self._groups[pace] if key not in self._asking]
-        if len(due) >= self._pages:
+        due = [key for key in self._keys(paces) if key not in self._asking]
+        if len(due) >= self._pages or any(map(self._only_listed, self._keys(paces))):
             await self._list()
             paces |= {pace for pace in (Pace.OBSERVING, Pace.SETTLED) if self._groups[pace]}
         else:
@@ -240,6 +264,13 @@ class Poller:
         self._rearm(paces)
         if not due and Pace.NOW in paces:  # all of them are being asked for by themselves
             self._due_at[Pace.NOW] = self._now() + self._settings.poll_min_s
+
+    def _keys(self, paces: set[Pace]) -> Iterator[str]:
+        return (key for pace in paces for key in self._groups[pace])
+
+    def _only_listed(self, key: str) -> bool:
+        """Tell whether a task can be listed, but not be shown."""
+        return key in self._unreadable and key not in self._absent
 
     async def _list(self) -> None:
         """Ask for all pages; tell what they say, and what a complete list does not mention."""
@@ -258,14 +289,16 @@ class Poller:
                 if key in self._pace:
                     self._facts.observe(key, observed, asked_at, confirmed=False)
             if pages > 1 and page.rows > 0:
-                self._full_rows = min(self._full_rows, max(offset // (pages - 1), 1))
+                self._full_rows = max(offset // (pages - 1), 1)
+            self._full_rows = max(self._full_rows, page.rows)
             offset += page.rows
             repeated = bool(page.tasks) and len(found) == known_before
             complete = page.rows == 0 or repeated or self._ends_with(page.rows, found)
-        peeked = page.rows == 0 and offset % LIST_ROWS_MAX != 0 and self._full_rows == LIST_ROWS_MAX
+        peeked = page.rows == 0 and offset % self._full_rows != 0
         self._pages = max(pages - int(peeked), 1)
         absent = [key for key in self._pace if key not in found]
         if complete:
+            self._absent = set(absent)
             self._remember(found, first_asked_at)
         for key in absent:
             self._miss(key, first_asked_at, complete=complete)
@@ -278,8 +311,6 @@ class Poller:
         """
         if rows >= self._full_rows:
             return False
-        if self._full_rows < LIST_ROWS_MAX:
-            return True
         expected = (key for key, pace in self._pace.items() if pace not in _UNMISSED)
         missed = (key for key in expected if key not in found and key not in self._asking)
         return len(list(islice(missed, PEEK_TASKS_MIN))) < PEEK_TASKS_MIN
@@ -317,27 +348,53 @@ class Poller:
         self._asking.discard(key)
         self._unreadable.pop(key, None)
 
-    async def _show_again_and_again(self) -> None:
-        """Ask for one task after the other, whenever one is due."""
+    async def _show_again_and_again(self, group: asyncio.TaskGroup) -> None:
+        """Ask for one task after the other, whenever one is due and there is room for a call."""
         while True:
-            key = self._singles.take(self._now() + SLACK_S)
-            if key is not None:
-                await self._show(key)
-                continue
             self._bell.clear()
+            now = self._now()
+            room_at = self._room_at(now)
+            key = self._singles.take(now + SLACK_S) if room_at <= now else None
+            if key is not None:
+                self._begin_show(key, group, now)
+                continue
             next_at = self._singles.next_at()
+            waits = next_at is not None and room_at < float("inf")
             try:
-                async with asyncio.timeout_at(next_at):
+                async with asyncio.timeout_at(max(next_at or 0.0, room_at) if waits else None):
                     await self._bell.wait()
             except TimeoutError:
                 continue
 
+    def _room_at(self, now: float) -> float:
+        """Return when one more show may leave; those that hang take nobody's place for long."""
+        if len(self._showing) >= self._settings.shows_parallel_max:
+            return float("inf")
+        young = sorted(at for at in self._showing.values() if at + YOUNG_S > now + SLACK_S)
+        return now if len(young) < YOUNG_SHOWS_MAX else young[-YOUNG_SHOWS_MAX] + YOUNG_S
+
+    def _begin_show(self, key: str, group: asyncio.TaskGroup, now: float) -> None:
+        """Let a show leave, unless too many of its kind hang already."""
+        if key in self._unreadable:
+            suspects = sum(one in self._unreadable for one in self._showing)
+            if suspects >= SUSPECT_SHOWS_SHARE * self._settings.shows_parallel_max:
+                self._singles.add_at(key, now + YOUNG_S)
+                return
+        self._showing[key] = now
+        group.create_task(self._show(key))
+
     async def _show(self, key: str) -> None:
         """Ask for one task; what fails is tried again later, by itself."""
-        if key not in self._pace:
-            self._forget_single(key)
-            return
-        task_id = self._groups[self._pace[key]][key]
+        try:
+            if key in self._pace:
+                await self._ask(key, self._groups[self._pace[key]][key])
+            else:
+                self._forget_single(key)
+        finally:
+            del self._showing[key]
+            self._bell.set()
+
+    async def _ask(self, key: str, task_id: str) -> None:
         try:
             asked_at, observed = await self._dcs.show(task_id)
         except NotFound as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.backoff import Backoff
@@ -50,6 +51,20 @@ UNUSED_S: Final = 600.0
 """How often a project that no task names is looked at: its status alone depends on it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a new channel has to know of the time before it.
+
+    Attributes:
+        distrusted: A status of an earlier life of this process says that its key was refused.
+        settled_due_at: When its settled tasks are due, in monotonic seconds, where it only follows
+            a channel with other credentials: an identity that is renewed often puts nothing off.
+    """
+
+    distrusted: bool = False
+    settled_due_at: float | None = None
+
+
 class Projects:
     """Keeps one channel per account, and every project's way to it.
 
@@ -58,8 +73,7 @@ class Projects:
         pump: Of the projects that are due.
         read_secret: Reads credentials by name.
         ambient: The operator's own credentials.
-        open_channel: Makes a channel for an account; the flag tells that a status calls its
-            credentials refused.
+        open_channel: Makes a channel for an account.
         draw: Returns a number in [0, 1), for the jitter.
     """
 
@@ -70,7 +84,7 @@ class Projects:
         *,
         read_secret: SecretReader,
         ambient: AmbientCredentials,
-        open_channel: Callable[[Account, bool], Channel],
+        open_channel: Callable[[Account, Past], Channel],
         sink: StatusSink,
         clock: Clock,
         settings: Settings,
@@ -179,8 +193,8 @@ class Projects:
         if channel is None:
             ready = entry.shadow.shown.condition(READY)
             refused = ready is not None and ready.reason == TroubleKind.CREDENTIALS.value
-            distrusted = refused and ref not in self._opened
-            channel = self._channels[account] = self._open_channel(account, distrusted)
+            past = Past(refused and ref not in self._opened, _settled_due_at(entry, account))
+            channel = self._channels[account] = self._open_channel(account, past)
         self._opened.add(ref)
         return channel
 
@@ -263,6 +277,14 @@ def _trouble_of(route: Route) -> Trouble | None:
     if route.channel is None:
         return route.trouble
     return next(iter(route.channel.facts.troubles.values()), None)
+
+
+def _settled_due_at(entry: ProjectEntry, account: Account) -> float | None:
+    """Return when the settled tasks of the channel are due that a new one takes over from."""
+    before = entry.route.channel
+    if before is None or before.site != (account.endpoint, account.project_id):
+        return None
+    return before.poller.settled_due_at
 
 
 def _refused(channel: Channel | None) -> Credentials | None:

@@ -22,6 +22,7 @@ from dcs_migration_operator.core.model import Credentials, TroubleKind
 from dcs_migration_operator.engine import key_ledger
 from dcs_migration_operator.engine.key_ledger import (
     AT_RISK_S,
+    CALLER_AT_RISK_MAX,
     DISTRUST_S,
     FIRST_PAUSE_S,
     LOCK_S,
@@ -29,6 +30,8 @@ from dcs_migration_operator.engine.key_ledger import (
     RETRY_AFTER_S_MAX,
     RETRY_AFTER_S_MIN,
     SECRETS_MAX,
+    SHOWS_AT_RISK_MAX,
+    SLOW_AT_RISK_S,
     STRANGE_REFUSALS_MAX,
     THROTTLED,
     Call,
@@ -278,7 +281,7 @@ class TestRefused:
         """The key was right when that one left, and so it was for those of before."""
         ledger = await proven()
         await asyncio.sleep(0.1)
-        hanging = await entered(ledger, *[KEYS] * (REFUSALS_MAX - 1))
+        await entered(ledger, *[KEYS] * (REFUSALS_MAX - 1))
         await asyncio.sleep(0.1)
         (last,) = await entered(ledger, KEYS)
         waiting = [asyncio.create_task(ledger.enter(KEYS, LIST)) for _ in range(REFUSALS_MAX)]
@@ -286,8 +289,38 @@ class TestRefused:
         assert not any(one.done() for one in waiting)
         end(ledger, last)
         await asyncio.sleep(0.01)
-        assert len(hanging) == REFUSALS_MAX - 1
         assert all(one.done() for one in waiting)
+
+    @pytest.mark.parametrize(
+        "operation, caller, slow, most",
+        [
+            pytest.param(Operation.SHOW, None, False, SHOWS_AT_RISK_MAX, id="shows"),
+            pytest.param(LIST, "channel", False, CALLER_AT_RISK_MAX, id="one channel"),
+        ],
+    )
+    async def test_what_hangs_leaves_room_for_others(
+        self, operation: Operation, caller: str | None, *, slow: bool, most: int
+    ) -> None:
+        """Single questions for stops and lists, one channel for the next."""
+        ledger = await proven()
+        await asyncio.sleep(0.1)
+        hanging = [
+            asyncio.create_task(ledger.enter(KEYS, operation, caller=caller, slow=slow))
+            for _ in range(REFUSALS_MAX)
+        ]
+        await asyncio.sleep(0.01)
+        assert sum(one.done() for one in hanging) == most
+        assert len(await entered(ledger, KEYS)) == 1
+
+    async def test_what_is_known_to_be_slow_makes_room_after_a_second(self) -> None:
+        """It hung the last time; that it is refused late is not likely."""
+        ledger = await proven()
+        await asyncio.sleep(0.1)
+        for _ in range(REFUSALS_MAX):
+            await ledger.enter(KEYS, LIST, slow=True)
+        begin = clock()
+        await ledger.enter(KEYS, LIST)
+        assert clock() - begin == pytest.approx(SLOW_AT_RISK_S, abs=0.05)
 
     async def test_strange_keys_leave_room_for_the_one_that_works(self) -> None:
         """Three of the five refusals; the fourth strange key waits, the good one calls on."""
@@ -367,8 +400,8 @@ class TestKnow:
         for number in range(STRANGE_REFUSALS_MAX):
             await answered(ledger, Credentials("AK", f"wrong {number}"), REFUSED)
         strangers = [Credentials("AK", f"strange {number}") for number in range(1000)]
-        room = KeyLedger._room  # noqa: SLF001 - how often it is asked for is what is tested
-        with mock.patch.object(KeyLedger, "_room", autospec=True, side_effect=room) as looks:
+        room = KeyLedger._has_room  # noqa: SLF001 - how often it is asked for is what is tested
+        with mock.patch.object(KeyLedger, "_has_room", autospec=True, side_effect=room) as looks:
             assert await entered(ledger, *strangers) == []
         assert looks.call_count <= len(strangers)
 
