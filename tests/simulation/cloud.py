@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 REQUEST_ID: Final = "model-request"
 
+NOBODY: Final = 10**9
+"""From this number on no migration is anybody's."""
+
 HANGS: Final = "hangs"
 HANGS_S: Final = 30.0
 """The time limit of the client, after which it gives up a call without an answer."""
@@ -129,6 +132,7 @@ class ModelDcs:
         interfere: Sees (operation, moment, ids) twice per call, `before` and `after` its effect.
         signer: The gateway's check of the signature.
         page_rows: Rows of a full page; DCS may give fewer than it is asked for.
+        endless: The list goes on for ever, with tasks that nobody knows.
         connect_s: How long a connection takes, until which nothing may leave.
     """
 
@@ -140,10 +144,12 @@ class ModelDcs:
         interfere: Callable[[str, str, Sequence[str]], None] = lambda *_: None,
         signer: Signer | None = None,
         page_rows: int = LIST_ROWS_MAX,
+        endless: bool = False,
         connect_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.fleet, self.answer_s, self.interfere = fleet, answer_s, interfere
-        self.page_rows, self._signer, self._connect_s = page_rows, signer, connect_s
+        self.page_rows, self._endless = page_rows, endless
+        self._signer, self._connect_s = signer, connect_s
         self.counts: Counter[str] = Counter()
         self.batches: list[tuple[str, ...]] = []
         self.times: list[tuple[float, str]] = []
@@ -170,6 +176,9 @@ class ModelDcs:
     async def list_page(self, offset: int) -> Page:
         """Return one page."""
         await self._begin("list", ())
+        if self._endless:
+            numbers = range(NOBODY + offset, NOBODY + offset + self.page_rows)
+            return Page(self.page_rows, tuple(Observation("SUCCESS", task_id(n)) for n in numbers))
         rows = [item for item in self.fleet.items() if item[1].listed]
         page = rows[offset : offset + self.page_rows]
         now = asyncio.get_running_loop().time()

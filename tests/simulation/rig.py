@@ -181,6 +181,8 @@ class Rig:
         self.answer_s_of: Callable[[Account], float] = lambda _: answer_s
         self.gateway: Gateway | None = None
         self.page_rows = LIST_ROWS_MAX
+        self.endless = ""
+        """The cloud project whose list never ends."""
         self.connect_s: Callable[[], float] = lambda: 0.0
         self.events: list[tuple[str, str]] = []
         """The (uid, reason) of each Warning."""
@@ -333,6 +335,7 @@ class Rig:
             interfere=lambda *call: self.interfere(account, *call),
             signer=Signer(self.gateway, account) if self.gateway else None,
             page_rows=self.page_rows,
+            endless=account.project_id == self.endless,
             connect_s=self._connect_s,
         )
         self.dcs.append(dcs)
