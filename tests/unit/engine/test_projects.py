@@ -30,6 +30,7 @@ from dcs_migration_operator.engine.projects import (
     DRAIN_S_MAX,
     READS_PARALLEL_MAX,
     UNUSED_S,
+    Past,
     Projects,
 )
 from dcs_migration_operator.engine.pump import Pump
@@ -60,8 +61,8 @@ SETTINGS = replace(
 class Opened:
     """A channel that was opened: real facts, and no calls."""
 
-    def __init__(self, account: Account, *, distrusted: bool, projects: Pump[ProjectRef]) -> None:
-        self.account, self.distrusted = account, distrusted
+    def __init__(self, account: Account, past: Past, projects: Pump[ProjectRef]) -> None:
+        self.account, self.past = account, past
         self.facts = ChannelFacts(queue(), projects.queue)
         self.closed: list[float] = []
         forever = asyncio.get_running_loop().create_task(asyncio.sleep(1e9))
@@ -81,6 +82,8 @@ class Opened:
 
 
 class _Closable:
+    settled_due_at = 700.0
+
     def close(self) -> None:
         """Bear it."""
 
@@ -160,8 +163,8 @@ class Ground:
         """The seconds between one read of a Secret and the next."""
         return [round(after - before, 1) for (before, _), (after, _) in pairwise(self.reads)]
 
-    def _open(self, account: Account, distrusted: bool) -> Channel:  # noqa: FBT001 - as it is called
-        opened = Opened(account, distrusted=distrusted, projects=self.pump)
+    def _open(self, account: Account, past: Past) -> Channel:
+        opened = Opened(account, past, self.pump)
         self.opened.append(opened)
         return opened.channel
 
@@ -257,6 +260,7 @@ class TestUsable:
             assert account
             assert account.credentials == OTHER
             assert [one.closed for one in ground.opened] == [[DRAIN_S_MAX], []]
+            assert [one.past.settled_due_at for one in ground.opened] == [None, 700.0]
 
     async def test_one_that_no_task_names_is_looked_at_rarely(self) -> None:
         """Its own status alone depends on it."""
@@ -488,7 +492,7 @@ class TestChannelTrouble:
             ground.opened[0].facts.progress(clock().mono)
             await asyncio.sleep(0.1)
             assert ground.reasons == ["Configured"]
-            assert ground.opened[0].distrusted is (kind is TroubleKind.CREDENTIALS)
+            assert ground.opened[0].past.distrusted is (kind is TroubleKind.CREDENTIALS)
 
     async def test_only_the_first_channel_of_this_life_is_distrusted(self) -> None:
         """A Secret that changes afterwards has been put right by somebody."""
@@ -499,7 +503,7 @@ class TestChannelTrouble:
             await asyncio.sleep(1.0)
             ground.secrets["dcs"] = OTHER
             await asyncio.sleep(30.0)
-            assert [one.distrusted for one in ground.opened] == [True, False]
+            assert [one.past.distrusted for one in ground.opened] == [True, False]
 
 
 class TestChange:

@@ -1,0 +1,42 @@
+"""How many stop requests one id may cost, as a formula; what is counted must not exceed it.
+
+A request is repeated after 15 s, 30 s … 10 min where it was refused or nobody knows what became of
+it, and after 60 s, 120 s … 10 min where it was accepted and shows no effect. Whatever starts this
+anew (a process that was killed before it had written down what it did, other credentials, somebody
+who starts the task again) adds one life to a task, and what an id spoils is sent in halves:
+
+    requests(T) ≤ (lives + accepted lives) × (1 + repeats(T)) + halvings × (1 + repeats(T))
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REPEAT_S: Final = 15.0
+EFFECT_S: Final = 60.0
+PAUSE_S_MAX: Final = 600.0
+
+HALVINGS: Final = 6
+"""Requests in which one id of 50 is, when a batch is halved until it is alone."""
+
+
+def repeats(seconds: float, first_s: float = REPEAT_S) -> int:
+    """Return how many pauses fit into so many seconds, each twice as long as the one before."""
+    count, pause_s, left_s = 0, first_s, seconds
+    while left_s >= pause_s:
+        left_s -= pause_s
+        count += 1
+        pause_s = min(2.0 * pause_s, PAUSE_S_MAX)
+    return count
+
+
+def requests_max(seconds: float, *, lives: int = 1, spoils: bool = False) -> int:
+    """Return how many requests at most may name one id.
+
+    Args:
+        seconds: For which it can be requested at all.
+        lives: How often that began anew.
+        spoils: Whether requests with this id fail as a whole.
+    """
+    each = 1 + (HALVINGS if spoils else 0)
+    return lives * each * (1 + repeats(seconds))
