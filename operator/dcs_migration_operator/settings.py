@@ -39,8 +39,9 @@ class ChannelSettings:
     poll_gather_s: float = 0.1
     """How long a first poll waits for company, so that one list serves all of an apply."""
 
-    orders_parallel_max: int = 4
-    """Orders under way at once: 200 batches at 50 ms each in 2.5 s."""
+    orders_parallel_max: int = 6
+    """Stop requests under way at once, of which two are kept for tasks of requests that failed: 200
+    batches at 50 ms each in 2.5 s."""
 
     shows_parallel_max: int = 16
     """Shows under way at once, most of which hang if there are more than two."""

@@ -110,7 +110,7 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
         ),
         Case.UNSURE: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
         Case.REPEATING: Row(
-            "False", "Pending", _GOES_ON, Pace.STOPPING, (_LIST, _STOP), passing=True
+            "False", "CloudUnavailable", _GOES_ON, Pace.STOPPING, (_LIST, _STOP), passing=True
         ),
         Case.REJECTED: Row("False", "StopRejected", _GOES_ON, Pace.OBSERVING, (_LIST, _STOP)),
         Case.LAGGING: Row("False", "Stopping", _GOES_ON, Pace.STOPPING),

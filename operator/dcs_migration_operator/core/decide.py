@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.backoff import Backoff
 from dcs_migration_operator.core.cases import CASES, SUSPENDED, Case, Pace, Row
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STOPPED, Standing
-from dcs_migration_operator.core.model import Outcome, TroubleKind
+from dcs_migration_operator.core.model import Outcome, Trouble, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         Observation,
         StopRequest,
         Task,
-        Trouble,
     )
     from dcs_migration_operator.core.status import Status
 
@@ -128,6 +127,7 @@ _WISHED = {
 }
 _FULFILLED = frozenset({"Terminated", "EndedBeforeStop"})
 _TROUBLES = frozenset(kind.value for kind in TroubleKind)
+_REPEATING = TroubleKind.UNAVAILABLE
 _REPEATED = frozenset({Case.REJECTED, Case.REPEATING})
 
 
@@ -244,7 +244,7 @@ def _relevant_trouble(situation: Situation, row: Row, case: Case) -> Trouble | N
     trouble = situation.blocked or _trouble_of_task(situation, case)
     if trouble is None:
         found = (situation.troubles.get(operation) for operation in row.needs)
-        trouble = next((one for one in found if one), None)
+        trouble = next((one for one in found if one), _trouble_of_request(situation, case))
     if trouble is None or not trouble.kind.heals_alone:
         return trouble
     if row.standing is not Standing.RECONCILING:
@@ -258,6 +258,14 @@ def _trouble_of_task(situation: Situation, case: Case) -> Trouble | None:
     """Return why DCS says nothing about this one task, where the next step needs to know."""
     asks = CASES[case].pace in {Pace.NOW, Pace.CONFIRM} or case is Case.TO_STOP_AGAIN
     return situation.unreadable if asks else None
+
+
+def _trouble_of_request(situation: Situation, case: Case) -> Trouble | None:
+    """Return why a stop has to be requested again, where nobody refused it; the case has words."""
+    request = situation.request
+    if case is not Case.REPEATING:
+        return None
+    return Trouble(_REPEATING, request.answered_at, "", request.detail)
 
 
 def _speech(
@@ -295,11 +303,12 @@ def _speaks_of_this_generation(situation: Situation) -> bool:
         and class_of(observed.word) in _RUNS
         and class_of(shown.phase) in _OVER
     )
+    repeated = situation.request.failures > 0 and ready is not None and ready.reason == _REPEATING.value
     return (
         ready is not None
         and shown.condition(STOPPED) is not None
         and shown.generation == situation.task.generation
-        and ready.reason not in _TROUBLES
+        and (ready.reason not in _TROUBLES or repeated)
         and ready.reason != SUSPENDED
         and not disproved
     )

@@ -57,8 +57,8 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         "requested until it is resumed.",
         Case.STARTED_AGAIN: "DCS says {word} after {phase}: somebody started the task again; the "
         "stop is about to be requested again.",
-        Case.REPEATING: "The outcome of the stop request is unknown, and DCS says {word}; the stop "
-        "will be requested again.",
+        Case.REPEATING: "The stop request failed or its outcome is unknown, and DCS says {word}; "
+        "the stop will be requested again.",
         Case.SURPRISING: "DCS says {word} after {phase}; it is being asked again.",
         Case.OBSERVED: "DCS says {word}; the task is only observed (spec.stopped is false).",
         Case.TO_STOP: "DCS says {word}; the stop is about to be requested.",
@@ -152,21 +152,17 @@ def _stopped(situation: Situation, observed: Observation | None) -> Condition:
 
 
 def _message(situation: Situation, decision: Decision) -> str:
-    if decision.trouble:
-        trouble = decision.trouble
-        return (
-            f"{trouble.message} ({_in_words(trouble.detail)})"
-            if trouble.detail
-            else trouble.message
-        )
-    request = situation.request
-    return _MESSAGES.get(decision.case, "").format(
+    trouble, request = decision.trouble, situation.request
+    text = _MESSAGES.get(decision.case, "").format(
         word=situation.observed.word if situation.observed else "",
         phase=situation.shown.phase,
         task_id=situation.task.task_id,
         attempts=request.attempts,
         detail=_in_words(request.detail) if request.detail else "no reason given",
     )
+    if trouble:
+        text = trouble.message or text
+    return f"{text} ({_in_words(trouble.detail)})" if trouble and trouble.detail else text
 
 
 def _in_words(detail: ErrorDetail) -> str:

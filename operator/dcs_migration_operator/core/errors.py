@@ -26,10 +26,14 @@ keeps DCS from being called at all, in words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from dcs_migration_operator.core.model import ErrorDetail
+
+
+TIMEOUT: Final = "timeout"
+"""The code of a call that was sent and got no answer in time."""
 
 
 class DcsError(Exception):

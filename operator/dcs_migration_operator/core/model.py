@@ -231,9 +231,11 @@ class StopRequest:
         answered_at: Monotonic seconds at which the last outcome was known.
         failures: Consecutive requests that were rejected or whose outcome stayed unknown; they
             space the next attempts.
+        unsent: The last request had no effect, and is repeated without a pause of its own; a second
+            one in a row is spaced like those above.
         ineffective: Accepted requests that did not show in time; they space the next ones.
         accepted: Wall time of the last acceptance; kept through later rejections.
-        detail: Of the last rejection.
+        detail: Of the last rejection or failure.
         request_id: DCS's, of the last request.
     """
 
@@ -241,6 +243,7 @@ class StopRequest:
     attempts: int = 0
     answered_at: float = float("-inf")
     failures: int = 0
+    unsent: bool = False
     ineffective: int = 0
     accepted: datetime | None = None
     detail: ErrorDetail | None = None
@@ -269,7 +272,8 @@ class Trouble:
 
     Attributes:
         since: Monotonic seconds at which it began.
-        message: What is wrong and what to do, in one or two sentences.
+        message: What is wrong and what to do, in one or two sentences; empty where the case of the
+            decision says it.
         detail: The answer behind it, if there was one.
         person_at: Monotonic seconds from which on only a person can help; None means from the
             beginning, or never if the kind heals alone.

@@ -35,6 +35,7 @@ def accepted(request: StopRequest, request_id: str, now: Instant) -> StopRequest
         attempts=request.attempts + 1,
         answered_at=now.mono,
         failures=0,
+        unsent=False,
         ineffective=request.ineffective + 1 if again else request.ineffective,
         accepted=now.wall,
         detail=None,
@@ -55,7 +56,9 @@ def rejected(request: StopRequest, detail: ErrorDetail, now: Instant) -> StopReq
     )
 
 
-def unknown(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
+def unknown(
+    request: StopRequest, request_id: str, now: Instant, detail: ErrorDetail | None = None
+) -> StopRequest:
     """Return the request after a call that may or may not have had an effect."""
     return replace(
         request,
@@ -63,9 +66,21 @@ def unknown(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
         attempts=request.attempts + 1,
         answered_at=now.mono,
         failures=request.failures + 1,
-        detail=None,
+        detail=detail,
         request_id=request_id,
     )
+
+
+def unsent(request: StopRequest, detail: ErrorDetail, now: Instant) -> StopRequest:
+    """Return the request after a call that surely had no effect.
+
+    It is made again as soon as the channel lets it; once, for where only stops fail, nothing else
+    would space them.
+    """
+    if not request.unsent:
+        return replace(request, unsent=True)
+    failed = unknown(request, detail.request_id or request.request_id, now, detail)
+    return replace(failed, attempts=request.attempts)
 
 
 def begun_again(request: StopRequest) -> StopRequest:

@@ -3,8 +3,10 @@
 A batch that is refused because of an id is halved at once: the spoiler is found with at most
 2·log2 n further calls, the others are stopped in the same breath, and from then on it is sent alone
 until a request with it succeeds. An answer that names no id (5xx, busy) may be about an id all the
-same: a batch that meets it again and again is divided, twice as finely each time, so that a failing
-service is never asked much more often and one bad id does not hold up the others.
+same: a batch that meets it again is halved as well, as long as any part of it works. Silence may
+hide an effect, so that its batch is only sent in smaller parts when it is repeated. A service that
+fails for all is never asked much more often: what fails while nothing succeeds makes no id more
+suspect than the last time.
 
 What each id came to is the result; nothing is repeated here.
 """
@@ -12,11 +14,12 @@ What each id came to is the result; nothing is repeated here.
 from __future__ import annotations
 
 from collections import OrderedDict
-from math import ceil
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dcs_migration_operator.core.cloud import BATCH_IDS_MAX
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     Busy,
     DcsError,
     OutcomeUnknown,
@@ -26,7 +29,7 @@ from dcs_migration_operator.core.errors import (
 from dcs_migration_operator.core.model import ErrorDetail, Outcome, StopAnswer, task_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from dcs_migration_operator.engine.ports import Probe
 
@@ -43,143 +46,233 @@ DIVIDED_AFTER: Final[dict[type[DcsError], int]] = {OutcomeUnknown: 1, Unavailabl
 """How many failed requests an id has to have been in before the next failure divides its request: a
 5xx once; an instance that is busy twice, which with the pauses between them is 45 s."""
 
-SPOILER: Final = 6
-"""As many failures as make an id a request of its own: 50 halved so often is less than 2."""
+SIZES: Final = (BATCH_IDS_MAX, BATCH_IDS_MAX, 13, 4)
+"""Ids per request by the failed requests that they have been in, a quarter each time, since pauses
+double; with more failures than these each id is a request of its own."""
+
+SPOILER: Final = len(SIZES)
+
+BLIND_STEPS: Final = (1, 2, 6)
+"""At so many failures in which nothing else succeeded the next smaller size is tried: a service that
+fails for all is asked ten times for 50 ids, and after a quarter of an hour thirteen times."""
+
+BLIND_HALVINGS: Final = 2
+"""How often a batch is halved although none of its parts was answered well so far; then four parts
+have failed, which is hardly because of single ids."""
+
+
+class Call(Protocol):
+    """Makes one request."""
+
+    async def __call__(
+        self, task_ids: Sequence[str], /, *, suspects: bool
+    ) -> Mapping[str, StopAnswer]:
+        """Request a stop for up to 50 ids; answers by key, or raises `DcsError`.
+
+        An id that it leaves out was not sent, because nobody wished it any more. That the ids are
+        suspects means that a failure is about them rather than about the service.
+        """
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """An id of requests that failed.
+
+    Attributes:
+        proven: Failures while others succeeded.
+        blind: Failures since then, in which nothing else succeeded.
+        successes: Requests that had succeeded when it failed last.
+    """
+
+    proven: int = 0
+    blind: int = 0
+    successes: int = 0
+
+    def failures(self, successes: int) -> int:
+        """Return how many failures count: once others succeed again, blind ones say little."""
+        blind = sum(self.blind >= step for step in BLIND_STEPS)
+        return max(self.proven, blind if successes == self.successes else min(blind, 1))
+
+
+@dataclass(slots=True)
+class _Round:
+    """What has been found out while one batch is sent in parts.
+
+    Attributes:
+        works: A part was answered well.
+        blind: Halvings that are left without that.
+        failed: Ids of parts that failed.
+    """
+
+    works: bool = False
+    blind: int = BLIND_HALVINGS
+    failed: set[str] = field(default_factory=set)
 
 
 class Batches:
     """Sends batches over one call.
 
     Args:
-        call: Requests a stop for up to 50 ids; answers by key, or raises `DcsError`. An id that
-            it leaves out was not sent, because nobody wished it any more.
+        call: Makes one request.
         probe: Takes note of sizes, splits and results.
     """
 
-    def __init__(
-        self,
-        call: Callable[[Sequence[str]], Awaitable[Mapping[str, StopAnswer]]],
-        probe: Probe,
-    ) -> None:
+    def __init__(self, call: Call, probe: Probe) -> None:
         self._call, self._probe = call, probe
-        self._failures: OrderedDict[str, int] = OrderedDict()
+        self._suspects: OrderedDict[str, _Suspect] = OrderedDict()
+        self._successes = 0
+
+    def is_suspect(self, key: str) -> bool:
+        """Tell whether the last request with the task of this key failed."""
+        return key in self._suspects
 
     async def stop(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
         """Request a stop for each id; one result per id."""
         by_failures: dict[int, list[str]] = {}
         for task_id in task_ids:
-            by_failures.setdefault(self._failures.get(task_id, 0), []).append(task_id)
-        together = by_failures.pop(0, []) + by_failures.pop(1, [])
-        results = await self._send(together) if together else {}
-        for failures, suspects in sorted(by_failures.items()):
-            size = max(ceil(BATCH_IDS_MAX / 2 ** (failures - 1)), 1) if failures < SPOILER else 1
-            for first in range(0, len(suspects), size):
-                results |= await self._send(suspects[first : first + size])
+            by_failures.setdefault(self._failures(task_id), []).append(task_id)
+        results: dict[str, StopResult] = {}
+        found = _Round()
+        for failures, ids in sorted(by_failures.items()):
+            size = SIZES[failures] if failures < SPOILER else 1
+            for first in range(0, len(ids), size):
+                results |= await self._send(ids[first : first + size], failures, found)
+        for task_id in found.failed:
+            if not _is_accepted(results[task_id]):
+                self._fail(task_id, found)
         return results
 
-    async def _send(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
+    async def _send(
+        self, task_ids: Sequence[str], failures: int, found: _Round
+    ) -> dict[str, StopResult]:
         try:
-            answers = await self._call(task_ids)
+            answers = await self._call(task_ids, suspects=failures > 0)
         except Refused as error:
-            return await self._refused(task_ids, error)
+            return await self._refused(task_ids, error, found)
         except DcsError as error:
-            return await self._failed(task_ids, error)
-        return self._answered(task_ids, answers)
+            return await self._failed(task_ids, error, failures, found)
+        return self._answered(task_ids, answers, found)
 
-    async def _refused(self, task_ids: Sequence[str], error: Refused) -> dict[str, StopResult]:
+    async def _refused(
+        self, task_ids: Sequence[str], error: Refused, found: _Round
+    ) -> dict[str, StopResult]:
         """Halve what one of its ids is guilty of."""
+        self._succeed(found)
         if len(task_ids) == 1:
-            self._suspect(task_ids[0], SPOILER)
+            self._suspect(task_ids[0], _Suspect(proven=SPOILER))
             self._count(["rejected"])
             return {task_ids[0]: _rejection(error)}
         self._probe.split(error.detail.code)
-        middle = len(task_ids) // 2
-        return await self._send(task_ids[:middle]) | await self._send(task_ids[middle:])
+        results: dict[str, StopResult] = {}
+        for half in _halves(task_ids):
+            results |= await self._send(half, 0, found)
+        return results
 
-    async def _failed(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
+    async def _failed(
+        self, task_ids: Sequence[str], error: DcsError, failures: int, found: _Round
+    ) -> dict[str, StopResult]:
         """Divide what failed before, if an answer says so; else leave it as it is."""
         limit = _divided_after(error)
-        if limit is None:
+        if limit is None and error.detail.code != TIMEOUT:
             return self._without_answer(task_ids, error)
-        failures = min(self._failures.get(task_id, 0) for task_id in task_ids)
-        for task_id in task_ids:
-            self._suspect(task_id, min(self._failures.get(task_id, 0) + 1, SPOILER))
-        if len(task_ids) == 1 or failures < limit:
-            return self._without_answer(task_ids, error, first=failures == 0)
-        return await self._divide(task_ids, error)
+        found.failed.update(task_ids)
+        if limit is None or failures < limit:
+            return self._without_answer(task_ids, error)
+        return await self._divide(task_ids, error, found)
 
     async def _divide(
-        self, task_ids: Sequence[str], error: DcsError, *, works: bool = False
+        self, task_ids: Sequence[str], error: DcsError, found: _Round
     ) -> dict[str, StopResult]:
-        """Request the halves; go on within those that fail, as soon as any other part works.
-
-        Args:
-            task_ids: Of a request that failed.
-            error: With which it failed.
-            works: Another part of the same request was answered well, so that the service works.
-        """
-        self._probe.split(error.detail.code)
-        middle = len(task_ids) // 2
+        """Send the halves of what failed, and again of those that fail, while any part works."""
         results: dict[str, StopResult] = {}
-        failed: list[tuple[Sequence[str], DcsError]] = []
-        for half in (task_ids[:middle], task_ids[middle:]):
-            try:
-                answers = await self._call(half)
-            except Refused as refusal:
-                results |= await self._refused(half, refusal)
-            except DcsError as failure:
-                failed.append((half, failure))
-            else:
-                results |= self._answered(half, answers)
-        works = works or len(failed) == 1
-        for half, again in failed:
-            guilty = works and _divided_after(again) is not None
-            if guilty and len(half) > 1:
-                results |= await self._divide(half, again, works=True)
-                continue
-            if guilty:
-                self._suspect(half[0], SPOILER)
-            results |= self._without_answer(half, again)
+        level = [(task_ids, error)]
+        while level and (found.works or found.blind):
+            found.blind -= not found.works
+            failed: list[tuple[Sequence[str], DcsError]] = []
+            for ids, failure in level:
+                if len(ids) == 1:
+                    if found.works:
+                        self._suspect(ids[0], _Suspect(proven=SPOILER))
+                    results |= self._without_answer(ids, failure)
+                    continue
+                self._probe.split(failure.detail.code)
+                for half in _halves(ids):
+                    try:
+                        answers = await self._call(half, suspects=True)
+                    except Refused as refusal:
+                        results |= await self._refused(half, refusal, found)
+                    except DcsError as again:
+                        if _divided_after(again) is None:
+                            found.failed.difference_update(half)
+                            results |= self._without_answer(half, again)
+                        else:
+                            failed.append((half, again))
+                    else:
+                        results |= self._answered(half, answers, found)
+            level = failed
+        for ids, failure in level:
+            results |= self._without_answer(ids, failure)
         return results
 
     def _answered(
-        self, task_ids: Sequence[str], answers: Mapping[str, StopAnswer]
+        self, task_ids: Sequence[str], answers: Mapping[str, StopAnswer], found: _Round
     ) -> dict[str, StopResult]:
         if answers:
+            self._succeed(found)
             self._probe.batch(len(answers))
         self._count([answer.outcome.name.lower() for answer in answers.values()])
         for task_id in task_ids:
             answer = answers.get(task_key(task_id))
-            if answer and answer.outcome is Outcome.ACCEPTED:
-                self._failures.pop(task_id, None)
+            if answer and _is_accepted(answer):
+                self._suspects.pop(task_key(task_id), None)
         return {task_id: answers.get(task_key(task_id), NOT_SENT) for task_id in task_ids}
 
-    def _without_answer(
-        self, task_ids: Sequence[str], error: DcsError, *, first: bool = False
-    ) -> dict[str, StopResult]:
-        """Return what a call that failed as a whole means for each of its ids.
-
-        A service that says that it had no effect is asked again as soon as its pause is over, once;
-        whatever says so again is spaced like an outcome that nobody knows.
-        """
+    def _without_answer(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
+        """Return what a call that failed as a whole means for each of its ids."""
         if isinstance(error, Busy):
             self._count(["rejected"] * len(task_ids))
             return dict.fromkeys(task_ids, _rejection(error))
-        if isinstance(error, Unavailable) and error.answered and not first:
-            error = OutcomeUnknown(error.detail, http_status=error.http_status)
         if isinstance(error, OutcomeUnknown):
             self._count(["unknown"] * len(task_ids))
         return dict.fromkeys(task_ids, error)
 
-    def _suspect(self, task_id: str, failures: int) -> None:
-        self._failures[task_id] = failures
-        self._failures.move_to_end(task_id)
-        if len(self._failures) > SUSPECTS_MAX:
-            self._failures.popitem(last=False)
+    def _succeed(self, found: _Round) -> None:
+        self._successes += 1
+        found.works = True
+
+    def _failures(self, task_id: str) -> int:
+        suspect = self._suspects.get(task_key(task_id))
+        return suspect.failures(self._successes) if suspect else 0
+
+    def _fail(self, task_id: str, found: _Round) -> None:
+        """Make an id more suspect."""
+        suspect = self._suspects.get(task_key(task_id), _Suspect(successes=self._successes))
+        if found.works or self._successes > suspect.successes:
+            proven = min(suspect.failures(suspect.successes) + 1, SPOILER)
+            self._suspect(task_id, _Suspect(proven))
+        else:
+            self._suspect(task_id, _Suspect(suspect.proven, suspect.blind + 1))
+
+    def _suspect(self, task_id: str, suspect: _Suspect) -> None:
+        suspect.successes = self._successes
+        key = task_key(task_id)
+        self._suspects[key] = suspect
+        self._suspects.move_to_end(key)
+        if len(self._suspects) > SUSPECTS_MAX:
+            self._suspects.popitem(last=False)
 
     def _count(self, results: Sequence[str]) -> None:
         for result in results:
             self._probe.stop_result(result)
+
+
+def _is_accepted(result: StopResult) -> bool:
+    return isinstance(result, StopAnswer) and result.outcome is Outcome.ACCEPTED
+
+
+def _halves(task_ids: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    middle = len(task_ids) // 2
+    return task_ids[:middle], task_ids[middle:]
 
 
 def _divided_after(error: DcsError) -> int | None:

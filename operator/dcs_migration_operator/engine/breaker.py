@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.backoff import Backoff
 from dcs_migration_operator.core.cloud import PERMISSIONS, Operation
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     DcsError,
     EndpointRefused,
     Misconfigured,
@@ -89,7 +90,9 @@ class CircuitBreaker:
     def failed(self, operation: Operation, error: DcsError, now: float) -> None:
         """Take in a failure: the next pause begins."""
         kind = _kind_of(error)
-        circuit = self._calls[operation] if error.answered else self._channel
+        # A stop that hangs may do so because of what it names; the other calls will tell.
+        hangs = operation is Operation.BATCH_STOP and error.detail.code == TIMEOUT
+        circuit = self._calls[operation] if error.answered or hangs else self._channel
         same = circuit.trouble is not None and circuit.trouble.kind is kind
         circuit.failures = circuit.failures + 1 if same else 1
         since = circuit.trouble.since if same and circuit.trouble else now

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     AuthFailed,
     Busy,
     DcsError,
@@ -50,9 +51,6 @@ FENCE_S: Final = 1.0
 
 SLOW_MAX: Final = 1_000
 """Calls that are remembered for being slow; the oldest is forgotten, and found again."""
-
-TIMEOUT: Final = "timeout"
-"""The code of a call without an answer in time."""
 
 _HTTP_SERVER_ERROR: Final = 500
 
@@ -90,8 +88,13 @@ class PacedDcs:
         self._slow: OrderedDict[Operation | str, None] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
-        """Request a stop for each id that `permit` returns right before the request leaves."""
+    async def batch_stop(
+        self, task_ids: Sequence[str], permit: Permit, *, suspects: bool = False
+    ) -> Mapping[str, StopAnswer]:
+        """Request a stop for each id that `permit` returns right before the request leaves.
+
+        What fails for `suspects` is about them; it keeps no other request back.
+        """
 
         def permitted(asked: Sequence[str]) -> Sequence[str]:
             return permit(asked) if self._may_act() else ()
@@ -99,7 +102,7 @@ class PacedDcs:
         _, answers = await self._call(
             Operation.BATCH_STOP,
             lambda: self._dcs.batch_stop(task_ids, permitted),
-            about=task_ids[0] if len(task_ids) == 1 else None,
+            about=task_ids[0] if suspects or len(task_ids) == 1 else None,
             sent=bool,
         )
         return answers
@@ -176,7 +179,7 @@ class PacedDcs:
         Args:
             operation: What is called.
             make: Calls.
-            about: The id, if the call names only one.
+            about: An id, if a failure is about the ids that are named rather than about all.
             sent: Tells from the answer whether anything left at all; if not, nothing is proven.
         """
         self._waiting[operation] += 1
@@ -265,7 +268,7 @@ class PacedDcs:
             self._facts.progress(now)
         if isinstance(error, (Refused, NotFound, Busy)):
             self._breaker.succeeded(call.operation)
-        elif not _is_of_one_id(call.operation, error, single=about is not None):
+        elif about is None or not _is_of_ids(call.operation, error):
             self._breaker.failed(call.operation, error, now)
 
     def _pause_s(self, operation: Operation) -> float:
@@ -288,11 +291,12 @@ class PacedDcs:
             self._timer = loop.call_at(ends_at + CLOCK_S, self.tell)
 
 
-def _is_of_one_id(operation: Operation, error: DcsError, *, single: bool) -> bool:
-    """Tell whether an error may well be about the one id that was asked for."""
+def _is_of_ids(operation: Operation, error: DcsError) -> bool:
+    """Tell whether an error may well be about the ids that a call names, and not about others."""
     if operation is Operation.SHOW:
         return error.answered or error.detail.code == TIMEOUT
-    return single and error.answered and isinstance(error, (OutcomeUnknown, Unavailable))
+    answered = error.answered and isinstance(error, (OutcomeUnknown, Unavailable))
+    return answered or error.detail.code == TIMEOUT
 
 
 def _outcome(error: DcsError) -> str:

@@ -18,6 +18,7 @@ from dcs_migration_operator.core.cases import Pace
 from dcs_migration_operator.core.cloud import LIST_ROWS_MAX, PERMISSIONS, Operation, Page
 from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     AuthFailed,
     DcsError,
     NotFound,
@@ -26,7 +27,6 @@ from dcs_migration_operator.core.errors import (
 )
 from dcs_migration_operator.core.model import Observation, Trouble, TroubleKind, task_key
 from dcs_migration_operator.core.phases import DELETED
-from dcs_migration_operator.engine.paced import TIMEOUT
 from dcs_migration_operator.engine.workqueue import WorkQueue
 
 if TYPE_CHECKING:

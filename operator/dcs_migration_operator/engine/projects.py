@@ -223,6 +223,7 @@ class Projects:
 
     def _forget(self, ref: ProjectRef) -> None:
         self._lead(ref, UNKNOWN)
+        self._close_unused()
         self._store.forget_project(ref)
         self._failures.pop(ref, None)
         self._opened.discard(ref)

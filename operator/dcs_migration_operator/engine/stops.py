@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dcs_migration_operator.core import requests
 from dcs_migration_operator.core.cloud import Operation
-from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown
+from dcs_migration_operator.core.errors import DcsError, OutcomeUnknown, Unavailable
 from dcs_migration_operator.core.model import ErrorDetail, StopAnswer, task_key
 from dcs_migration_operator.engine.batches import NOT_SENT, Batches, StopResult
 from dcs_migration_operator.engine.coalescer import Coalescer, Unanswered, Withdrawn
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from dcs_migration_operator.settings import ChannelSettings
 
 _log = logging.getLogger(__name__)
+
+SUSPECTS_PARALLEL_MAX: Final = 2
+"""Requests under way at once with tasks of requests that failed. They leave by themselves: whatever
+they meet, and however long it takes, no other task is in it or waits for it."""
 
 
 class MayStop(Protocol):
@@ -64,26 +68,29 @@ class Stops:
         self._dcs, self._facts, self._poller = dcs, facts, poller
         self._may_stop, self._clock, self._project_id = may_stop, clock, project_id
         self._batches = Batches(self._send, probe)
-        self._window: Coalescer[str, StopResult] = Coalescer(
+        window: partial[Coalescer[str, StopResult]] = partial(
+            Coalescer,
             execute=self._execute,
             gate=partial(dcs.ready, Operation.BATCH_STOP),
             admit=may_stop,
             idle_s=settings.batch_idle_s,
             longest_s=settings.batch_max_wait_s,
             cap=settings.batch_size,
-            parallel_max=settings.orders_parallel_max,
         )
+        self._window = window(parallel_max=settings.orders_parallel_max - SUSPECTS_PARALLEL_MAX)
+        self._suspects = window(parallel_max=SUSPECTS_PARALLEL_MAX)
 
     def submit(self, cloud: CloudTask) -> None:
         """Request a stop for a task, together with others; the facts hear of the outcome."""
         if not cloud.requested:
             cloud.requested = True
-            waiter = self._window.submit(cloud.key)
+            suspect = self._batches.is_suspect(cloud.key)
+            waiter = (self._suspects if suspect else self._window).submit(cloud.key)
             waiter.add_done_callback(partial(self._settle, cloud))
 
     async def close(self, timeout_s: float) -> None:
         """Send what waits at once, and give up what is not done in time."""
-        await self._window.close(timeout_s)
+        await asyncio.gather(self._window.close(timeout_s), self._suspects.close(timeout_s))
 
     async def _execute(self, keys: Sequence[str]) -> Mapping[str, StopResult]:
         """Send one batch; requests name a task as DCS does."""
@@ -99,8 +106,8 @@ class Stops:
         answered = {task_key(task_id): result for task_id, result in results.items()}
         return {key: answered.get(key, NOT_SENT) for key in keys}
 
-    async def _send(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
-        return await self._dcs.batch_stop(task_ids, self._permit)
+    async def _send(self, task_ids: Sequence[str], *, suspects: bool) -> Mapping[str, StopAnswer]:
+        return await self._dcs.batch_stop(task_ids, self._permit, suspects=suspects)
 
     def _permit(self, task_ids: Sequence[str]) -> Sequence[str]:
         """Return those that may still be stopped; the call's turn may have come late."""
@@ -120,7 +127,9 @@ class Stops:
         now = self._clock()
         request = cloud.request
         if isinstance(result, OutcomeUnknown):
-            request = requests.unknown(request, result.detail.request_id, now)
+            request = requests.unknown(request, result.detail.request_id, now, result.detail)
+        elif isinstance(result, Unavailable) and result is not NOT_SENT:
+            request = requests.unsent(request, result.detail, now)
         elif not isinstance(result, DcsError):
             request = requests.answered(request, result, now)
         self._facts.settle(cloud, request)

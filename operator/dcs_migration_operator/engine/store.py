@@ -187,6 +187,9 @@ class Store:
         if before != project:
             if before is None or before.allowed != project.allowed:
                 entry.changed_at = self._clock().mono
+            channel = entry.route.channel
+            if channel and channel.site != (project.endpoint, project.project_id):
+                self.lead(project.ref, UNKNOWN)  # nothing leaves for where it led before
             self._projects_due.add(project.ref)
             self._wake(project.ref)
         return entry
@@ -198,6 +201,8 @@ class Store:
         if ref is None or entry is None:
             return None
         gone, entry.project, entry.shadow = entry.project, None, StatusShadow()
+        if entry.route.channel:
+            self.lead(ref, UNKNOWN)
         self._projects_due.add(ref)
         self._wake(ref)
         return gone

@@ -461,14 +461,14 @@ class TestSpeech:
         self, changes: dict[str, Any], quiet_until: float | None
     ) -> None:
         """As long as its turn may come; one that no list mentions has had its turn."""
-        before = make.situation(news_at=NOW, **changes)
+        before = make.situation("MIGRATING", news_at=NOW, **changes)
         decision = decide(before, make.now(1010.0))
         assert (decision.speak, decision.wake_at) == (quiet_until is None, quiet_until)
 
     def test_even_a_backlog_is_told_in_the_end(self) -> None:
         """After half a minute, whoever makes progress."""
         end = NOW + BACKLOG_S_MAX
-        before = make.situation(news_at=NOW, progress_at=end)
+        before = make.situation("MIGRATING", news_at=NOW, progress_at=end)
         assert not decide(before, make.now(end - 0.1)).speak
         assert decide(before, make.now(end)).speak
 
@@ -576,6 +576,20 @@ class TestTrouble:
         decision = decide(replace(before, blocked=make.trouble(kind)), make.now())
         assert bool(decision.trouble) is told
 
+    def test_a_request_that_failed_is_a_trouble_of_its_task(self) -> None:
+        """Told after its patience, with the error; what is said stays while it is made again."""
+        detail = ErrorDetail("500", "internal error", "req-9")
+        before = make.situation("MIGRATING", request=replace(UNKNOWN, detail=detail, failures=1))
+        at = before.request.answered_at
+        assert not decide(before, make.now(at + TROUBLE_PATIENCE_S - 0.1)).speak
+        decision, status = make.outcome(before)
+        assert decision.speak
+        assert conditions(status)[READY] == ("False", "CloudUnavailable")
+        assert status.error and status.error.code == "500"
+        request = replace(before.request, outcome=Outcome.WAITING)
+        again = decide(replace(before, request=request, shown=status), make.now(2000.0))
+        assert (again.case, again.speak) == (Case.WAITING, False)
+
     @pytest.mark.parametrize(
         "before, needs",
         [
@@ -606,6 +620,7 @@ class TestTrouble:
             operation
             for operation in Operation
             if decide(replace(before, troubles={operation: forbidden}), make.now()).trouble
+            is forbidden
         }
         assert told == needs
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEYS = Credentials("AK", "SK")
 ENDPOINT = "https://dcs.cn-north-4.myhuaweicloud.com"
-ACCOUNT = Account(ENDPOINT, "0123456789abcdef", KEYS)
+ACCOUNT = Account(ENDPOINT, "0123456789abcdef0123456789abcdef", KEYS)
 DETAIL = ErrorDetail("model", "drawn by a test", "req-1")
 
 

@@ -44,7 +44,7 @@ class Cloud(NoProbe):
         self.splits: Counter[str] = Counter()
         self.batches = Batches(self.stop, self)
 
-    async def stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+    async def stop(self, task_ids: Sequence[str], *, suspects: bool) -> Mapping[str, StopAnswer]:  # noqa: ARG002 - of the protocol
         """Take an order whole, or refuse it whole."""
         self.calls.append(task_ids)
         if self.bad & set(task_ids):
@@ -100,6 +100,7 @@ class Weather:
     def __init__(self, error: DcsError, bad: set[str] | None = None) -> None:
         self.error, self.bad = error, bad
         self.calls: list[int] = []
+        self.suspects: list[bool] = []
         self.script: dict[int, DcsError] = {}
         """Errors by the number of the call, whatever it names."""
         self.notes = Notes()
@@ -127,8 +128,9 @@ class Weather:
                 break
         return sizes, set(left)
 
-    async def _stop(self, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+    async def _stop(self, task_ids: Sequence[str], *, suspects: bool) -> Mapping[str, StopAnswer]:
         self.calls.append(len(task_ids))
+        self.suspects.append(suspects)
         if len(self.calls) in self.script:
             raise self.script[len(self.calls)]
         if self.bad is None or self.bad & set(task_ids):
@@ -159,7 +161,7 @@ class TestAnsweredFailures:
         [
             (BROKEN, [[50], [50, 25, 25, 12, 13, 6, 6, 3, 3, 1, 2], [1]]),
             (AWAY, [[50], [50, 25, 25, 12, 13, 6, 6, 3, 3, 1, 2], [1]]),
-            (BUSY, [[50], [50], [25, 12, 13, 6, 6, 3, 3, 1, 2, 25], [1]]),
+            (BUSY, [[50], [50], [13, 6, 7, 3, 3, 1, 2, 13, 13, 11], [1]]),
         ],
         ids=named,
     )
@@ -198,18 +200,36 @@ class TestAnsweredFailures:
         assert weather.notes.results.count("accepted") == 49
         assert weather.notes.batches == [25, 13, 6, 3, 2]
 
-    async def test_a_service_that_fails_is_not_asked_more_than_its_pauses_allow(self) -> None:
-        """Twice as many calls for each time that the pause before them doubles, never more."""
-        sizes, left = await Weather(BROKEN).rounds(10)
+    async def test_a_service_that_fails_is_not_asked_much_more_often(self) -> None:
+        """However long it does; and once it works again few requests are enough."""
+        weather = Weather(BROKEN)
+        sizes, left = await weather.rounds(12)
         assert left == set(IDS)
-        for number, calls in enumerate(sizes[:-1], start=1):
-            assert len(calls) <= 3 * 2**number
-        assert len(sizes[-1]) == len(IDS)
+        assert [len(calls) for calls in sizes] == [1, 7] + [10] * 4 + [19] * 6
+        weather.bad = set()
+        calls, results = await weather.order(IDS[:4])
+        assert (calls, set(map(is_accepted, results.values()))) == ([4], {True})
+        calls, results = await weather.order(IDS[4:])
+        assert (calls, set(map(is_accepted, results.values()))) == ([46], {True})
+
+    async def test_the_first_failure_is_not_known_to_be_about_the_ids(self) -> None:
+        """Those after it are, and keep no other request back."""
+        weather = Weather(BROKEN, {IDS[0]})
+        await weather.order(IDS)
+        await weather.order(IDS)
+        assert weather.suspects == [False, *[True] * (len(weather.calls) - 1)]
+
+    async def test_silence_makes_the_parts_smaller_each_time(self) -> None:
+        """It may hide an effect, so that nothing is sent again at once."""
+        weather = Weather(OutcomeUnknown(ErrorDetail("timeout", "no answer")), {IDS[0]})
+        sizes, left = await weather.rounds()
+        assert sizes == [[50], [50], [13, 13, 13, 11], [4, 4, 4, 1], [1, 1, 1, 1], [1]]
+        assert left == {IDS[0]}
 
     @pytest.mark.parametrize(
         "error, first, second",
         [
-            (AWAY, "Unavailable", "OutcomeUnknown"),
+            (AWAY, "Unavailable", "Unavailable"),
             (BROKEN, "OutcomeUnknown", "OutcomeUnknown"),
             (BUSY, "REJECTED", "REJECTED"),
         ],
@@ -218,7 +238,7 @@ class TestAnsweredFailures:
     async def test_what_a_failure_means_for_an_id(
         self, error: DcsError, first: str, second: str
     ) -> None:
-        """What says that it had no effect is asked again soon, once; then it is spaced."""
+        """What a request came to that has no answer for an id, however often."""
         weather = Weather(error)
         for expected in (first, second):
             _, results = await weather.order(IDS)
@@ -290,6 +310,8 @@ class TestSuspects:
         weather = Weather(BROKEN)
         for _ in range(3):
             await weather.order(IDS[:26])
+        calls, _ = await weather.order(IDS[:26])
+        assert calls[0] == calls[-1] == 13
         weather.bad = set()
         calls, _ = await weather.order(IDS)
         assert calls == [24, 13, 13]
@@ -323,7 +345,8 @@ async def test_nothing_is_ordered_for_nobody() -> None:
 async def test_an_id_that_was_not_sent_is_neither_accepted_nor_guilty() -> None:
     """Nobody wished it any more when the call left."""
 
-    async def stop(task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+    async def stop(task_ids: Sequence[str], *, suspects: bool) -> Mapping[str, StopAnswer]:
+        assert not suspects
         return {task_key(one): StopAnswer(Outcome.ACCEPTED, "req") for one in task_ids[1:]}
 
     notes = Notes()
@@ -335,7 +358,8 @@ async def test_an_id_that_was_not_sent_is_neither_accepted_nor_guilty() -> None:
 async def test_a_call_that_was_not_made_is_no_batch() -> None:
     """All of its ids were withdrawn."""
 
-    async def stop(_: Sequence[str]) -> Mapping[str, StopAnswer]:
+    async def stop(_: Sequence[str], *, suspects: bool) -> Mapping[str, StopAnswer]:
+        assert not suspects
         return {}
 
     notes = Notes()

@@ -42,6 +42,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.batches: list[Sequence[str]] = []
+        self.suspects: list[bool] = []
         self.error: Exception | None = None
         self.answer_s = 0.05
         self.closed_gate: asyncio.Event | None = None
@@ -53,8 +54,11 @@ class Calls:
         if self.closed_gate:
             await self.closed_gate.wait()
 
-    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
+    async def batch_stop(
+        self, task_ids: Sequence[str], permit: Permit, *, suspects: bool
+    ) -> Mapping[str, StopAnswer]:
         """Answer one call."""
+        self.suspects.append(suspects)
         await asyncio.sleep(self.answer_s)
         permitted = permit(task_ids)
         if not permitted:
@@ -170,6 +174,40 @@ async def test_what_a_failed_call_means_for_a_task(
     assert (cloud.request.outcome, cloud.request.attempts) == (outcome, attempts)
     assert (cloud.requested, ground.hurried) == (False, 0)
     assert due(ground.resources) == ["uid-0"]
+
+
+async def test_what_surely_had_no_effect_is_repeated_at_once_but_not_for_ever() -> None:
+    """The second one in a row is spaced like an outcome that nobody knows."""
+    ground = Ground()
+    ground.calls.error = Unavailable(DETAIL)
+    cloud = ground.name(0)
+    seen = []
+    for _ in range(3):
+        ground.stops.submit(cloud)
+        await asyncio.sleep(1.0)
+        seen.append((cloud.request.outcome, cloud.request.failures, cloud.request.attempts))
+    assert seen == [(Outcome.NONE, 0, 0), (Outcome.UNKNOWN, 1, 0), (Outcome.UNKNOWN, 2, 0)]
+    ground.calls.error = None
+    ground.stops.submit(cloud)
+    await asyncio.sleep(1.0)
+    assert (cloud.request.unsent, cloud.request.failures) == (False, 0)
+
+
+async def test_a_task_of_a_request_that_failed_keeps_no_other_one_back() -> None:
+    """It leaves by itself, whatever it meets, and however long it takes."""
+    ground = Ground()
+    ground.calls.error = OutcomeUnknown(DETAIL, http_status=500)
+    await ground.submit(0)
+    ground.calls.error, ground.calls.answer_s = None, 30.0
+    for number in (0, 1):
+        ground.stops.submit(ground.name(number))
+    await asyncio.sleep(0.3)
+    ground.calls.answer_s = 0.05
+    await asyncio.sleep(40.0)
+    assert ground.calls.batches == [[task_id(0)], [task_id(1)], [task_id(0)]] or (
+        ground.calls.batches == [[task_id(0)], [task_id(0)], [task_id(1)]]
+    )
+    assert ground.calls.suspects.count(True) == 1
 
 
 async def test_an_id_that_the_answer_does_not_mention_was_not_sent() -> None:

@@ -442,6 +442,19 @@ class TestMayStop:
         ground.store.lead(make.PROJECT, route)
         assert not self.asks(ground, stand)
 
+    @pytest.mark.parametrize("change", ["moved", "deleted"])
+    def test_not_when_the_project_was_corrected_or_deleted(self, change: str) -> None:
+        """Also as long as nobody has looked at it again; and what leads there is dropped."""
+        ground, stand, _ = self.ground()
+        ground.store.put_project(make.project())
+        assert self.asks(ground, stand)
+        if change == "moved":
+            ground.store.put_project(make.project(project_id="corrected"))
+        else:
+            ground.store.remove_project("uid-p")
+        assert not self.asks(ground, stand)
+        assert stand.facts.leading == set()
+
     def test_not_when_the_namespace_is_no_longer_admitted(self) -> None:
         """In the very moment in which the project's list changes, or its labels grow too old."""
         ground, stand = Ground(), Stand()
