@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.backoff import Backoff
 from dcs_migration_operator.core.cases import CASES, SUSPENDED, Case, Pace, Row
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STOPPED, Standing
-from dcs_migration_operator.core.model import Outcome, TroubleKind
+from dcs_migration_operator.core.model import Outcome, Trouble, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         Observation,
         StopRequest,
         Task,
-        Trouble,
     )
     from dcs_migration_operator.core.status import Status
 
@@ -255,9 +254,18 @@ def _relevant_trouble(situation: Situation, row: Row, case: Case) -> Trouble | N
 
 
 def _trouble_of_task(situation: Situation, case: Case) -> Trouble | None:
-    """Return why DCS says nothing about this one task, where the next step needs to know."""
+    """Return what troubles this one task: its request, or that DCS says nothing about it."""
+    request = situation.request
+    if case in {Case.REPEATING, Case.UNSURE} and request.outcome is Outcome.UNKNOWN:
+        if request.detail:
+            kind = TroubleKind.UNAVAILABLE
+            return Trouble(kind, request.answered_at, _UNCONFIRMED, request.detail)
+        return None
     asks = CASES[case].pace in {Pace.NOW, Pace.CONFIRM} or case is Case.TO_REORDER
     return situation.unreadable if asks else None
+
+
+_UNCONFIRMED: Final = "DCS did not confirm the stop; it is ordered again by itself."
 
 
 def _speech(

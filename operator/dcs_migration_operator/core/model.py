@@ -233,7 +233,7 @@ class StopRequest:
             space the next attempts.
         ineffective: Accepted requests that did not show in time; they space the next ones.
         accepted: Wall time of the last acceptance; kept through later rejections.
-        detail: Of the last rejection.
+        detail: Of the last request that was rejected, or whose outcome stayed unknown.
         request_id: DCS's, of the last request.
     """
 

@@ -23,7 +23,7 @@ def answered(request: StopRequest, answer: StopAnswer, now: Instant) -> StopRequ
         case Outcome.REJECTED:
             return rejected(request, answer.detail or ErrorDetail("failed", ""), now)
         case _:
-            return unknown(request, answer.request_id, now)
+            return unknown(request, answer.detail, now)
 
 
 def accepted(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
@@ -55,7 +55,7 @@ def rejected(request: StopRequest, detail: ErrorDetail, now: Instant) -> StopReq
     )
 
 
-def unknown(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
+def unknown(request: StopRequest, detail: ErrorDetail | None, now: Instant) -> StopRequest:
     """Return the request after a call that may or may not have had an effect."""
     return replace(
         request,
@@ -63,8 +63,8 @@ def unknown(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
         attempts=request.attempts + 1,
         answered_at=now.mono,
         failures=request.failures + 1,
-        detail=None,
-        request_id=request_id,
+        detail=detail,
+        request_id=detail.request_id if detail else "",
     )
 
 

@@ -120,7 +120,7 @@ class Stops:
         now = self._clock()
         request = cloud.request
         if isinstance(result, OutcomeUnknown):
-            request = requests.unknown(request, result.detail.request_id, now)
+            request = requests.unknown(request, result.detail, now)
         elif not isinstance(result, DcsError):
             request = requests.answered(request, result, now)
         self._facts.settle(cloud, request)
