@@ -102,7 +102,9 @@ node: $(STAMP) ## The chart in real pods of a real kubelet, and nothing left beh
 	$(BIN)/pytest tests/node
 
 .PHONY: release-check
-release-check: image node ## What a release needs besides `make test`: the image and a real node (root)
+release-check: ## What a release needs besides `make test`: the image and a real node (root)
+	$(MAKE) image
+	$(MAKE) node NODE=--archive=build/image/operator.tar
 
 MINUTES ?= 20
 

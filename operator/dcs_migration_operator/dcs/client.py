@@ -183,9 +183,11 @@ class DcsClient:
             return body, request_id
         detail = answers.fault_of(response.status_code, body, request_id)
         kind = error_class(operation, response.status_code, detail.code)
+        status = response.status_code
         if kind is Throttled:
-            raise Throttled(detail, _retry_after_s(response.headers.get("Retry-After"), detail))
-        raise kind(detail)
+            after_s = _retry_after_s(response.headers.get("Retry-After"), detail)
+            raise Throttled(detail, after_s, http_status=status)
+        raise kind(detail, http_status=status)
 
 
 def _body(response: requests.Response, request_id: str) -> bytes:

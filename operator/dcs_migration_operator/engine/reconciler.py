@@ -74,7 +74,7 @@ class Reconciler:
             entry.news_at = now.mono  # what it waited for may come within moments
             situation = replace(situation, news_at=now.mono)
             decision = decide(situation, now)
-        entry.troubled = decision.trouble is not None
+        entry.troubled = decision.trouble is not None and decision.speak
         write_at = self._show(entry, situation, decision, now) if decision.speak else None
         self._pace(entry, decision)
         if decision.stop and not self._retiring and entry.channel and entry.cloud:

@@ -63,7 +63,7 @@ class Entry:
         wished: The same as wall time; None without a wish to stop.
         news_at: Monotonic seconds of the last change of the wish, or the end of a trouble.
         started_again: It was told already that the task runs again after its end.
-        troubled: The last decision met a trouble.
+        troubled: The last decision told of a trouble.
     """
 
     task: Task

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TASKS: Final = 200
 
-ANSWER_S: Final = 1.0
+ANSWER_S: Final = 4.0
 """How long DCS holds each answer back, so that the kill finds orders without an outcome."""
 
 
