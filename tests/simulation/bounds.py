@@ -5,7 +5,7 @@ it, and after 60 s, 120 s … 10 min where it was accepted and shows no effect. 
 anew (a process that was killed before it had written down what it did, other credentials, somebody
 who starts the task again) adds one life to a task, and what an id spoils is sent in halves:
 
-    requests(T) ≤ (lives + accepted lives) × (1 + repeats(T)) + halvings × (1 + repeats(T))
+    requests(T) ≤ (lives + accepted lives) * (1 + repeats(T)) + halvings * (1 + repeats(T))
 """
 
 from __future__ import annotations

@@ -303,7 +303,8 @@ def _speaks_of_this_generation(situation: Situation) -> bool:
         and class_of(observed.word) in _RUNS
         and class_of(shown.phase) in _OVER
     )
-    repeated = situation.request.failures > 0 and ready is not None and ready.reason == _REPEATING.value
+    says_so = ready is not None and ready.reason == _REPEATING.value
+    repeated = situation.request.failures > 0 and says_so
     return (
         ready is not None
         and shown.condition(STOPPED) is not None

@@ -23,7 +23,7 @@ def answered(request: StopRequest, answer: StopAnswer, now: Instant) -> StopRequ
         case Outcome.REJECTED:
             return rejected(request, answer.detail or ErrorDetail("failed", ""), now)
         case _:
-            return unknown(request, answer.detail, now)
+            return unknown(request, answer.request_id, now, answer.detail)
 
 
 def accepted(request: StopRequest, request_id: str, now: Instant) -> StopRequest:

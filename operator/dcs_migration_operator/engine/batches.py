@@ -53,8 +53,8 @@ double; with more failures than these each id is a request of its own."""
 SPOILER: Final = len(SIZES)
 
 BLIND_STEPS: Final = (1, 2, 6)
-"""At so many failures in which nothing else succeeded the next smaller size is tried: a service that
-fails for all is asked ten times for 50 ids, and after a quarter of an hour thirteen times."""
+"""At so many failures in which nothing else succeeded the next smaller size is tried: a service
+that fails for all is asked ten times for 50 ids, and after a quarter of an hour thirteen times."""
 
 BLIND_HALVINGS: Final = 2
 """How often a batch is halved although none of its parts was answered well so far; then four parts
@@ -197,22 +197,30 @@ class Batches:
                     continue
                 self._probe.split(failure.detail.code)
                 for half in _halves(ids):
-                    try:
-                        answers = await self._call(half, suspects=True)
-                    except Refused as refusal:
-                        results |= await self._refused(half, refusal, found)
-                    except DcsError as again:
-                        if _divided_after(again) is None:
-                            found.failed.difference_update(half)
-                            results |= self._without_answer(half, again)
-                        else:
-                            failed.append((half, again))
-                    else:
-                        results |= self._answered(half, answers, found)
+                    again = await self._send_part(half, results, found)
+                    if again:
+                        failed.append((half, again))
             level = failed
         for ids, failure in level:
             results |= self._without_answer(ids, failure)
         return results
+
+    async def _send_part(
+        self, task_ids: Sequence[str], results: dict[str, StopResult], found: _Round
+    ) -> DcsError | None:
+        """Send one part and add its results; return the error if it may be divided again."""
+        try:
+            answers = await self._call(task_ids, suspects=True)
+        except Refused as refusal:
+            results |= await self._refused(task_ids, refusal, found)
+        except DcsError as error:
+            if _divided_after(error) is not None:
+                return error
+            found.failed.difference_update(task_ids)
+            results |= self._without_answer(task_ids, error)
+        else:
+            results |= self._answered(task_ids, answers, found)
+        return None
 
     def _answered(
         self, task_ids: Sequence[str], answers: Mapping[str, StopAnswer], found: _Round

@@ -16,11 +16,18 @@ from dcs_migration_operator.core.decide import (
     BACKLOG_S_MAX,
     OBSERVATION_AGE_S_MAX,
     QUIET_S,
+    TROUBLE_PATIENCE_S,
     Situation,
     decide,
     is_settled,
 )
-from dcs_migration_operator.core.model import Outcome, StopRequest, Trouble, TroubleKind
+from dcs_migration_operator.core.model import (
+    ErrorDetail,
+    Outcome,
+    StopRequest,
+    Trouble,
+    TroubleKind,
+)
 from dcs_migration_operator.core.phases import WORDS, PhaseClass
 from dcs_migration_operator.core.status import Status
 from unit import make
@@ -585,7 +592,8 @@ class TestTrouble:
         decision, status = make.outcome(before)
         assert decision.speak
         assert conditions(status)[READY] == ("False", "CloudUnavailable")
-        assert status.error and status.error.code == "500"
+        assert status.error
+        assert status.error.code == "500"
         request = replace(before.request, outcome=Outcome.WAITING)
         again = decide(replace(before, request=request, shown=status), make.now(2000.0))
         assert (again.case, again.speak) == (Case.WAITING, False)

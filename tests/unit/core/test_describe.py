@@ -86,7 +86,7 @@ def words(case: Case, expected: str, word: str | None = None, **changes: Any) ->
         ),
         words(
             Case.REPEATING,
-            "The stop request failed or its outcome is unknown, and DCS says MIGRATING; the stop will",
+            "The stop request failed or its outcome is unknown, and DCS says MIGRATING; the stop",
             "MIGRATING",
             request=UNKNOWN,
         ),

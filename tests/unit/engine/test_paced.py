@@ -9,6 +9,7 @@ import pytest
 
 from dcs_migration_operator.core.cloud import Operation, Page
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     AuthFailed,
     Busy,
     DcsError,
@@ -33,7 +34,7 @@ from dcs_migration_operator.core.model import (
 from dcs_migration_operator.engine.breaker import CircuitBreaker
 from dcs_migration_operator.engine.facts import ChannelFacts
 from dcs_migration_operator.engine.key_ledger import FIRST_PAUSE_S, KeyLedger
-from dcs_migration_operator.engine.paced import FENCE_S, TIMEOUT, PacedDcs
+from dcs_migration_operator.engine.paced import FENCE_S, PacedDcs
 from unit import make
 from unit.engine.parts import ACCOUNT, DETAIL, KEYS, Notes, due, lowest, named, queue
 
