@@ -42,9 +42,13 @@ What it prints says how to make the first stop. Which rights the operator gets a
 administrator has applied the CRDs.
 
 The CRDs are part of the templates, so that `helm upgrade` upgrades them. `helm uninstall` keeps
-them, and with them every MigrationTask, unless `crds.keep` is false; the Lease stays too. If the
-CRDs were applied by hand before, or are left of a release of another name or namespace, add
-`--take-ownership --force-conflicts` to the first install.
+them, and with them every MigrationTask, unless `crds.keep` is false; the Lease stays too, see
+[docs/uninstall.md](../../docs/uninstall.md). If the CRDs were applied by hand before, or are left
+of a release of another name or namespace, add `--take-ownership --force-conflicts` to the first
+install.
+
+A chart that includes this one may switch it on and off by a condition such as
+`dcs-migration-operator.enabled`. With kustomize, see [docs/gitops.md](../../docs/gitops.md).
 
 ## Values
 

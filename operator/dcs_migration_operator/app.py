@@ -40,6 +40,7 @@ from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.login import NoCluster, login
+from dcs_migration_operator.kube.neighbors import MarkedLeases, Neighbors, Outranked
 from dcs_migration_operator.kube.preflight import Unfit, check
 from dcs_migration_operator.kube.pulse import UNPROVEN_S_MAX, Pulse
 from dcs_migration_operator.kube.resync import arrived, caught_up, keep_counting
@@ -138,18 +139,27 @@ class _Operator:
         self._heard_at = clock().mono
         self._pulse = Pulse(asyncio.get_running_loop().time)
         leases = leases or api
-        self._elector = Elector(
+        self._neighbors = Neighbors(
             leases,
+            own=(settings.lease_namespace, settings.lease_name),
+            watched=settings.namespaces,
+            leads=self._leads,
+            elects=settings.leader_elect,
+        )
+        self._elector = Elector(
+            MarkedLeases(leases, settings.namespaces),
             namespace=settings.lease_namespace,
             name=settings.lease_name,
             identity=f"{socket.gethostname()}_{secrets.token_hex(4)}",
             monotonic=awake_or_asleep_s,
             server_now=leases.server_now,
+            yields=self._neighbors.yields,
         )
         self._metrics = Metrics(
             tasks=self._count_tasks,
             snapshot_ages=self._snapshot_ages,
             leads=self._leads,
+            overlaps=self._neighbors.count,
             split_reason=reason_of,
         )
         self._events = Events(
@@ -207,6 +217,7 @@ class _Operator:
             )
         )
         parts = {"the watch": watching, "the start": asyncio.create_task(self._start(watch_ready))}
+        parts["the look around"] = asyncio.create_task(self._neighbors.run())
         if settings.leader_elect:
             parts["the Lease"] = asyncio.create_task(self._elector.run())
         try:
@@ -234,6 +245,7 @@ class _Operator:
                 self._engine.store.version_of,
                 self._engine.intake.deleted,
             )
+        await self._neighbors.looked.wait()
         self._engine.activate()
         await keep_counting(
             self._count_versions,
@@ -329,6 +341,8 @@ async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None
     for name, task in tasks.items():
         if task.done():
             error = task.exception() if not task.cancelled() else None
+            if isinstance(error, Outranked):
+                raise CannotWork(str(error))
             reason = (
                 f"{type(error).__name__}: {error}" if error else _WHY_ENDED.get(name, "it ended")
             )

@@ -70,6 +70,17 @@ def test_an_old_api_server_gets_no_field_that_it_does_not_know(helm: Helm) -> No
     assert "selectableFields" in source
 
 
+def test_the_api_server_is_let_out_to_wherever_clusters_have_it(helm: Helm) -> None:
+    """On its usual ports, those of CCE, minikube and MicroK8s among them; or on others alone."""
+
+    def ports(**values: list[int]) -> list[int]:
+        policy = only(helm.template(values=values), "NetworkPolicy")
+        return [port["port"] for port in policy["spec"]["egress"][0]["ports"]]
+
+    assert ports() == [443, 6443, 5443, 5444, 8443, 16443]
+    assert ports(**{"networkPolicy.apiServer.ports": [7443]}) == [7443]
+
+
 def test_the_alerts_are_those_of_the_project(helm: Helm) -> None:
     """The groups of deploy/alerts, with the templates that are Prometheus's own."""
     rule = only(helm.template(values={"prometheusRule.enabled": True}), "PrometheusRule")

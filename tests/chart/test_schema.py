@@ -35,6 +35,12 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("terminationGracePeriodSeconds", 5, "/terminationGracePeriodSeconds"),
     ("serviceMonitor.interval", "often", "/serviceMonitor/interval"),
     ("extraArgs", ["run"], "/extraArgs"),
+    ("enabled", "yes", "/enabled"),
+    ("global", "registry", "/global"),
+    ("enable", True, "additional properties 'enable' not allowed"),
+    ("globals", {}, "additional properties 'globals' not allowed"),
+    ("environment", "production", "additional properties 'environment' not allowed"),
+    ("operator.enabled", True, "additional properties 'enabled' not allowed"),
 ]
 
 
@@ -52,8 +58,9 @@ def test_a_wrong_value_is_refused(helm: Helm, key: str, value: object, words: st
         ({"operator.leaderElect": False}, "needs replicaCount: 1"),
         ({"serviceMonitor.enabled": True, "service.enabled": False}, "needs service.enabled"),
         ({"scope": ["a"], "secrets.namespaces": ["b"]}, "names b, which scope does not"),
+        ({"enabled": False}, "enabled: false is for a chart that includes this one"),
     ],
-    ids=["no-lease", "no-service", "secrets"],
+    ids=["no-lease", "no-service", "secrets", "enabled"],
 )
 def test_values_that_do_not_fit_together_are_refused(
     helm: Helm, values: dict[str, Any], words: str
@@ -62,6 +69,20 @@ def test_values_that_do_not_fit_together_are_refused(
     with pytest.raises(HelmError) as caught:
         helm.template(values=values)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"enabled": True},
+        {"global": {"imageRegistry": "registry.example.com", "cattle": {"clusterName": "c"}}},
+        {"x-labels": {"team": "sre"}, "_anchors": [1]},
+    ],
+    ids=["condition", "global", "anchors"],
+)
+def test_what_others_put_beside_our_values_is_admitted(helm: Helm, values: dict[str, Any]) -> None:
+    """By umbrella charts, Rancher, or people who keep anchors somewhere; it changes nothing."""
+    assert helm.template(values=values) == helm.template()
 
 
 def test_no_object_of_our_own_takes_unknown_keys() -> None:

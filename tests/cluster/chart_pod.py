@@ -10,6 +10,7 @@ listens.
 from __future__ import annotations
 
 import http.client
+import re
 import secrets
 import shutil
 import signal
@@ -150,9 +151,14 @@ class Pod:
         """Return the HTTP status and the text of one of its pages."""
         return read_page(f"{LOOPBACK}:{self._port}", path)
 
+    def metric(self, name: str) -> str:
+        """Return the value of a metric without labels, as it is written."""
+        found = re.search(rf"(?m)^{name} (\S+)$", self.page("/metrics")[1])
+        return found[1] if found else ""
+
     def leads(self) -> bool:
         """Tell whether it holds the Lease, as its metrics say."""
-        return "\ndcs_operator_leader 1.0\n" in self.page("/metrics")[1]
+        return self.metric("dcs_operator_leader") == "1.0"
 
     def wait(self) -> int:
         """Wait until it ends by itself; returns its exit status."""

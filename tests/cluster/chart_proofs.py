@@ -124,6 +124,15 @@ def reads_no_labels(life: Life) -> None:
     assert "the verb get on namespaces" in message
 
 
+def notices_nobody(life: Life) -> None:
+    """It does its work, and cannot tell that another installation does the same."""
+    with life.team.neighbor():
+        life.start()
+        life.until_refused()
+        life.team.until("Terminated", life.team.path("own"))
+        assert life.operator.metric("dcs_operator_overlaps") == "0.0"
+
+
 def never_leads(life: Life) -> None:
     """It waits for the Lease for ever, so that nothing is ordered or written."""
     life.start()
@@ -154,6 +163,7 @@ PROOFS: Final[Mapping[Right, Callable[[Life], None]]] = {
     ("patch", "events"): renews_no_event,
     ("get", "secrets"): reads_no_secret,
     ("get", "namespaces"): reads_no_labels,
+    ("list", "leases"): notices_nobody,
     ("get", "leases"): never_leads,
     ("create", "leases"): never_leads,
     ("update", "leases"): does_not_renew,

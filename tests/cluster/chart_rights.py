@@ -16,6 +16,7 @@ import yaml
 
 from chart.helm import Manifest, of_kind, only
 from cluster.chart_pod import Pod, local
+from dcs_migration_operator.kube.neighbors import marks
 from sandbox import manifests
 from sandbox.api import Api, ApiError
 from sandbox.waiting import eventually
@@ -206,6 +207,17 @@ class Team:
         path = manifests.core_path(self.namespace, "events")
         found = self._api.get(path, fieldSelector=f"involvedObject.name={name}")["items"]
         return list(found)
+
+    @contextlib.contextmanager
+    def neighbor(self) -> Iterator[str]:
+        """Have another installation watch everything in the block; returns its Lease's name."""
+        leases, name = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases", "other"
+        metadata: dict[str, Any] = {"name": name, **marks(())}
+        self._api.create(leases, {"metadata": metadata, "spec": {"holderIdentity": "somebody"}})
+        try:
+            yield name
+        finally:
+            self._api.delete(f"{leases}/{name}")
 
     def close(self) -> None:
         """Delete all resources, so that the next operator has nothing to do with them."""

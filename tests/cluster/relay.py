@@ -64,24 +64,34 @@ class Relay:
 
     async def _close(self) -> None:
         self._server.close()
-        for task in self._passing:
+        passing = list(self._passing)
+        for task in passing:
             task.cancel()
-        await asyncio.gather(*self._passing, return_exceptions=True)
+        await asyncio.gather(*passing, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
         self._passing.add(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        ends = [writer]
+        try:
             host, port = self._target
             if self._proxy:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.tunnels.append(head.decode().split()[1])
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             there, back = await asyncio.open_connection(host, port)
+            ends.append(back)
             await asyncio.gather(_pass(reader, back), _pass(there, writer))
-        writer.close()
-        self._passing.discard(task)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            for end in ends:
+                end.close()
+            for end in ends:
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
+            self._passing.discard(task)
 
     def _await(self, work: Coroutine[None, None, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S_MAX)

@@ -71,6 +71,21 @@ def test_with_the_roles_it_does_its_whole_job(release: Release, team: Team, tmp_
     pod.close()
 
 
+def test_with_the_roles_it_notices_another_installation(
+    release: Release, team: Team, tmp_path: Path
+) -> None:
+    """It counts it, says so where the other is, and goes on: whose Lease that is nobody knows."""
+    pod = release.pod(tmp_path)
+    with team.neighbor() as name:
+        pod.start()
+        eventually(lambda: pod.metric("dcs_operator_overlaps") == "1.0")
+        (event,) = eventually(lambda: team.events(name))
+        assert (event["type"], event["reason"]) == ("Warning", "ScopeOverlap")
+        assert f"the Lease {release.home}/dcs-dcs-migration-operator" in event["message"]
+        team.until("Terminated", team.path("own"))
+        pod.close()
+
+
 def test_every_right_has_a_proof(release: Release) -> None:
     """A right that is added to the chart needs one, and none is left of a right that is gone."""
     assert sorted(rights_of(release.rendered)) == sorted(PROOFS)
@@ -103,7 +118,6 @@ NOT_NEEDED = [
     ("PATCH", "/apis/{group}/namespaces/{team}/dcsprojects/default"),
     ("DELETE", "/apis/{group}/namespaces/{team}/dcsprojects"),
     ("PATCH", "/apis/{group}/clusterdcsprojects/{team}"),
-    ("GET", "/apis/coordination.k8s.io/v1/namespaces/{home}/leases"),
     ("GET", "/apis/coordination.k8s.io/v1/namespaces/{home}/leases/of-somebody-else"),
     ("PUT", "/apis/coordination.k8s.io/v1/namespaces/{home}/leases/of-somebody-else"),
     ("POST", "/apis/coordination.k8s.io/v1/namespaces/{team}/leases"),
@@ -122,6 +136,8 @@ ELSEWHERE = [
     ("PATCH", "/apis/{group}/namespaces/{other}/migrationtasks/any/status"),
     ("POST", "/api/v1/namespaces/{other}/events"),
     ("GET", "/api/v1/namespaces/{home}/secrets/any"),
+    ("GET", "/apis/coordination.k8s.io/v1/leases"),
+    ("GET", "/apis/coordination.k8s.io/v1/namespaces/{other}/leases"),
 ]
 """Calls that must be refused too where only some namespaces are watched."""
 

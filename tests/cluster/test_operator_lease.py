@@ -14,6 +14,7 @@ from dcs_migration_operator.kube.api import KubeApi
 from dcs_migration_operator.kube.lease import SILENT_S, Elector
 from dcs_migration_operator.kube.login import login
 from sandbox import manifests
+from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -127,3 +128,43 @@ async def test_a_lease_that_was_left_is_taken_at_once(
         await elector._attempt()  # noqa: SLF001 - the first one alone is what is tested
     assert elector.leads() is at_once
     assert (api.get(f"{LEASES}/{name}")["spec"]["holderIdentity"] == "new") is at_once
+
+
+def test_of_two_installations_in_one_namespace_the_younger_waits(
+    own: Workspace, launch: Launch
+) -> None:
+    """It is ready, acts on nothing and says for whom it waits; when the other ends it goes on."""
+    names = [f"release-{number}-{secrets.token_hex(2)}" for number in (1, 2)]
+    older, younger = (
+        launch(own.namespace, *QUICK, "--lease-name", name, leader_elect=True) for name in names
+    )
+    older.start()
+    eventually(lambda: leads(older))
+    younger.start()
+    eventually(lambda: younger.metric("dcs_operator_overlaps") == 1)
+    first = own.dcs.add()
+    own.create("first", first)
+    own.until("first", "True/Terminated")
+    assert not leads(younger)
+    assert own.dcs.ordered() == [key_of(first)]
+    assert f"with the Lease default/{names[0]}, watches the namespaces" in younger.tail()
+    assert older.terminate()[0] == 0
+    own.create("second", own.dcs.add())
+    own.until("second", "True/Terminated", TOLD_S_MAX)
+    assert leads(younger)
+
+
+def test_who_could_not_wait_does_not_begin_beside_another(own: Workspace, launch: Launch) -> None:
+    """Without a Lease there is no turn to wait for: exit status 1, and one line that says why."""
+    name = f"release-{secrets.token_hex(2)}"
+    first = launch(own.namespace, *QUICK, "--lease-name", name, leader_elect=True)
+    first.start()
+    eventually(lambda: leads(first))
+    second = launch(own.namespace, *QUICK)
+    second.launch()
+    assert second.wait() == 1
+    last = second.tail().splitlines()[-1]
+    assert last.startswith(
+        "dcs-migration-operator: another installation of the operator, with the Lease "
+        f"default/{name}, watches the namespaces {own.namespace} too: uninstall one of them"
+    )

@@ -38,6 +38,17 @@ AVAILABILITY = {
         Day("one of two", "6m", leader("1x9") | leader("0x9", "b")),
         Day("old and new seen at once", "6m", leader("1x4 0x9") | leader("0x3 1x9", "b")),
     ),
+    "DCSOperatorOverlap": (
+        Day(
+            "two releases",
+            "6m",
+            metric("dcs_operator_overlaps", "1x9") | metric("dcs_operator_overlaps", "1x9", "b"),
+            OPERATOR,
+            value="1",
+        ),
+        Day("one replaces the other", "8m", metric("dcs_operator_overlaps", "1x3 0x9")),
+        Day("alone", "6m", metric("dcs_operator_overlaps", "0x9")),
+    ),
     "DCSOperatorReplicaDown": (
         Day(
             "one does not answer",
@@ -45,7 +56,22 @@ AVAILABILITY = {
             metric("up", "0x20") | metric("up", "1x20", "b"),
             OPERATOR | {"instance": "a"},
         ),
+        Day(
+            "one does not answer under another name",
+            "16m",
+            metric("up", "0x20", job="stopper")
+            | metric("up", "1x20", "b", job="stopper")
+            # Both were seen once; only the other one still is.
+            | metric("dcs_operator_leader", "0 stale", job="stopper")
+            | metric("dcs_operator_leader", "1x20", "b", job="stopper"),
+            OPERATOR | {"instance": "a", "job": "stopper"},
+        ),
         Day("somebody else does not", "16m", {'up{job="other"}': "0x20"}),
+        Day(
+            "somebody else beside it does not",
+            "16m",
+            metric("up", "0x20", job="other") | leader("1x20") | metric("up", "1x20"),
+        ),
         Day("a restart", "16m", metric("up", "1x9 0x1 1x9")),
     ),
     "DCSOperatorNotReady": (
@@ -56,6 +82,14 @@ AVAILABILITY = {
             {"namespace": "dcs", "deployment": "eu-dcs-migration-operator"},
             value="1",
         ),
+        Day(
+            "one is not under another name",
+            "16m",
+            unavailable("1x20", "stopper") | metric("dcs_operator_leader", "1x20", job="stopper"),
+            {"namespace": "dcs", "deployment": "stopper"},
+            value="1",
+        ),
+        Day("somebody else is not", "16m", unavailable("1x20", "other") | leader("1x20")),
         Day("a rollout", "16m", unavailable("1x5 0x20")),
     ),
     "DCSOperatorTasksIgnored": (

@@ -91,7 +91,7 @@ def age(project: str, values: str) -> dict[str, str]:
     return metric("dcs_operator_snapshot_age_seconds", values, project=project)
 
 
-def unavailable(values: str) -> dict[str, str]:
+def unavailable(values: str, deployment: str = "eu-dcs-migration-operator") -> dict[str, str]:
     """Return what kube-state-metrics says of the Deployment."""
-    labels = 'namespace="dcs", deployment="eu-dcs-migration-operator"'
+    labels = f'namespace="dcs", deployment="{deployment}"'
     return {f"kube_deployment_status_replicas_unavailable{{{labels}}}": values}

@@ -60,6 +60,10 @@ class Api:
     def server_now(self) -> None:
         """Return the clock, which is not known."""
 
+    async def list_leases(self, _namespace: str, _selector: str, _count_max: int) -> list[Any]:
+        """List Leases of other installations: there are none."""
+        return []
+
     async def get_lease(self, _namespace: str, _name: str) -> dict[str, Any]:
         """Read the Lease."""
         await self._answer()
@@ -117,7 +121,7 @@ async def staged(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     """Give a stage whose watch is heard of all the time, and whose Lease is renewed."""
     stage = Stage(monkeypatch)
     operator = stage.operator
-    campaign = asyncio.create_task(operator._elector.run())  # noqa: SLF001 - the same
+    campaign = asyncio.gather(operator._elector.run(), operator._neighbors.run())  # noqa: SLF001 - the same
     try:
         yield stage
     finally:

@@ -2,6 +2,11 @@
 What a schema cannot say about values that do not fit together.
 */}}
 {{- define "operator.check" -}}
+{{- if hasKey .Values "enabled" -}}
+{{- if not .Values.enabled -}}
+{{- fail "enabled: false is for a chart that includes this one, under a condition that names it; to install nothing, do not install this release" -}}
+{{- end -}}
+{{- end -}}
 {{- if and (ne (include "operator.leaderElect" .) "true") (gt (int .Values.replicaCount) 1) -}}
 {{- fail "operator.leaderElect: false needs replicaCount: 1, since every pod would order stops" -}}
 {{- end -}}

@@ -11,6 +11,9 @@ The rights wherever the operator watches. docs/security.md says for each what it
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
 {{- if kindIs "string" .Values.secrets.namespaces }}
 {{ include "operator.secretRules" . }}
 {{- end }}
@@ -38,12 +41,12 @@ The rights that only make sense in the whole cluster; the labels of namespaces d
 {{- end -}}
 
 {{/*
-The Lease; a create cannot be limited to a name.
+The Lease; a create and a list cannot be limited to a name.
 */}}
 {{- define "operator.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [create]
+  verbs: [create, list]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "operator.leaseName" . | quote }}]

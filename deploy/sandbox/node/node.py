@@ -35,7 +35,7 @@ IMPORT_S_MAX: Final = 300.0
 CTR_S_MAX: Final = 60.0
 """For a question to containerd."""
 
-DCS_PORT, CLOSED_PORT, ADMIN_PORT = 443, 8443, 8081
+DCS_PORT, CLOSED_PORT, ADMIN_PORT = 443, 9443, 8081
 """Where DCS is: on a port that the chart's NetworkPolicy lets through, and on one that it does not.
 """
 

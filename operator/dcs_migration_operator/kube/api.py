@@ -41,6 +41,7 @@ KINDS: Final = {
 }
 
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+ALL_LEASES: Final = "/apis/coordination.k8s.io/v1/leases"
 
 TIMEOUT_S: Final = 30.0
 """For one call; kube-apiserver gives up on its own after 60 s."""
@@ -179,12 +180,24 @@ class KubeApi:
         """Read a Lease (`kube.lease.LeaseCalls`, also the two below)."""
         return await self._call("GET", f"{LEASES.format(namespace=namespace)}/{name}")
 
-    async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
-        """Create a Lease."""
+    async def list_leases(self, namespace: str, selector: str, count_max: int) -> list[Any]:
+        """List at most so many Leases with these labels, of a namespace or of all."""
+        path = LEASES.format(namespace=namespace) if namespace else ALL_LEASES
+        params = {"labelSelector": selector, "limit": str(count_max)}
+        return list((await self._call("GET", path, params=params)).get("items") or ())
+
+    async def create_lease(
+        self,
+        namespace: str,
+        name: str,
+        spec: Mapping[str, Any],
+        marks: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Create a Lease, with labels and annotations."""
         lease = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"namespace": namespace, "name": name},
+            "metadata": {"namespace": namespace, "name": name, **(marks or {})},
             "spec": spec,
         }
         await self._call("POST", LEASES.format(namespace=namespace), json=lease)

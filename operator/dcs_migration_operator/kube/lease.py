@@ -26,6 +26,9 @@ LEASE_S: Final = 15.0
 RETRY_S: Final = 2.0
 """client-go's figures: takeover within 17 s of a kill, 2 s of a clean end."""
 
+PAUSE_S_MIN: Final = 0.01
+"""A pause is never shorter, so that what is left of a renewal is not counted down in tiny steps."""
+
 TRUST_S: Final = LEASE_S * 2 / 3
 """How long a renewal lets its holder act."""
 
@@ -55,6 +58,7 @@ class Elector:
         identity: Unique name of this process.
         monotonic: Seconds; handed in for testing purposes.
         server_now: The API server's clock, in seconds since 1970; None if it is not known.
+        yields: Whether to leave the Lease alone for now, unless it is held already.
     """
 
     def __init__(
@@ -66,8 +70,9 @@ class Elector:
         identity: str,
         monotonic: Callable[[], float],
         server_now: Callable[[], float | None] = lambda: None,
+        yields: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._server_now = server_now
+        self._server_now, self._yields = server_now, yields
         self._calls, self._where = calls, (namespace, name)
         self._identity, self._monotonic = identity, monotonic
         self._until = float("-inf")
@@ -104,7 +109,7 @@ class Elector:
         reason = ""
         try:
             async with asyncio.timeout(rest_s), self._turn:
-                if not self._stopping:
+                if not self._stopping and (self.elected.is_set() or not self._yields()):
                     await self._try()
         except ApiError as error:
             reason = str(error)
@@ -117,7 +122,7 @@ class Elector:
         """Return the seconds until the next attempt, or until what was held or seen expires."""
         now = self._monotonic()
         if self.elected.is_set():
-            return max(min(RETRY_S, self._until - now), 0.0)
+            return max(min(RETRY_S, self._until - now), PAUSE_S_MIN)
         expires_in_s = self._observed_at + LEASE_S - now
         return min(RETRY_S, expires_in_s) if expires_in_s > 0 else RETRY_S
 
@@ -161,7 +166,7 @@ class Elector:
 
     def _silent(self, lease: Mapping[str, Any]) -> bool:
         """Tell whether nobody has written the Lease for long, by the clock of the API server."""
-        now, written = self._server_now(), _written_at(lease)
+        now, written = self._server_now(), written_at(lease)
         if now is None or written is None:
             return False
         duration_s = (lease.get("spec") or {}).get("leaseDurationSeconds") or LEASE_S
@@ -188,7 +193,7 @@ class Elector:
         }
 
 
-def _written_at(lease: Mapping[str, Any]) -> float | None:
+def written_at(lease: Mapping[str, Any]) -> float | None:
     """Return when the API server last took a write, in seconds since 1970; None if it is not told.
 
     Source: `metadata.managedFields[].time`, which the API server sets by its own clock.

@@ -43,6 +43,7 @@ class Metrics:
         tasks: Counts the resources by (phase, ready); asked at each scrape.
         snapshot_ages: Seconds since the last complete list, by cloud project id.
         leads: Whether this replica is the leader.
+        overlaps: Counts other installations that watch some of the same namespaces.
         split_reason: Maps the code of a refusal to one of a limited number of labels.
     """
 
@@ -53,10 +54,11 @@ class Metrics:
         snapshot_ages: Callable[[], Mapping[str, float]],
         leads: Callable[[], bool],
         split_reason: Callable[[str], str],
+        overlaps: Callable[[], int] = lambda: 0,
     ) -> None:
         self._split_reason = split_reason
         self._registry = registry = CollectorRegistry()
-        registry.register(_Gauges(tasks, snapshot_ages, leads))
+        registry.register(_Gauges(tasks, snapshot_ages, leads, overlaps))
         ProcessCollector(registry=registry)
         self._requests = Counter(
             "dcs_operator_cloud_requests",
@@ -176,8 +178,10 @@ class _Gauges(Collector):
         tasks: Callable[[], Mapping[tuple[str, str], int]],
         snapshot_ages: Callable[[], Mapping[str, float]],
         leads: Callable[[], bool],
+        overlaps: Callable[[], int],
     ) -> None:
         self._tasks, self._ages, self._leads = tasks, snapshot_ages, leads
+        self._overlaps = overlaps
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         return ()
@@ -197,4 +201,9 @@ class _Gauges(Collector):
             ages.add_metric((project,), age_s)
         leads = GaugeMetricFamily("dcs_operator_leader", "1 on the replica that acts.")
         leads.add_metric((), float(self._leads()))
-        return (tasks, ages, leads)
+        overlaps = GaugeMetricFamily(
+            "dcs_operator_overlaps",
+            "Other installations of the operator that watch some of the same namespaces.",
+        )
+        overlaps.add_metric((), float(self._overlaps()))
+        return (tasks, ages, leads, overlaps)

@@ -12,7 +12,7 @@ from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.telemetry.metrics import CONTENT_TYPE, Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from prometheus_client import Metric
 
@@ -29,6 +29,7 @@ DOCUMENTED: Final[dict[str, tuple[str, set[str]]]] = {
     "dcs_operator_resource_errors_total": ("counter", {"kind"}),
     "dcs_operator_snapshot_age_seconds": ("gauge", {"project"}),
     "dcs_operator_leader": ("gauge", set()),
+    "dcs_operator_overlaps": ("gauge", set()),
 }
 """Name → type and labels."""
 
@@ -41,12 +42,14 @@ def metrics(
     ages: Mapping[str, float] | None = None,
     *,
     leads: bool = True,
+    overlaps: Callable[[], int] = lambda: 0,
 ) -> Metrics:
     """Return metrics over this state of the engine."""
     return Metrics(
         tasks=lambda: tasks or {},
         snapshot_ages=lambda: ages or {},
         leads=lambda: leads,
+        overlaps=overlaps,
         split_reason=reason_of,
     )
 
@@ -175,6 +178,15 @@ def test_gauges_are_read_at_each_scrape() -> None:
 def test_a_leader_is_1(*, leads: bool) -> None:
     """And a replica that waits is 0."""
     assert value(metrics(leads=leads), "dcs_operator_leader") == float(leads)
+
+
+def test_overlaps_are_counted_at_each_scrape() -> None:
+    """By whoever looks for other installations."""
+    found = [0]
+    one = metrics(overlaps=lambda: found[0])
+    assert value(one, "dcs_operator_overlaps") == 0
+    found[0] = 2
+    assert value(one, "dcs_operator_overlaps") == 2
 
 
 def test_two_sets_of_metrics_do_not_meet() -> None:

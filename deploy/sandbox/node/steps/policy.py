@@ -20,7 +20,7 @@ REACH_S_MAX: Final = 10.0
 
 
 def network_policy(stage: Stage) -> None:
-    """Port 443 is reached and 8443 is not, until the policy names it too."""
+    """Port 443 is reached and 9443 is not, until the policy names it too."""
     node = stage.node
     address = urlsplit(node.other_cloud.endpoint)
     connection = http.client.HTTPConnection(address.netloc, timeout=REACH_S_MAX)
@@ -38,9 +38,9 @@ def network_policy(stage: Stage) -> None:
     stage.need(_calls(stage) == calls, "the other DCS was called")
     stage.until_terminated(stage.wish(1))
     stage.show.fact("meanwhile a task of the DCS on port 443 is TERMINATED")
-    stage.upgrade("--set=networkPolicy.dcs.ports={443,8443}")
+    stage.upgrade("--set=networkPolicy.dcs.ports={443,9443}")
     stage.until(lambda: _ready(stage, {"True"}, "Observed"))
-    stage.show.fact("with networkPolicy.dcs.ports={443,8443} it is reached")
+    stage.show.fact("with networkPolicy.dcs.ports={443,9443} it is reached")
     stage.need(_calls(stage) > calls, "the other DCS was not called")
     stage.show.fact(stage.check_sum())
 
