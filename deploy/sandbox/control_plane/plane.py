@@ -36,9 +36,6 @@ PORT_ATTEMPTS_MAX = 3
 PORT_TAKEN = "address already in use"
 """How both servers' logs say it."""
 
-SELECTABLE_MINOR_MIN = 30
-"""The first minor version that knows the field `selectableFields` of a CRD; 31 serves it."""
-
 CONTROLLER_MANAGER = "kube-controller-manager"
 
 KUBECTL_S_MAX = 120.0
@@ -260,11 +257,14 @@ class ControlPlane:
         """The minor version of the API server: 31 for v1.31.13."""
         return int(self.api.get("/version")["minor"])
 
+    @property
+    def crd_validation(self) -> str:
+        """The option with which kubectl may apply the project's CRDs to this API server."""
+        return f"--validate={'strict' if self.minor >= toolchain.CRD_MINOR_MIN else 'warn'}"
+
     def install_crds(self) -> None:
         """Apply the project's CRDs and wait until they can be listed, which is a moment later."""
-        # As docs/compatibility.md says: an older API server refuses a field that it does not know.
-        validation = "strict" if self.minor >= SELECTABLE_MINOR_MIN else "warn"
-        self.kubectl("apply", f"--validate={validation}", "--filename", CRDS_DIR)
+        self.kubectl("apply", self.crd_validation, "--filename", CRDS_DIR)
         self.kubectl("wait", "--for=condition=Established", "--filename", CRDS_DIR)
         for crd in sorted(CRDS_DIR.glob("*.yaml")):
             eventually(functools.partial(self._lists, crd.stem), READY_S_MAX)

@@ -107,6 +107,9 @@ RELEASE_VARIABLE = "SANDBOX_KUBERNETES"
 KUBERNETES_MINOR_MIN = 31
 """The CRDs use `selectableFields`, which Kubernetes 1.31 was the first to serve by default."""
 
+CRD_MINOR_MIN = 30
+"""The first that knows the field at all; an older one refuses it, unless kubectl only warns."""
+
 VERSION_TIMEOUT_S = 30
 """For a binary to tell its version: it takes 0.1 s, on a busy machine some seconds."""
 
