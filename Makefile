@@ -124,7 +124,7 @@ bench: $(STAMP) ## Cost per resource beside a naive peer, 40 minutes (BENCH="--n
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench page
 
 .PHONY: versions
-versions: $(STAMP) ## Cluster tests and demo on older Kubernetes too, an hour (VERSIONS="--kubernetes 1.31")
+versions: $(STAMP) ## Cluster tests on older Kubernetes too, an hour (VERSIONS="--kubernetes 1.31")
 	PYTHONPATH=deploy:tests $(BIN)/python -m versions pythons --own
 	PYTHONPATH=deploy:tests $(BIN)/python -m versions kubernetes $(VERSIONS)
 	PYTHONPATH=deploy:tests $(BIN)/python -m versions page

@@ -137,15 +137,13 @@ def test_the_own_python_needs_no_environment(bench: Bench) -> None:
 def test_every_kubernetes_is_tested_on_the_python_of_the_image(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The cluster tests, the pages' commands, and the demo; each with its own servers."""
+    """The cluster tests and the pages' commands; each with its own servers."""
     assert command.main(["kubernetes"]) == 0
     releases = list(toolchain.releases())
     image = kubernetes.of_image()
     python = sys.executable if image == OWN else str(runs.ROOT / f".venv-{image}/bin/python")
     paths = ("tests/cluster", "tests/docs/test_commands.py")
     assert bench.tests == [(python, paths, {}, release) for release in releases]
-    demos = [line for line in bench.commands if line[1:] == ["-m", "sandbox.demo"]]
-    assert len(demos) == len(releases)
     out = capsys.readouterr().out
     for module in toolchain.releases().values():
         assert f"Kubernetes {toolchain.version_of(toolchain.KUBERNETES, module)}, Python" in out
@@ -162,14 +160,18 @@ def test_without_the_python_of_the_image_the_own_one_is_taken(
     assert [test[0] for test in bench.tests] == [sys.executable]
 
 
-def test_a_demo_that_fails_fails_the_command(
+def test_a_failure_on_one_kubernetes_fails_the_command(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The tests are run all the same."""
-    bench.broken = "sandbox.demo"
-    assert command.main(["kubernetes", "--kubernetes", "1.31"]) == 1
-    assert "main job 0 passed and 1 FAILED" in capsys.readouterr().out
-    assert len(bench.tests) == 1
+    """All versions are run all the same, and written down."""
+    bench.outcome = Outcome(passed=4, failed=1)
+    releases = ["1.31", "1.34"]
+    options = [word for release in releases for word in ("--kubernetes", release)]
+    assert command.main(["kubernetes", *options]) == 1
+    out = capsys.readouterr().out
+    assert out.count("main job 4 passed and 1 FAILED") == len(releases)
+    assert "the end of the log" in out
+    assert len(list(runs.FOLDER.iterdir())) == len(releases)
 
 
 def test_a_kubernetes_that_cannot_be_built_fails_the_command(

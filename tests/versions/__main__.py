@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "pythons": (pythons, "unit tests and a short simulation on other versions of Python"),
-    "kubernetes": (kubernetes, "cluster tests and the demo on other versions of Kubernetes"),
+    "kubernetes": (
+        kubernetes,
+        "cluster tests and commands of the pages on other Kubernetes",
+    ),
     "page": (page, "write docs/compatibility.md from what ran"),
 }
 

@@ -1,4 +1,4 @@
-"""The cluster tests, the pages' commands and the demo against other versions of Kubernetes.
+"""The cluster tests and the pages' commands against other versions of Kubernetes.
 
 Owns what runs against each: everything that `make cluster` runs, with the same tests; the operator
 runs on the Python that the image ships, where that is at hand. The servers are built from source on
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUITES: Final = {
+    "main job": "tests.cluster.test_operator_counts",
     "CRDs": "tests.cluster.test_crds",
     "chart": "tests.cluster.test_chart",
     "operator": "tests.cluster.",
@@ -30,9 +31,6 @@ PATHS: Final = ("tests/cluster", "tests/docs/test_commands.py")
 
 TOOLS: Final = ("helm", "kube-controller-manager")
 """What the tests need besides the core."""
-
-DEMO: Final = "main job"
-"""`make demo`: 120 tasks, and every figure that it prints is checked by itself."""
 
 IMAGE: Final = re.compile(r"^FROM \S*/python:(\d+\.\d+)\.", re.MULTILINE)
 
@@ -82,10 +80,8 @@ def _tested(release: str, python: Path) -> int:
     # Read by everything that is started from here.
     os.environ[toolchain.RELEASE_VARIABLE] = release
     tools = ensure(*toolchain.CORE, *TOOLS)
-    name = f"kubernetes-{release}"
-    suites = {DEMO: _demo(python, runs.FOLDER / f"{name}-demo.log")}
-    log = runs.FOLDER / f"{name}.log"
-    suites |= runs.pytest(python, PATHS, SUITES, log, {})
+    log = runs.FOLDER / f"kubernetes-{release}.log"
+    suites = runs.pytest(python, PATHS, SUITES, log, {})
     version = toolchain.version_of(toolchain.KUBERNETES, toolchain.releases()[release])
     run = runs.Run(interpreters.full_version(python), version, runs.today(), suites)
     runs.save(run)
@@ -94,13 +90,3 @@ def _tested(release: str, python: Path) -> int:
     if run.failed:
         pythons.say(f"The whole log is {log}:\n{runs.tail(log)}")
     return 1 if run.failed else 0
-
-
-def _demo(python: Path, log: Path) -> runs.Outcome:
-    """Play the demo, which fails if one of its figures is not as it has to be."""
-    try:
-        seconds = runs.command([python, "-m", "sandbox.demo"], log, {"PYTHONPATH": "deploy"})
-    except runs.RunError as error:
-        pythons.say(f"The main job failed: {error}")
-        return runs.Outcome(failed=1)
-    return runs.Outcome(passed=1, seconds=seconds)
