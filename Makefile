@@ -14,12 +14,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Hashes are checked; the index address is whatever pip is configured with.
-$(STAMP): requirements/dev.txt pyproject.toml
+# Hashes are checked; the index address is whatever pip is configured with. The environments of other versions of Python
+# (`make pythons`) are made in the same way.
+%/.installed: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $*
+	$*/bin/pip install --quiet --require-hashes -r requirements/dev.txt
+	$*/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: venv
@@ -56,6 +57,10 @@ check: lint unit ## What to run while you work: style, types, contracts, unit te
 simulation: $(STAMP) ## Thousands of drawn cases on virtual time: faults, crashes, two replicas
 	$(BIN)/pytest tests/simulation
 
+.PHONY: pythons
+pythons: $(STAMP) ## Unit tests and a short simulation on other versions of Python that are at hand
+	PYTHONPATH=deploy:tests $(BIN)/python -m versions pythons
+
 .PHONY: cluster
 cluster: $(STAMP) ## Tests against a real etcd and kube-apiserver (built once)
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager
@@ -77,7 +82,7 @@ docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
 	$(BIN)/pytest tests/docs tests/gitops tests/image
 
 .PHONY: test
-test: lint unit simulation chart cluster monitoring docs ## Everything CI runs
+test: lint unit simulation pythons chart cluster monitoring docs ## Everything CI runs
 
 # What lists the contents of the image, apart from everything else.
 SBOM := $(VENV)/sbom/.installed
@@ -120,6 +125,12 @@ bench: $(STAMP) ## Cost per resource beside a naive peer, 40 minutes (BENCH="--n
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench compare $(BENCH)
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench page
 
+.PHONY: versions
+versions: $(STAMP) ## Cluster tests on older Kubernetes too, an hour (VERSIONS="--kubernetes 1.31")
+	PYTHONPATH=deploy:tests $(BIN)/python -m versions pythons --own
+	PYTHONPATH=deploy:tests $(BIN)/python -m versions kubernetes $(VERSIONS)
+	PYTHONPATH=deploy:tests $(BIN)/python -m versions page
+
 .PHONY: reference
 reference: $(STAMP) ## Write the generated pages anew: CRDs, options, values of the chart
 	$(BIN)/python -m reference
@@ -132,4 +143,4 @@ lock: ## Renew requirements/*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches, not the built control plane
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reference import chart, crds, options
+from reference import chart, crds, options, translations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def pages() -> dict[Path, str]:
     """Return what each generated page should say."""
-    return {module.PATH: module.render() for module in (crds, options, chart)}
+    generated = {module.PATH: module.render() for module in (crds, options, chart)}
+    return generated | translations.pages()
 
 
 def stale(wanted: Mapping[Path, str]) -> list[Path]:

@@ -30,7 +30,7 @@ HEAD = """# Helm chart of dcs-migration-operator {version}
 
 <!-- Generated from values.yaml by `python -m reference`; change the comments there. -->
 
-For Kubernetes ≥ 1.29 and Helm 4. From a checkout:
+For Kubernetes ≥ 1.28 and Helm 4. From a checkout:
 
 ```sh
 helm install dcs-migration-operator deploy/chart --namespace dcs-system --create-namespace

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from sandbox.control_plane import ControlPlane
+from sandbox.control_plane.toolchain import KUBERNETES_MINOR_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,12 @@ def control_plane() -> Iterator[ControlPlane]:
 def api(control_plane: ControlPlane) -> Api:
     """Give a fast client with all rights; `sandbox.manifests` makes its paths and bodies."""
     return control_plane.api
+
+
+@pytest.fixture
+def selectable(control_plane: ControlPlane) -> bool:
+    """Tell whether the API server selects by fields of ours, which 1.31 was the first to do."""
+    return control_plane.minor >= KUBERNETES_MINOR_MIN
 
 
 @pytest.fixture

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["cluster.operator_fixtures", "cluster.chart_fixtures"]
 
+READMES = ("README.md", "README.zh-CN.md")
+GETTING_STARTED = ("docs/getting-started.md", "docs/zh/getting-started.md")
+
 WALKS = {
-    "readme": ("README.md",),
-    "life": ("docs/getting-started.md", "docs/upgrade.md", "docs/uninstall.md"),
+    "readme": READMES[:1],
+    "life": (GETTING_STARTED[0], "docs/upgrade.md", "docs/uninstall.md"),
+    "readme-zh": READMES[1:],
+    "life-zh": GETTING_STARTED[1:],
 }
 """Pages that are followed one after the other, on a cluster where nothing is installed."""
 
@@ -31,11 +36,20 @@ PAGES = tuple(page for walk in WALKS.values() for page in walk)
 NOT_RUN = {
     "README.md: make demo   # the main job on an embedded Kubernetes control plane and a"
     " simulated DCS": "runs these tests",
-    "README.md: kubectl apply -f crds/": "runs until Ctrl-C",
-    "docs/getting-started.md: docker build --file deploy/Dockerfile --tag"
-    " registry.example.com/dcs-migration-operator:dev .": "needs a container engine and a registry",
-    "docs/getting-started.md: kubectl --namespace dcs-system rollout status"
-    " deployment/dcs-migration-operator": "waits for pods, which a kubelet has to start",
+    "README.zh-CN.md: make demo   # 在内嵌的 Kubernetes 控制面和模拟的 DCS"
+    " 上完成一次完整的停止流程": "runs these tests",
+    **{f"{page}: kubectl apply -f crds/": "runs until Ctrl-C" for page in READMES},
+    **{
+        f"{page}: docker build --file deploy/Dockerfile --tag"
+        " registry.example.com/dcs-migration-operator:dev"
+        " .": "needs a container engine and a registry"
+        for page in GETTING_STARTED
+    },
+    **{
+        f"{page}: kubectl --namespace dcs-system rollout status"
+        " deployment/dcs-migration-operator": "waits for pods, which a kubelet has to start"
+        for page in GETTING_STARTED
+    },
     "docs/upgrade.md: helm install dcs-migration-operator deploy/chart --namespace dcs-system"
     " --create-namespace --take-ownership --force-conflicts": "only after an installation by hand",
 }

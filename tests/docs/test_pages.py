@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EVERY_PAGE = sorted(
-    str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+    str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
 )
 
 PROBES = ("7", "off", "on", "text", "error", "127.0.0.1:1", "https://dcs.example.com")

@@ -7,6 +7,7 @@ case, and shrinks it first. `python -m simulation.soak` goes on drawing for as l
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 import pytest
@@ -16,7 +17,8 @@ from simulation.drawing import Case, cases
 from simulation.invariants import check
 from simulation.playing import play
 
-CASES: Final = 2000
+CASES: Final = int(os.environ.get("SIMULATION_CASES", "2000"))
+"""How many are drawn: fewer where the same is only tried on another version of Python."""
 
 
 @given(cases())

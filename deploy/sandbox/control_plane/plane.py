@@ -252,9 +252,19 @@ class ControlPlane:
             raise KubectlError(answer.stderr.strip() or answer.stdout.strip())
         return answer.stdout
 
+    @property
+    def minor(self) -> int:
+        """The minor version of the API server: 31 for v1.31.13."""
+        return int(self.api.get("/version")["minor"])
+
+    @property
+    def crd_validation(self) -> str:
+        """The option with which kubectl may apply the project's CRDs to this API server."""
+        return f"--validate={'strict' if self.minor >= toolchain.CRD_MINOR_MIN else 'warn'}"
+
     def install_crds(self) -> None:
         """Apply the project's CRDs and wait until they can be listed, which is a moment later."""
-        self.kubectl("apply", "--filename", CRDS_DIR)
+        self.kubectl("apply", self.crd_validation, "--filename", CRDS_DIR)
         self.kubectl("wait", "--for=condition=Established", "--filename", CRDS_DIR)
         for crd in sorted(CRDS_DIR.glob("*.yaml")):
             eventually(functools.partial(self._lists, crd.stem), READY_S_MAX)

@@ -2,7 +2,8 @@
 
 Owns where binaries come from: first `KUBEBUILDER_ASSETS` (what Go projects set for their tests),
 then this project's cache, then a build from a pinned `go.mod`. There are several, so that a change
-of one rebuilds nothing of the others. Building is `gobuild.py`; starting anything is `plane.py`.
+of one rebuilds nothing of the others; `SANDBOX_KUBERNETES=1.31` takes the servers from that of an
+older Kubernetes. Building is `gobuild.py`; starting anything is `plane.py`.
 """
 
 from __future__ import annotations
@@ -94,8 +95,20 @@ PACKAGES = {
 CORE = ("etcd", "kubectl", "kube-apiserver")
 """What every start needs. The others are built when something first asks for them."""
 
+SERVERS = ("kube-apiserver", "kube-controller-manager")
+"""What an older Kubernetes is made of here; kubectl and helm stay, as they do on a user's desk."""
+
+RELEASES_DIR = SANDBOX_DIR / "kubernetes"
+"""One folder per older minor version, with its `go.mod`: `releases.py` writes it."""
+
+RELEASE_VARIABLE = "SANDBOX_KUBERNETES"
+"""Names the minor version whose servers are run, such as 1.31; by default the newest."""
+
 KUBERNETES_MINOR_MIN = 31
 """The CRDs use `selectableFields`, which Kubernetes 1.31 was the first to serve by default."""
+
+CRD_MINOR_MIN = 30
+"""The first that knows the field at all; an older one refuses it, unless kubectl only warns."""
 
 VERSION_TIMEOUT_S = 30
 """For a binary to tell its version: it takes 0.1 s, on a busy machine some seconds."""
@@ -129,7 +142,7 @@ def ensure(*names: str, announce: Callable[[str], None] = say) -> dict[str, Path
 def find(name: str, announce: Callable[[str], None] = say) -> Path | None:
     """Return where a binary already is, or None if it has to be built."""
     assets = os.environ.get(ASSETS_VARIABLE)
-    if assets:
+    if assets and not (name in SERVERS and os.environ.get(RELEASE_VARIABLE)):
         path = Path(assets) / name
         if os.access(path, os.X_OK):
             if _is_fit(name, path):
@@ -139,13 +152,36 @@ def find(name: str, announce: Callable[[str], None] = say) -> Path | None:
     return path if path.exists() else None
 
 
+def releases() -> dict[str, Module]:
+    """Return the minor versions of Kubernetes whose servers can be built, the oldest first."""
+    folders = sorted(RELEASES_DIR.glob("1.*"), key=lambda folder: int(folder.name[2:]))
+    _, newest, _ = version_of(KUBERNETES).split(".", 2)
+    return {folder.name: Module(folder, KUBERNETES) for folder in folders} | {
+        f"1.{newest}": _CLUSTER
+    }
+
+
+def _package(name: str) -> Package:
+    """Return what a tool is built from, in the release that was asked for."""
+    package = PACKAGES[name]
+    release = os.environ.get(RELEASE_VARIABLE)
+    if not release or name not in SERVERS:
+        return package
+    known = releases()
+    if release not in known:
+        raise ToolchainError(
+            f"{RELEASE_VARIABLE} is {release}: choose from {', '.join(known)}, or unset it."
+        )
+    return Package(known[release], package.path)
+
+
 def cached(name: str) -> Path:
     """Return where this project keeps the binary; it need not exist.
 
     The folder's name changes with everything that goes into a build, so that a binary of other
     versions is never mistaken for this one; and with nothing else.
     """
-    module = PACKAGES[name].module
+    module = _package(name).module
     sources = [module.folder / "go.mod", module.folder / "go.sum"]
     sources += sorted(module.folder.glob("*.go"))
     settings = f"{link_flags(module)} {platform.system()} {platform.machine()}{module.tags}"
@@ -191,7 +227,7 @@ def link_flags(module: Module = _CLUSTER) -> str:
 
 def _build(name: str) -> Build:
     """Return what has to be built for one tool."""
-    package = PACKAGES[name]
+    package = _package(name)
     module = package.module
     return Build(name, module.folder, package.path, cached(name), link_flags(module), module.tags)
 
@@ -213,7 +249,7 @@ def _find_go(missing: list[str]) -> str:
     """Return the Go command, or say what to install."""
     go = shutil.which("go")
     if go is None:
-        versions = {version_of("go", PACKAGES[name].module) for name in missing}
+        versions = {version_of("go", _package(name).module) for name in missing}
         newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
         raise ToolchainError(
             f"Install Go {newest} or newer and put it on PATH, to build"

@@ -86,10 +86,28 @@ class _Response(http.client.HTTPResponse):
 class _Http(urllib3.connection.HTTPConnection):
     response_class = _Response
 
+    def getresponse(self) -> Any:
+        """Read the head of an answer; close the answer if urllib3 refuses it.
 
-class _Https(urllib3.connection.HTTPSConnection):
-    response_class = _Response
+        http.client hands the socket over to an answer that ends with its connection. If urllib3
+        then takes offence at a header, such as two lengths, nobody else would close that socket.
+        """
+        made: list[_Response] = []
 
+        def make(*args: Any, **kwargs: Any) -> _Response:
+            made.append(_Response(*args, **kwargs))
+            return made[0]
+
+        self.response_class = make  # type: ignore[assignment] # http.client only calls it
+        try:
+            return super().getresponse()
+        except BaseException:
+            for response in made:
+                response.close()
+            raise
+
+
+class _Https(_Http, urllib3.connection.HTTPSConnection):
     def connect(self) -> None:
         """Connect; a failed handshake is told apart from TLS trouble later on."""
         try:

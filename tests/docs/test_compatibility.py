@@ -1,0 +1,73 @@
+"""What the pages and the chart say of versions is what was tested."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from docs.pages import ROOT, read
+from sandbox.control_plane import toolchain
+from versions import interpreters, kubernetes, page, runs
+
+RUNS = page.kept()
+TESTED = [run.key[0] for run in RUNS if run.kubernetes]
+OLDEST, NEWEST = TESTED[0], TESTED[-1]
+
+HINT = "`make versions` writes docs/compatibility.md anew; it takes an hour."
+
+
+def test_the_page_is_made_of_the_runs() -> None:
+    """Nobody has written into its tables."""
+    assert page.written(read("docs/compatibility.md"), RUNS) == read("docs/compatibility.md"), HINT
+
+
+def test_every_version_was_tested() -> None:
+    """Each Kubernetes that can be built and each Python that is claimed has its row."""
+    assert list(dict.fromkeys(TESTED)) == list(toolchain.releases()), HINT
+    pythons = [run.key[1] for run in RUNS if not run.kubernetes]
+    assert pythons == list(interpreters.SUPPORTED), HINT
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(filter(None, run.key)))
+def test_everything_passed(run: runs.Run) -> None:
+    """A version on which something failed is not one that is supported."""
+    assert run.failed == 0
+    assert run.suites
+    assert all(outcome.passed > 0 for outcome in run.suites.values())
+
+
+def test_the_chart_refuses_what_is_older() -> None:
+    """Its `kubeVersion` begins with the oldest version that was tested."""
+    chart = yaml.safe_load(read("deploy/chart/Chart.yaml"))
+    assert chart["kubeVersion"] == f">={OLDEST}.0-0"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "README.zh-CN.md",
+        "deploy/chart/README.md",
+        "docs/getting-started.md",
+        "docs/zh/getting-started.md",
+    ],
+)
+def test_the_pages_name_the_oldest_version(name: str) -> None:
+    """And no other one."""
+    assert set(re.findall(r"Kubernetes ≥ (\d\.\d+)", read(name))) == {OLDEST}
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_readme_names_the_range(name: str) -> None:
+    """With a link to the table."""
+    assert re.search(rf"\[{OLDEST} \w+ {NEWEST}\]\(docs/compatibility\.md\)", read(name))
+
+
+def test_the_workflow_tests_every_older_version() -> None:
+    """The newest one is that of all other tests."""
+    text = (ROOT / ".github" / "workflows" / "versions.yaml").read_text(encoding="utf-8")
+    (matrix,) = re.findall(r"kubernetes: \[(.*)\]", text)
+    assert re.findall(r"\d\.\d+", matrix) == list(toolchain.releases())[:-1]
+    assert f'python-version: "{kubernetes.of_image()}"' in text
