@@ -294,4 +294,26 @@ MACHINE = Row(
     ),
 )
 
-ROWS = (HEALTH, TASKS, STOPS, CALLS, BATCHING, MACHINE)
+STRANGERS = Row(
+    "What should not be there",
+    (
+        Panel(
+            "Other installations of the operator",
+            "That watch some of the same namespaces. Anything above 0 has to be resolved.",
+            (q("max(dcs_operator_overlaps{{all}})", "installations"),),
+        ),
+        Panel(
+            "Statuses that somebody else replaced, per minute",
+            "A second operator, a restored backup, or a person with an editor.",
+            (q("60 * sum(rate(dcs_operator_status_overwrites_total{{all}}{rate}))", "statuses"),),
+            kind="bars",
+        ),
+        Panel(
+            "Resources that were left aside, so far",
+            "unreadable: its content makes no sense. internal: an error of the operator's own.",
+            (q("sum by (kind) (dcs_operator_resource_errors_total{{all}})", "{{kind}}"),),
+        ),
+    ),
+)
+
+ROWS = (HEALTH, TASKS, STOPS, CALLS, BATCHING, MACHINE, STRANGERS)
