@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "docs" / "reference.md"
 
-ORDER = ("migrationtasks", "dcsprojects", "clusterdcsprojects")
+ORDER = ("migrationtasks", "migrationwaves", "dcsprojects", "clusterdcsprojects")
 """First what most people write."""
 
 HEAD = """# Reference

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 GROUP_VERSION = "dcs.huaweicloud.com/v1alpha1"
 
 TASKS = "migrationtasks"
+WAVES = "migrationwaves"
 PROJECTS = "dcsprojects"
 
 
@@ -42,6 +43,16 @@ def migration_task(name: str, task_id: str = "", **spec: Any) -> dict[str, Any]:
         "kind": "MigrationTask",
         "metadata": {"name": name},
         "spec": {"taskId": task_id or str(uuid.uuid4()), **spec},
+    }
+
+
+def migration_wave(name: str = "wave", **spec: Any) -> dict[str, Any]:
+    """Return a MigrationWave, which holds if nothing else is said."""
+    return {
+        "apiVersion": GROUP_VERSION,
+        "kind": "MigrationWave",
+        "metadata": {"name": name},
+        "spec": spec,
     }
 
 

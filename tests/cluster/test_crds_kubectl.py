@@ -34,6 +34,7 @@ TASK_ID = "01234567-89ab-cdef-0123-456789abcdef"
 
 STATUS = {
     "phase": "TERMINATED",
+    "lag": {"offset": 0},
     "task": {"name": "orders"},
     "conditions": [
         {
@@ -71,18 +72,18 @@ def columns(table: str) -> list[list[str]]:
 
 @pytest.mark.usefixtures("stopped_task")
 def test_columns_of_a_task(kubectl: Kubectl) -> None:
-    """`kubectl get` tells phase, wish, readiness and reason."""
+    """`kubectl get` tells phase, wish, lag, readiness and reason."""
     header, row = columns(kubectl("get", "dcsmt"))
-    assert header == ["NAME", "PHASE", "STOP", "READY", "REASON", "AGE"]
-    assert row[:-1] == ["orders", "TERMINATED", "true", "True", "Terminated"]
+    assert header == ["NAME", "PHASE", "STOP", "LAG", "READY", "REASON", "AGE"]
+    assert row[:-1] == ["orders", "TERMINATED", "true", "0", "True", "Terminated"]
 
 
 @pytest.mark.usefixtures("stopped_task")
 def test_wide_columns_of_a_task(kubectl: Kubectl) -> None:
     """`-o wide` adds what identifies the migration, and the message."""
     header, row = columns(kubectl("get", "dcsmt", "--output", "wide"))
-    assert header[6:] == ["TASK", "NAME", "PROJECT", "MESSAGE"]
-    assert row[6:] == [TASK_ID, "orders", "default", "Stopped."]
+    assert header[7:] == ["TASK", "NAME", "PROJECT", "MESSAGE"]
+    assert row[7:] == [TASK_ID, "orders", "default", "Stopped."]
 
 
 def test_columns_of_a_project(kubectl: Kubectl, api: Api, namespace: str) -> None:
@@ -97,6 +98,33 @@ def test_columns_of_a_project(kubectl: Kubectl, api: Api, namespace: str) -> Non
     assert row[-3:] == ["0" * 32, "credentials", "Stopped."]
 
 
+def test_a_task_without_a_cutover_has_no_lag(kubectl: Kubectl) -> None:
+    """The column stays empty, rather than showing a 0 that nobody measured."""
+    kubectl("apply", "--filename", EXAMPLES / "migrationtask.yaml")
+    header, row = columns(kubectl("get", "dcsmt"))
+    assert header[3] == "LAG"
+    assert row[:-1] == ["orders-cache", "PENDING", "false", "False", "Pending"]
+
+
+@pytest.mark.parametrize("name", ["dcsmw", "migrationwave", "migrationwaves"])
+def test_columns_of_a_wave(kubectl: Kubectl, api: Api, namespace: str, name: str) -> None:
+    """`kubectl get dcsmw` tells the wish, the counts and why; wide adds the window."""
+    path = manifests.path(namespace, manifests.WAVES)
+    window = {"notBefore": "2026-01-01T00:00:00Z", "notAfter": "2026-01-01T04:00:00Z"}
+    api.create(path, manifests.migration_wave("night", state="Go", **window))
+    tasks = {"total": 60, "waiting": 20, "caughtUp": 9, "stopping": 1, "stopped": 27, "trouble": 3}
+    status = {"conditions": STATUS["conditions"], "tasks": tasks}
+    api.patch(f"{path}/night/status", {"status": status})
+    header, row = columns(kubectl("get", name))
+    assert header == [
+        *("NAME", "STATE", "TASKS", "CAUGHT-UP", "STOPPED", "TROUBLE", "READY", "REASON"),
+    ]
+    assert row == ["night", "Go", "60", "9", "27", "3", "True", "Terminated"]
+    header, row = columns(kubectl("get", name, "--output", "wide"))
+    assert header[8:] == ["NOT-BEFORE", "NOT-AFTER", "AGE", "MESSAGE"]
+    assert [*row[8:10], row[-1]] == [*window.values(), "Stopped."]
+
+
 @pytest.mark.usefixtures("stopped_task")
 @pytest.mark.parametrize("name", ["dcsmt", "migrationtask", "migrationtasks", "dcs"])
 def test_tasks_are_found_under_every_name(kubectl: Kubectl, name: str) -> None:
@@ -108,9 +136,11 @@ def test_tasks_are_found_under_every_name(kubectl: Kubectl, name: str) -> None:
 def test_the_category_lists_tasks_and_projects(kubectl: Kubectl, stopped_task: str) -> None:
     """`kubectl get dcs` shows everything of this product."""
     kubectl("apply", "--filename", EXAMPLES / "dcsproject.yaml")
+    kubectl("create", "--filename", "-", stdin=json.dumps(manifests.migration_wave("first")))
     found = kubectl("get", "dcs", "--output", "name").split()
     assert set(found) == {
         "dcsproject.dcs.huaweicloud.com/default",
+        "migrationwave.dcs.huaweicloud.com/first",
         f"migrationtask.dcs.huaweicloud.com/{stopped_task}",
     }
 

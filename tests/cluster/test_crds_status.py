@@ -31,7 +31,17 @@ FULL_STATUS = {
         "terminatedAt": "2026-01-01T00:00:10Z",
         "attempts": 1,
         "requestId": "f0e1d2",
+        "lagAtOrder": 0,
     },
+    "lag": {
+        "offset": 0,
+        "fullProgress": 100,
+        "sourceKeys": 9_007_199_254_740_993,
+        "targetKeys": 3,
+        "observedAt": "2026-01-01T00:00:00Z",
+        "caughtUpSince": "2025-12-31T23:59:50Z",
+    },
+    "cutover": {"openedAt": "2025-12-31T23:59:00Z", "timesOutAt": "2026-01-01T00:29:00Z"},
     "task": {
         "name": "orders",
         "method": "incremental_migration",

@@ -74,7 +74,7 @@ def test_the_columns_tell_the_story(
     for name, (_, _, status, reason) in expected.items():
         own.until(name, f"{status}/{reason}")
     table = rows(kubectl("get", "dcsmt"))
-    assert table.pop("NAME") == ["NAME", "PHASE", "STOP", "READY", "REASON", "AGE"]
+    assert table.pop("NAME") == ["NAME", "PHASE", "STOP", "LAG", "READY", "REASON", "AGE"]
     found = {name: words[1:-1] for name, words in table.items()}
     assert found == {own.full(name): words for name, words in expected.items()}
     wide = rows(kubectl("get", "dcsmt", "--output", "wide"))

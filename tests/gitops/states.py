@@ -28,6 +28,7 @@ CRDS = Path(__file__).resolve().parents[2] / "crds"
 
 KINDS = {
     "migrationtasks": "MigrationTask",
+    "migrationwaves": "MigrationWave",
     "dcsprojects": "DCSProject",
     "clusterdcsprojects": "ClusterDCSProject",
 }

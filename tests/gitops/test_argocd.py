@@ -64,7 +64,7 @@ def test_the_health_says_why() -> None:
 
 
 def test_the_check_can_be_patched_into_argo_cds_own_settings(control_plane: ControlPlane) -> None:
-    """`kubectl patch` adds the three checks, and leaves alone what is there already."""
+    """`kubectl patch` adds the checks, and leaves alone what is there already."""
     kubectl = control_plane.kubectl
     kubectl("create", "namespace", "argocd")
     kubectl("--namespace=argocd", "create", "configmap", "argocd-cm", "--from-literal=url=kept")
