@@ -58,6 +58,15 @@ def tells_nothing_of_tasks(life: Life) -> None:
     assert not life.team.has_status(life.team.path("own"))
 
 
+def tells_nothing_of_waves(life: Life) -> None:
+    """Tasks are stopped, but nothing is written to the status of a wave."""
+    wave = life.team.add_wave("held")
+    life.start()
+    life.until_refused()
+    life.team.until("Terminated", life.team.path("own"))
+    assert not life.team.has_status(wave)
+
+
 def tells_nothing_of_projects(life: Life) -> None:
     """Tasks are stopped, but nothing is written to the status of the DCSProject."""
     life.start()
@@ -153,6 +162,9 @@ PROOFS: Final[Mapping[Right, Callable[[Life], None]]] = {
     ("list", "migrationtasks"): does_not_start,
     ("watch", "migrationtasks"): does_not_start,
     ("patch", "migrationtasks/status"): tells_nothing_of_tasks,
+    ("list", "migrationwaves"): does_not_start,
+    ("watch", "migrationwaves"): does_not_start,
+    ("patch", "migrationwaves/status"): tells_nothing_of_waves,
     ("list", "dcsprojects"): does_not_start,
     ("watch", "dcsprojects"): does_not_start,
     ("patch", "dcsprojects/status"): tells_nothing_of_projects,

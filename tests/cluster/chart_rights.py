@@ -169,6 +169,12 @@ class Team:
             body["spec"]["projectRef"] = ref
         self._api.create(manifests.path(self.namespace, manifests.TASKS), body)
 
+    def add_wave(self, name: str) -> str:
+        """Create a wave without tasks, which holds; returns its path."""
+        path = manifests.path(self.namespace, manifests.WAVES)
+        self._api.create(path, manifests.migration_wave(name))
+        return f"{path}/{name}"
+
     def point_to(self, endpoint: str = "") -> None:
         """Change the endpoint of the DCSProject, or put it right again."""
         path = manifests.path(self.namespace, manifests.PROJECTS, "default")
@@ -221,7 +227,7 @@ class Team:
 
     def close(self) -> None:
         """Delete all resources, so that the next operator has nothing to do with them."""
-        for plural in (manifests.TASKS, manifests.PROJECTS):
+        for plural in (manifests.TASKS, manifests.WAVES, manifests.PROJECTS):
             self._api.delete(manifests.path(self.namespace, plural))
         with contextlib.suppress(ApiError):
             self._api.delete(f"{CLUSTER_PROJECTS}/{self.namespace}")

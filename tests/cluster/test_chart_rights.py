@@ -56,10 +56,12 @@ def test_with_the_roles_it_does_its_whole_job(release: Release, team: Team, tmp_
     team.share()
     team.add_task("shared", shared=True)
     team.add_task("unknown", unknown=True)
+    wave = team.add_wave("held")
     pod = release.pod(tmp_path)
     pod.start()
     team.until("Terminated", team.path("own"))
     team.until("Terminated", team.path("shared"))
+    team.until("Holding", wave)
     team.until("TaskNotFound", team.path("unknown"))
     team.until("Configured", team.path(project="default"))
     team.until("Configured", team.path())
@@ -115,6 +117,8 @@ NOT_NEEDED = [
     ("PUT", "/apis/{group}/namespaces/{team}/migrationtasks/own"),
     ("POST", "/apis/{group}/namespaces/{team}/migrationtasks"),
     ("DELETE", "/apis/{group}/namespaces/{team}/migrationtasks/own"),
+    ("GET", "/apis/{group}/namespaces/{team}/migrationwaves/any"),
+    ("PATCH", "/apis/{group}/namespaces/{team}/migrationwaves/any"),
     ("PATCH", "/apis/{group}/namespaces/{team}/dcsprojects/default"),
     ("DELETE", "/apis/{group}/namespaces/{team}/dcsprojects"),
     ("PATCH", "/apis/{group}/clusterdcsprojects/{team}"),
@@ -131,6 +135,7 @@ ELSEWHERE = [
     ("GET", "/api/v1/namespaces/{team}"),
     ("GET", "/apis/{group}/migrationtasks"),
     ("GET", "/apis/{group}/namespaces/{other}/migrationtasks"),
+    ("GET", "/apis/{group}/namespaces/{other}/migrationwaves"),
     ("GET", "/apis/{group}/namespaces/{other}/dcsprojects"),
     ("GET", "/apis/{group}/clusterdcsprojects"),
     ("PATCH", "/apis/{group}/namespaces/{other}/migrationtasks/any/status"),
@@ -164,8 +169,11 @@ def test_what_it_does_not_need_is_refused(release: Release, team: Team) -> None:
 
 
 USERS: dict[str, set[str]] = {
-    "view": {"get migrationtasks", "list dcsprojects"},
-    "edit": {"create migrationtasks", "patch dcsprojects", "delete migrationtasks"},
+    "view": {"get migrationtasks", "watch migrationwaves", "list dcsprojects"},
+    "edit": {
+        *("create migrationtasks", "delete migrationtasks", "patch migrationwaves"),
+        "patch dcsprojects",
+    },
     "admin": set(),
 }
 """What a RoleBinding to each user role allows in its namespace, of what is asked below; what is
@@ -181,7 +189,7 @@ def test_a_user_role_allows_what_it_says(release: Release, team: Team, role: str
     where = ("--namespace", team.namespace)
     kubectl("create", "rolebinding", role, f"--clusterrole={name}", f"--user={role}", *where)
     asked = {right for rights in USERS.values() for right in rights}
-    asked |= {"get secrets", "patch migrationtasks/status"}
+    asked |= {"get secrets", "patch migrationtasks/status", "patch migrationwaves/status"}
     asked |= {"get clusterdcsprojects", "patch clusterdcsprojects"}
 
     def allowed() -> set[str]:

@@ -3,10 +3,10 @@ The rights wherever the operator watches. docs/security.md says for each what it
 */}}
 {{- define "operator.watchRules" -}}
 - apiGroups: [dcs.huaweicloud.com]
-  resources: [migrationtasks, dcsprojects]
+  resources: [migrationtasks, migrationwaves, dcsprojects]
   verbs: [list, watch]
 - apiGroups: [dcs.huaweicloud.com]
-  resources: [migrationtasks/status, dcsprojects/status]
+  resources: [migrationtasks/status, migrationwaves/status, dcsprojects/status]
   verbs: [patch]
 - apiGroups: [""]
   resources: [events]
