@@ -154,7 +154,9 @@ def _passing(kind: FaultKind, code: str, reason: str = "CloudUnavailable", **fau
     )
 
 
-def _order_passing(kind: FaultKind, code: str, reason: str, **fault: Any) -> Trial:
+def _order_passing(
+    kind: FaultKind, code: str, reason: str, *, told_by_project: bool = True, **fault: Any
+) -> Trial:
     """Return a trouble of the orders alone; what DCS says of the task is known and kept."""
     return Trial(
         reason=reason,
@@ -164,6 +166,7 @@ def _order_passing(kind: FaultKind, code: str, reason: str, **fault: Any) -> Tri
         mend=heals,
         migration={"word": "FULLMIGRATING"},
         phase="FULLMIGRATING",
+        told_by_project=told_by_project,
     )
 
 
@@ -199,7 +202,10 @@ TRIALS: Final[Mapping[str, Trial]] = {
     "dropped": _passing(FaultKind.DROP, "connection-lost"),
     "hanging": _passing(FaultKind.HANG, "timeout"),
     "orders-429": _order_passing(FaultKind.THROTTLE, "APIGW.0308", "Throttled", window_s=1.0),
-    "orders-503": _order_passing(FaultKind.ERROR, "APIGW.0201", "CloudUnavailable", status=503),
+    # An order of a single task that fails may do so because of that task: the project works.
+    "orders-503": _order_passing(
+        FaultKind.ERROR, "APIGW.0201", "CloudUnavailable", told_by_project=False, status=503
+    ),
     "refused": Trial(
         reason="StopRejected",
         stalled=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from cluster.operator_process import QUICK
+from dcs_migration_operator.engine.projects import READS_PARALLEL_MAX
 from dcs_migration_operator.kube.api import KubeApi
 from dcs_migration_operator.kube.lease import SILENT_S, Elector
 from dcs_migration_operator.kube.login import login
@@ -65,7 +66,7 @@ def test_secrets_that_hang_do_not_cost_the_lease(
             body = manifests.migration_task(f"t{number}", "")
             body["spec"]["projectRef"] = {"name": f"p{number}"}
             api.create(tasks, body)
-        eventually(lambda: gate.holding >= PROJECTS // 2)
+        eventually(lambda: gate.holding >= READS_PARALLEL_MAX)
         renewed = {api.get(LEASE)["spec"]["renewTime"]}
 
         def look() -> bool:
