@@ -1,4 +1,4 @@
-"""Which endpoints a project may name.
+"""Which endpoints a project may name, and what is known about those of Huawei Cloud.
 
 A pattern is an origin (`https://host` or `https://host:port`) in which `*` stands for letters,
 digits and dashes: one label of a name, never a dot, a port's colon or a user's `@`.
@@ -6,6 +6,7 @@ digits and dashes: one label of a name, never a dot, a port's colon or a user's 
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -14,11 +15,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REGION_ENDPOINT: Final = "https://dcs.{region}.myhuaweicloud.com"
+EU_REGION_ENDPOINT: Final = "https://dcs.{region}.myhuaweicloud.eu"
+
+EU_REGIONS: Final = frozenset({"eu-west-101"})
+"""Regions of the European site: their hosts are under `.eu`, as the SDK's README has it, although
+the SDK's own table of regions says `.com`."""
+
+REGIONS: Final = frozenset(
+    {
+        *("ae-ad-1", "af-north-1", "af-south-1"),
+        *("ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4"),
+        *("ap-southeast-5", "cn-east-2", "cn-east-3", "cn-east-4", "cn-east-5"),
+        *("cn-north-1", "cn-north-2", "cn-north-4", "cn-north-9", "cn-north-11", "cn-north-12"),
+        *("cn-south-1", "cn-south-2", "cn-south-4", "cn-southwest-2", "cn-southwest-3"),
+        *("eu-west-0", "eu-west-101", "la-north-2", "la-south-2", "me-east-1"),
+        *("my-kualalumpur-1", "na-mexico-1", "ru-moscow-1", "ru-northwest-2", "sa-brazil-1"),
+        "tr-west-1",
+    }
+)
+"""Regions with DCS as `huaweicloudsdkdcs` 3.1.219 lists them (`DcsRegion`). A hint for people whose
+endpoint leads nowhere, never a limit: new regions open, and sibling clouds have their own."""
+
+_REGION_HOST: Final = re.compile(r"dcs\.([a-z0-9-]+)\.myhuaweicloud\.(?:com|eu)")
 
 
 def endpoint_of(region: str, endpoint: str) -> str:
     """Return the base URL that a project's spec means; `endpoint` outweighs `region`."""
-    return normal(endpoint) if endpoint else REGION_ENDPOINT.format(region=region)
+    if endpoint:
+        return normal(endpoint)
+    return (EU_REGION_ENDPOINT if region in EU_REGIONS else REGION_ENDPOINT).format(region=region)
+
+
+def region_hint(host: str) -> str:
+    """Return a sentence about a host that leads nowhere, or nothing if nothing is known."""
+    found = _REGION_HOST.fullmatch(host)
+    if not found:
+        return ""
+    region = found[1]
+    right = urlsplit(endpoint_of(region, "")).hostname
+    if region in REGIONS:
+        return f"The hosts of region {region} are known as {right}." if right != host else ""
+    near = difflib.get_close_matches(region, sorted(REGIONS), n=1)
+    perhaps = f"; did you mean {near[0]}?" if near else "."
+    return f"Huawei Cloud's SDK knows no region {region} with DCS{perhaps}"
 
 
 def normal(endpoint: str) -> str:
