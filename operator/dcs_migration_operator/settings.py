@@ -52,6 +52,12 @@ class ChannelSettings:
     request_timeout_s: float = 30.0
     """For one call as a whole."""
 
+    ca_file: str = ""
+    """Path of certificates in PEM that are trusted besides the public ones; empty means none."""
+
+    proxy_url: str = field(default="", repr=False)
+    """The HTTP proxy for calls to DCS, perhaps with a password; empty means none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -1,15 +1,15 @@
 """DCS answers to frozen values: what is not understood is an error or is left out, never a guess.
 
-Bodies of show hold Redis passwords; only the fields named here leave this module.
+Bodies of show hold Redis passwords; only the fields named here leave this module. Every text among
+them is foreign and goes through `scrub`, and one row that is broken costs nobody else's.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.cloud import Page
+from dcs_migration_operator.core.cloud import LogLine, LogPage, Page, Stats
 from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import (
     ErrorDetail,
@@ -19,48 +19,63 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.texts import shared
+from dcs_migration_operator.dcs.decoding import NOT_JSON, count, parsed, percent
+from dcs_migration_operator.dcs.scrub import SLACK_CHARS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from dcs_migration_operator.dcs.scrub import Scrub
 
 NAME_CHARS_MAX: Final = 256
 """Names and addresses are for recognition; longer ones are cut."""
 
 ERROR_CHARS_MAX: Final = 512
+LOG_CHARS_MAX: Final = 2048
+LONG_CHARS_MAX: Final = LOG_CHARS_MAX + SLACK_CHARS
+"""What is read of a message before it is scrubbed and cut."""
+
 CODE_CHARS_MAX: Final = 64
+ID_CHARS_MAX: Final = 64
+"""An id has 32 or 36 characters; what is far longer is none."""
+
+LOOK_ROWS: Final = (32, 1)
+"""Rows that are looked at together when a look at all of the page finds something."""
 
 ROWS: Final = "migration_tasks"
+LINES: Final = "migration_logs"
+
+OK: Final = 200
 
 _ADDRESS = re.compile(r"[\w.:,\-\[\] ]+")
 
 
 def bad_answer(why: str, request_id: str) -> OutcomeUnknown:
     """Return the error for a 2xx answer that does not say what it should."""
-    return OutcomeUnknown(ErrorDetail("bad-answer", f"DCS answered, but {why}", request_id))
+    detail = ErrorDetail("bad-answer", f"DCS answered, but {why}", request_id)
+    return OutcomeUnknown(detail, http_status=OK)
 
 
-def fault_of(http_status: int, body: bytes, request_id: str) -> ErrorDetail:
+def fault_of(http_status: int, body: bytes, request_id: str, scrub: Scrub) -> ErrorDetail:
     """Return the detail behind an error answer: its code and text, or its HTTP status.
 
     Four shapes are known: flat with underscores, flat in camel case, `code`/`message`, and any of
     them nested under `error` (the old v1 API).
     """
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        fields = None
+    fields = parsed(body)
     if isinstance(fields, dict) and isinstance(fields.get("error"), dict):
         fields = fields["error"]
     if isinstance(fields, dict):
-        code = _first(fields, "error_code", "errorCode", "code")
-        message = _first(fields, "error_msg", "errorMsg", "message")
+        code = scrub.text(_first(fields, "error_code", "errorCode", "code"), CODE_CHARS_MAX)
+        message = scrub.text(_first(fields, "error_msg", "errorMsg", "message"), ERROR_CHARS_MAX)
         if code or message:
-            code = code or f"HTTP {http_status}"
-            return ErrorDetail(code[:CODE_CHARS_MAX], message[:ERROR_CHARS_MAX], request_id)
+            return ErrorDetail(code or f"HTTP {http_status}", message, request_id)
     return ErrorDetail(f"HTTP {http_status}", "the answer carried no readable error", request_id)
 
 
-def stop_answers(task_ids: Sequence[str], body: bytes, request_id: str) -> Mapping[str, StopAnswer]:
+def stop_answers(
+    task_ids: Sequence[str], body: bytes, request_id: str, scrub: Scrub
+) -> Mapping[str, StopAnswer]:
     """Return one answer per id that was asked for, by key.
 
     An id that the answer forgets, contradicts or words in a new way has an unknown outcome.
@@ -69,10 +84,11 @@ def stop_answers(task_ids: Sequence[str], body: bytes, request_id: str) -> Mappi
         OutcomeUnknown: The body is not the documented one.
     """
     said: dict[str, StopAnswer] = {}
-    for item in _rows(body, request_id):
-        if not isinstance(item, dict) or not isinstance(item.get("task_id"), str):
+    for item in _rows(body, request_id, ROWS):
+        task_id = (_text(item, "task_id") or _text(item, "id")) if isinstance(item, dict) else ""
+        if not task_id:
             continue
-        answer, key = _stop_answer(item, request_id), task_key(item["task_id"])
+        answer, key = _stop_answer(item, request_id, scrub), task_key(task_id.strip())
         if said.get(key, answer).outcome is not answer.outcome:
             answer = _unknown("DCS contradicted itself about this task", request_id)
         said[key] = answer
@@ -81,59 +97,133 @@ def stop_answers(task_ids: Sequence[str], body: bytes, request_id: str) -> Mappi
     return {key: said.get(key, forgotten) for key in keys}
 
 
-def list_page(body: bytes, request_id: str) -> Page:
+def list_page(body: bytes, request_id: str, scrub: Scrub) -> Page:
     """Return one page; a row without id or status is counted and left out.
 
     Raises:
         OutcomeUnknown: The body is not the documented one.
     """
-    rows = _rows(body, request_id, _listed)
-    return Page(len(rows), tuple(row for row in rows if isinstance(row, Observation)))
+    rows = _rows(body, request_id, ROWS, _listed)
+    tasks = [row for row in rows if isinstance(row, Observation)]
+    return Page(len(rows), tuple(_published(tasks, scrub)))
 
 
-def shown_task(body: bytes, request_id: str) -> Observation:
+def shown_task(body: bytes, request_id: str, scrub: Scrub) -> Observation:
     """Return what show says about its task.
 
     Raises:
         OutcomeUnknown: The body is not the documented one.
     """
     fields = _object(body, request_id)
-    task_id, word = _text(fields, "task_id"), _text(fields, "status")
-    if not task_id or not word:
-        raise bad_answer("without the id and the status of the task", request_id)
-    source, target = fields.get("source_instance"), fields.get("target_instance")
-    return Observation(
-        word=word,
-        task_id=task_id,
-        name=_text(fields, "task_name"),
-        method=_text(fields, "migration_method"),
-        source=_instance(source, "name", "id", "addrs", "ip"),
-        target=_instance(target, "name", "id", "addrs", "ip"),
+    task_id, word = _text(fields, "task_id").strip(), _text(fields, "status").strip()
+    seen = _scrubbed(
+        Observation(
+            word=word,
+            task_id=task_id,
+            name=_text(fields, "task_name"),
+            method=_text(fields, "migration_method"),
+            source=_shown_instance(fields.get("source_instance")),
+            target=_shown_instance(fields.get("target_instance")),
+        ),
+        scrub,
     )
+    if not task_id or not word or len(task_id) > ID_CHARS_MAX or seen is None:
+        raise bad_answer("without the id and the status of the task", request_id)
+    return seen
+
+
+def task_stats(body: bytes, request_id: str) -> Stats:
+    """Return what stats says; numbers come as numbers or as text.
+
+    Raises:
+        OutcomeUnknown: The body is no JSON object.
+    """
+    fields = _object(body, request_id)
+    migrating = fields.get("is_migrating")
+    if isinstance(migrating, str):
+        migrating = {"true": True, "false": False}.get(migrating.strip().lower())
+    return Stats(
+        offset=count(fields.get("offset")),
+        full_progress=percent(fields.get("full_migration_progress")),
+        source_keys=count(fields.get("source_dbsize")),
+        target_keys=count(fields.get("target_dbsize")),
+        is_migrating=migrating if isinstance(migrating, bool) else None,
+    )
+
+
+def log_page(body: bytes, request_id: str, scrub: Scrub) -> LogPage:
+    """Return one page of a task's log; a line without a message is counted and left out.
+
+    Raises:
+        OutcomeUnknown: The body is not the documented one.
+    """
+    rows = _rows(body, request_id, LINES)
+    lines = []
+    for row in rows:
+        if isinstance(row, dict) and (message := _text(row, "message", LONG_CHARS_MAX)):
+            at, level, code = (
+                scrub.name(_text(row, name), CODE_CHARS_MAX)
+                for name in ("created_at", "log_level", "log_code")
+            )
+            lines.append(LogLine(at, level, scrub.text(message, LOG_CHARS_MAX), code))
+    return LogPage(len(rows), tuple(lines))
 
 
 def _listed(row: dict[str, Any]) -> Observation | dict[str, Any]:
-    """Return what a row says, at once: a page of rows as they come is six times as large."""
-    task_id, word = _text(row, "task_id"), _text(row, "status")
-    if not task_id or not word or ROWS in row:
+    """Return what a row says, at once: a page of rows as they come is six times as large.
+
+    Its texts are still foreign.
+    """
+    get = row.get
+    task_id, word = get("task_id"), get("status")
+    if type(task_id) is not str or type(word) is not str or ROWS in row:
         return row
+    task_id, word = task_id.strip(), word.strip()
+    if not task_id or not word or len(task_id) > ID_CHARS_MAX:
+        return row
+    name, method = get("task_name"), get("migration_method")
+    source, target = get("source_instance_name"), get("target_instance_name")
     return Observation(
-        word=shared(word),
-        task_id=task_id,
-        name=_text(row, "task_name"),
-        method=shared(_text(row, "migration_method")),
-        source=_instance(row, "source_instance_name", "source_instance_id", "data_source"),
-        target=_instance(
-            row, "target_instance_name", "target_instance_id", "target_instance_addrs"
-        ),
+        shared(word[:NAME_CHARS_MAX]),
+        task_id,
+        name[:NAME_CHARS_MAX] if type(name) is str else "",
+        shared(method[:NAME_CHARS_MAX]) if type(method) is str else "",
+        source[:NAME_CHARS_MAX]
+        if type(source) is str and source
+        else _instance(row, "source_instance_id", "data_source"),
+        target[:NAME_CHARS_MAX]
+        if type(target) is str and target
+        else _instance(row, "target_instance_id", "target_instance_addrs"),
     )
 
 
-def _instance(fields: object, name: str, identity: str, *addresses: str) -> str:
-    """Return the name or id of an instance, else its address without user information."""
-    if not isinstance(fields, dict):
-        return ""
-    known = _text(fields, name) or _text(fields, identity)
+def _published(
+    tasks: Sequence[Observation], scrub: Scrub, sizes: Sequence[int] = LOOK_ROWS
+) -> Iterable[Observation]:
+    """Yield rows fit to be published: nearly always as they are, after one look at all of them."""
+    texts = [text for t in tasks for text in (t.task_id, t.name, t.source, t.target)]
+    texts += {task.word for task in tasks} | {task.method for task in tasks}
+    if scrub.passes("|".join(texts)):
+        yield from tasks
+    elif not sizes:
+        yield from filter(None, (_scrubbed(task, scrub) for task in tasks))
+    else:
+        for start in range(0, len(tasks), sizes[0]):
+            yield from _published(tasks[start : start + sizes[0]], scrub, sizes[1:])
+
+
+def _scrubbed(task: Observation, scrub: Scrub) -> Observation | None:
+    """Return a task fit to be published; None if its id is not, since no other one would be it."""
+    if scrub.name(task.task_id, ID_CHARS_MAX) != task.task_id:
+        return None
+    texts = (task.word, task.name, task.method, task.source, task.target)
+    word, name, method, source, target = (scrub.name(text, NAME_CHARS_MAX) for text in texts)
+    return Observation(shared(word), task.task_id, name, shared(method), source, target)
+
+
+def _instance(fields: Mapping[str, Any], identity: str, *addresses: str) -> str:
+    """Return the id of an instance, else its address without user information."""
+    known = _text(fields, identity)
     if known:
         return known
     for key in addresses:
@@ -143,15 +233,20 @@ def _instance(fields: object, name: str, identity: str, *addresses: str) -> str:
     return ""
 
 
-def _stop_answer(item: Mapping[str, Any], request_id: str) -> StopAnswer:
-    result = _text(item, "result").lower()
+def _shown_instance(fields: object) -> str:
+    if not isinstance(fields, dict):
+        return ""
+    return _text(fields, "name") or _instance(fields, "id", "addrs", "ip")
+
+
+def _stop_answer(item: Mapping[str, Any], request_id: str, scrub: Scrub) -> StopAnswer:
+    result = _text(item, "result").strip().lower()
     if result == "success":
         return StopAnswer(Outcome.ACCEPTED, request_id)
     if result == "failed":
-        code, message = _text(item, "error_code"), _text(item, "error_msg")
-        detail = ErrorDetail(
-            code[:CODE_CHARS_MAX] or "failed", message[:ERROR_CHARS_MAX], request_id
-        )
+        code = scrub.text(_text(item, "error_code"), CODE_CHARS_MAX)
+        message = scrub.text(_text(item, "error_msg", LONG_CHARS_MAX), ERROR_CHARS_MAX)
+        detail = ErrorDetail(code or "failed", message, request_id)
         return StopAnswer(Outcome.REJECTED, request_id, detail)
     return _unknown("DCS answered with a result that is neither success nor failed", request_id)
 
@@ -161,11 +256,14 @@ def _unknown(why: str, request_id: str) -> StopAnswer:
 
 
 def _rows(
-    body: bytes, request_id: str, read_row: Callable[[dict[str, Any]], object] | None = None
+    body: bytes,
+    request_id: str,
+    name: str,
+    read_row: Callable[[dict[str, Any]], object] | None = None,
 ) -> list[Any]:
-    rows = _object(body, request_id, read_row).get(ROWS)
+    rows = _object(body, request_id, read_row).get(name)
     if not isinstance(rows, list):
-        raise bad_answer("without the list `migration_tasks`", request_id)
+        raise bad_answer(f"without the list `{name}`", request_id)
     return rows
 
 
@@ -173,17 +271,16 @@ def _object(
     body: bytes, request_id: str, read_row: Callable[[dict[str, Any]], object] | None = None
 ) -> Mapping[str, Any]:
     """Return the object; `read_row` is given each object within as soon as it is read."""
-    try:
-        fields = json.loads(body, object_hook=read_row)
-    except (ValueError, RecursionError):
-        raise bad_answer("not with JSON", request_id) from None
+    fields = parsed(body, read_row)
+    if fields is NOT_JSON:
+        raise bad_answer("not with JSON", request_id)
     if not isinstance(fields, dict):
         raise bad_answer("not with a JSON object", request_id)
     return fields
 
 
 def _first(fields: Mapping[str, Any], *names: str) -> str:
-    return next((text for name in names if (text := _text(fields, name, ERROR_CHARS_MAX))), "")
+    return next((text for name in names if (text := _text(fields, name, LONG_CHARS_MAX))), "")
 
 
 def _text(fields: Mapping[str, Any], name: str, chars_max: int = NAME_CHARS_MAX) -> str:

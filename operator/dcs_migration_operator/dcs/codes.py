@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.errors import (
     AuthFailed,
+    Busy,
     DcsError,
     Misconfigured,
     NotFound,
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_BY_OPERATION: Final[Mapping[tuple[Operation, str], type[DcsError]]] = MappingProxyType(
+_OF_ONE_ID: Final = frozenset({Operation.SHOW, Operation.STATS})
+"""Calls that name one id in their path: an error is about that id, or about that kind of call."""
+
+_GONE: Final = frozenset(
     {
-        (Operation.BATCH_STOP, "DCS.4133"): Refused,
-        (Operation.SHOW, "DCS.4133"): NotFound,
-        (Operation.SHOW, "DCS.4070"): NotFound,  # bad format of the one id that was asked for
-        (Operation.SHOW, "DCS.4855"): NotFound,  # "invalid migration task id"
-        (Operation.SHOW, "DCS.3022"): NotFound,
-        (Operation.LIST, "DCS.4062"): Misconfigured,
-        (Operation.LIST, "DCS.4063"): Misconfigured,
-        (Operation.LIST, "DCS.4800"): Misconfigured,
+        "DCS.4133",  # instance job not found
+        "DCS.4070",  # bad format of the one id that was asked for
+        "DCS.4855",  # "invalid migration task id"
+        "DCS.3022",  # instance does not exist
     }
 )
+"""What a call about one id means by these: DCS does not know it."""
 
 _BY_CODE: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
     {
@@ -63,10 +64,16 @@ _BY_CODE: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
                 "DCS.4063",
                 "DCS.4800",
                 "DCS.3022",  # instance does not exist
+                "DCS.4133",  # instance job not found
+            ),
+            Refused,
+        ),
+        **dict.fromkeys(
+            (
                 "DCS.4017",  # a job on this instance is still running
                 "DCS.4026",  # not allowed in the current instance state
                 "DCS.4049",  # instance not running
-                "DCS.4104",  # instance recovering from a detail
+                "DCS.4104",  # instance recovering from a fault
                 "DCS.4096",  # the rest: instance busy (backup, restore, restart, resize, ...)
                 "DCS.4097",
                 "DCS.4111",
@@ -81,7 +88,7 @@ _BY_CODE: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
                 "DCS.4231",
                 "DCS.4975",
             ),
-            Refused,
+            Busy,
         ),
         "DCS.5006": Unavailable,  # the job could not be submitted
         **dict.fromkeys(
@@ -125,7 +132,7 @@ _BY_STATUS: Final[Mapping[int, type[DcsError]]] = MappingProxyType(
     }
 )
 
-_CODES: Final = frozenset(_BY_CODE) | {code for _, code in _BY_OPERATION}
+_CODES: Final = frozenset(_BY_CODE) | _GONE
 
 OTHER: Final = "other"
 
@@ -138,34 +145,54 @@ def reason_of(code: str) -> str:
 _OUTWEIGHING: Final = frozenset({401, 429})
 """What the gateway counts, whatever the code says."""
 
-_REDIRECTION, _CLIENT_ERROR, _SERVER_ERROR = 300, 400, 500
+_REDIRECTION, _CLIENT_ERROR, _NOT_FOUND, _SERVER_ERROR = 300, 400, 404, 500
 
 
 def error_class(operation: Operation, http_status: int, code: str) -> type[DcsError]:
     """Return the class of an answer that is not a success.
 
     The status of a throttled or unauthenticated answer outweighs its code; after that the code is
-    more precise than the status. A 4xx that nobody has documented is taken for one id's fault.
+    more precise than the status. A 4xx that nobody has documented is taken for one id's fault, and
+    never for the project's if the call names one id.
     """
     if http_status in _OUTWEIGHING:
         return _BY_STATUS[http_status]
-    kind = _class_of(operation, http_status, code)
-    return Misconfigured if kind is Refused and operation is Operation.LIST else kind
+    if operation in _OF_ONE_ID:
+        return _of_one_id(http_status, code)
+    kind = _by_code(http_status, code) or _by_status(http_status, code)
+    if operation is Operation.LIST:
+        return {Refused: Misconfigured, Busy: Unavailable}.get(kind, kind)
+    return kind
 
 
-def _class_of(operation: Operation, http_status: int, code: str) -> type[DcsError]:
-    by_code = _BY_OPERATION.get((operation, code)) or _BY_CODE.get(code)
+def _of_one_id(http_status: int, code: str) -> type[DcsError]:
+    if code in _GONE and _CLIENT_ERROR <= http_status < _SERVER_ERROR:
+        return NotFound
+    kind = _by_code(http_status, code)
+    if kind is None:
+        kind = _by_status(http_status, code)
+        if kind is Misconfigured and http_status >= _CLIENT_ERROR:
+            return Refused  # the id is part of the path; what is wrong with that may be the id
+    return Refused if kind is Busy else kind
+
+
+def _by_code(http_status: int, code: str) -> type[DcsError] | None:
+    by_code = _BY_CODE.get(code)
     if by_code is None and code.startswith(("APIGW.", "APIG.")):
         number = code.partition(".")[2]
-        by_code = _BY_GATEWAY_NUMBER.get(number)
         if (http_status, number) == (400, "0201"):  # malformed; no single id is guilty
-            by_code = Misconfigured
-    if by_code is not None:
-        return by_code
+            return Misconfigured
+        return _BY_GATEWAY_NUMBER.get(number)
+    return by_code
+
+
+def _by_status(http_status: int, code: str) -> type[DcsError]:
+    if http_status == _NOT_FOUND and code.startswith("DCS."):
+        return Refused  # DCS itself has answered, so the address is right
     if http_status in _BY_STATUS:
         return _BY_STATUS[http_status]
     if http_status >= _SERVER_ERROR:
         return OutcomeUnknown
     if http_status >= _CLIENT_ERROR:
-        return Misconfigured if operation is Operation.LIST else Refused
+        return Refused
     return Misconfigured if http_status >= _REDIRECTION else OutcomeUnknown

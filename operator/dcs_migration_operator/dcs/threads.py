@@ -1,8 +1,9 @@
 """What blocks as coroutines: the DCS client, a bounded number of calls at once, and single calls.
 
-The only place where the event loop meets threads. A call that does not come back in time is left
-to its thread and counts as one with an unknown outcome. A thread lives for one call: that costs
-less than 0.1 ms of a call's 50, an idle project holds none, and none keeps the process from ending.
+The only place where the event loop meets threads. A call that does not come back in time, or whose
+caller has gone, is left to its thread; a stop request that was not written by then never is, and
+otherwise its outcome is unknown. A thread lives for one call: that costs less than 0.1 ms of a
+call's 50, an idle project holds none, and none keeps the process from ending.
 """
 
 from __future__ import annotations
@@ -10,20 +11,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from dcs_migration_operator.core.errors import OutcomeUnknown, ReadError, Unavailable
+from dcs_migration_operator.core.errors import OutcomeUnknown, ReadError, Unavailable, Untrusted
 from dcs_migration_operator.core.model import ErrorDetail
 from dcs_migration_operator.dcs.client import DcsClient
 from dcs_migration_operator.dcs.transport import IDLE_S
+from dcs_migration_operator.dcs.trust import NoCertificate, trust_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Page
+    from dcs_migration_operator.core.cloud import Page, Stats
     from dcs_migration_operator.core.model import Account, Observation, StopAnswer
+    from dcs_migration_operator.dcs.trust import Trust
+    from dcs_migration_operator.engine.ports import Permit
     from dcs_migration_operator.settings import ChannelSettings
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,61 +39,107 @@ R = TypeVar("R")
 PATIENCE: Final = 1.5
 """The client keeps its own time limit; this share of it passes before a thread is given up."""
 
+STATS_PARALLEL_MAX: Final = 4
+"""Calls for stats at once, besides all others: 10 a second at 0.4 s each."""
+
+
+class NoThread(ReadError):
+    """No thread could be started, so nothing was called."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This machine allows no further thread; is the number of the pod's processes limited?",
+            passing=True,
+        )
+
 
 class ThreadedDcs:
-    """Implements `engine.ports.Dcs` over `DcsClient`."""
+    """Implements `engine.ports.Dcs` over `DcsClient`.
+
+    The file of a private CA is read when a client is made, and again after a certificate was not
+    trusted: a CA that is exchanged is picked up without a restart.
+    """
 
     def __init__(self, account: Account, settings: ChannelSettings) -> None:
-        # Orders and shows at once, and one for the list.
-        threads_max = settings.orders_parallel_max + settings.shows_parallel_max + 1
+        # Stop requests and shows at once, and one for the list.
+        calls_max = settings.orders_parallel_max + settings.shows_parallel_max + 1
+        self._ca_file = settings.ca_file
+        self._trust = _trust(settings.ca_file, None)
         self._client = DcsClient(
             account,
             connect_timeout_s=settings.connect_timeout_s,
             timeout_s=settings.request_timeout_s,
-            connections_max=threads_max,
+            connections_max=calls_max + STATS_PARALLEL_MAX,
+            trust=self._trust,
+            proxy_url=settings.proxy_url or None,
         )
         self._patience_s = settings.request_timeout_s * PATIENCE
-        self._slots = asyncio.Semaphore(threads_max)
+        self._late = ErrorDetail("timeout", f"{account.endpoint}: no answer in time")
+        self._slots = asyncio.Semaphore(calls_max)
+        self._stats_slots = asyncio.Semaphore(STATS_PARALLEL_MAX)
         self._calls = 0
         self._resting: asyncio.TimerHandle | None = None
 
-    async def batch_stop(
-        self, task_ids: Sequence[str], permit: Callable[[Sequence[str]], Sequence[str]]
-    ) -> Mapping[str, StopAnswer]:
-        """Order a stop for each id that is still permitted; answers by key."""
-        permitted = permit(task_ids)
-        return await self._call(self._client.batch_stop, permitted) if permitted else {}
+    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
+        """Request a stop for each id that `permit` returns at the last moment; answers by key.
+
+        `permit` is called on the event loop when the connection stands, right before the first byte
+        is written; see `DcsClient.batch_stop`.
+        """
+        permission = _Permission(permit, self._patience_s)
+        try:
+            return await self._call(self._slots, self._client.batch_stop, task_ids, permission.ask)
+        except OutcomeUnknown as error:
+            if error.detail is self._late and not permission.give_up():
+                raise Unavailable(self._late) from None
+            raise
+        except asyncio.CancelledError:
+            permission.give_up()
+            raise
 
     async def list_page(self, offset: int) -> Page:
         """Return one page of the list."""
-        return await self._call(self._client.list_page, offset)
+        return await self._call(self._slots, self._client.list_page, offset)
 
     async def show(self, task_id: str) -> Observation:
         """Return what DCS says about one task."""
-        return await self._call(self._client.show, task_id)
+        return await self._call(self._slots, self._client.show, task_id)
+
+    async def stats(self, task_id: str) -> Stats:
+        """Return how far one online task is; no other kind of call ever waits for this."""
+        return await self._call(self._stats_slots, self._client.stats, task_id)
 
     def close(self) -> None:
         """Close idle connections; calls under way end by their own time limit."""
         self._disturb()
         self._client.close()
 
-    async def _call(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        await self._slots.acquire()
+    async def _call(
+        self,
+        slots: asyncio.Semaphore,
+        method: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        await slots.acquire()
         self._calls += 1
         self._disturb()
         call = asyncio.ensure_future(in_thread(method, *args, **kwargs))
-        call.add_done_callback(self._ended)
+        call.add_done_callback(functools.partial(self._ended, slots))
         try:
             async with asyncio.timeout(self._patience_s):
                 return await asyncio.shield(call)
         except TimeoutError:
-            raise OutcomeUnknown(ErrorDetail("timeout", "no answer in time")) from None
+            raise OutcomeUnknown(self._late) from None
         except NoThread as error:
-            raise Unavailable(ErrorDetail("threads", str(error))) from None
+            raise Unavailable(ErrorDetail("no-thread", str(error))) from None
+        except Untrusted:
+            self._trust_anew()
+            raise
 
-    def _ended(self, call: asyncio.Future[R]) -> None:
+    def _ended(self, slots: asyncio.Semaphore, call: asyncio.Future[R]) -> None:
         """Give the slot back when the thread has ended, which may be after its caller left."""
-        self._slots.release()
+        slots.release()
         self._calls -= 1
         if not self._calls:
             self._resting = call.get_loop().call_later(IDLE_S, self._client.close)
@@ -97,15 +151,59 @@ class ThreadedDcs:
             self._resting.cancel()
             self._resting = None
 
+    def _trust_anew(self) -> None:
+        """Read the file of the private CA again, in case it was exchanged."""
+        self._trust = _trust(self._ca_file, self._trust)
+        self._client.trust_instead(self._trust)
 
-class NoThread(ReadError):
-    """No thread could be started, so nothing was called."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "This machine allows no further thread; is the number of the pod's processes limited?",
-            passing=True,
-        )
+class _Permission:
+    """The permission of one request; it ends when nobody waits for its answer any more.
+
+    All of it happens on the event loop, whose state needs no lock then: the thread of the call asks
+    there and waits. A loop that is frozen, or has ended, permits nothing.
+    """
+
+    def __init__(self, permit: Permit, patience_s: float) -> None:
+        self._permit, self._patience_s = permit, patience_s
+        self._loop = asyncio.get_running_loop()
+        self._over = self._granted = False
+
+    def ask(self, task_ids: Sequence[str]) -> Sequence[str]:
+        """Return what may be in the request; called in the thread of the call."""
+        answer: Future[Sequence[str]] = Future()
+        with contextlib.suppress(RuntimeError, TimeoutError):  # the loop has ended, or is frozen
+            self._loop.call_soon_threadsafe(self._decide, task_ids, answer)
+            return answer.result(self._patience_s)
+        answer.cancel()
+        return ()
+
+    def give_up(self) -> bool:
+        """Permit nothing from now on; tells whether something was permitted before."""
+        self._over = True
+        return self._granted
+
+    def _decide(self, task_ids: Sequence[str], answer: Future[Sequence[str]]) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
+        try:
+            permitted = () if self._over else self._permit(task_ids)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller
+            answer.set_exception(error)
+            return
+        self._granted = self._granted or bool(permitted)
+        answer.set_result(permitted)
+
+
+def _trust(path: str, before: Trust | None) -> Trust | None:
+    """Return what the file of a private CA says, or what it said when it was last readable."""
+    if not path:
+        return None
+    try:
+        return trust_in(path)
+    except NoCertificate as error:
+        _log.warning("the file of the private CA cannot be used", extra={"why": str(error)})
+        return before
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

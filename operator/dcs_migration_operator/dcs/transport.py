@@ -1,139 +1,135 @@
-"""An HTTP session whose calls end at their deadline, whatever the other side does.
+"""Exchanges over HTTP with one host: connect, ask what to send, write it, read the answer.
 
-requests bounds each read, not the call: a server that sends a byte now and then holds its caller
-for ever. Here every read gets what is left of the call's time. Redirects are not even looked at:
-requests parses where they lead although it is told not to follow them.
+At every step it is known whether the request was written; until then a call had no effect. Nothing
+is retried, and nothing leads elsewhere: redirects, cookies, `.netrc` and proxies of the environment
+do not exist here.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
-import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
+from dcs_migration_operator.core.errors import Unavailable
+from dcs_migration_operator.core.model import ErrorDetail
+from dcs_migration_operator.dcs.connection import Connection, Deadline, Route
 
 if TYPE_CHECKING:
-    import socket
+    import ssl
+    from collections.abc import Callable
+
+    from dcs_migration_operator.dcs.connection import Answer, Request
+    from dcs_migration_operator.dcs.proxy import Proxy
 
 IDLE_S: Final = 30.0
 """A connection without a call for so long is not used any more: a gateway or a NAT on the way
 forgets it after a minute or more, often without a word, and an order sent into it has an unknown
 outcome."""
 
-_call = threading.local()
-"""The deadline of the call that this thread makes; a call stays in one thread."""
+
+def _age_clock_s() -> float:
+    """Return seconds that also pass while the machine sleeps, where there is such a clock.
+
+    A gateway forgets a connection then as well, and the monotonic clock of Linux stands still.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-def set_deadline(monotonic_s: float) -> None:
-    """Let the next call of this thread end at this second of the monotonic clock."""
-    _call.deadline = monotonic_s
+def route_of(
+    endpoint: str,
+    *,
+    context: Callable[[], ssl.SSLContext],
+    anywhere: bool,
+    proxy: Proxy | None,
+) -> Route:
+    """Return the route to an endpoint such as `https://dcs.example.com:8443`."""
+    parts = urlsplit(endpoint)
+    plain = parts.scheme == "http"
+    return Route(
+        host=parts.hostname or "",
+        port=parts.port or (80 if plain else 443),
+        context=None if plain else context,
+        anywhere=anywhere,
+        proxy=proxy,
+    )
 
 
-class NoTls(urllib3.exceptions.NewConnectionError):
-    """The TLS handshake failed: the request was never sent."""
+class Transport:
+    """Exchanges with one host. May be used from several threads.
 
+    Args:
+        connect_timeout_s: For the connection: TCP, the proxy and TLS together.
+        timeout_s: For an exchange as a whole.
+        connections_max: Idle connections that are kept.
+    """
 
-class Session(requests.Session):
-    """Does not look at redirects."""
+    def __init__(
+        self, route: Route, *, connect_timeout_s: float, timeout_s: float, connections_max: int
+    ) -> None:
+        self._route, self._idle_max = route, connections_max
+        self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - theirs
-        """Return nothing, whatever the answer says."""
-        return None
+    def exchange(self, compose: Callable[[], Request | None], bytes_max: int) -> Answer | None:
+        """Write what `compose` returns once there is a connection, and return the answer.
 
+        Args:
+            compose: Called in this thread right before the first byte is written; nothing is
+                written if it returns None, or later than an exchange may take.
+            bytes_max: Limit of the body of a success.
 
-class Adapter(HTTPAdapter):
-    """Makes connections that keep the deadline."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools with our kind of connections."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-
-class _Raw(io.RawIOBase):
-    """The bytes of one answer; a read takes no longer than the call may."""
-
-    def __init__(self, sock: socket.socket, original: io.RawIOBase) -> None:
-        self._sock, self._original = sock, original
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left_s = _call.deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the call has taken its time")
-        self._sock.settimeout(left_s)
-        return self._sock.recv_into(buffer)
+        Raises:
+            OutcomeUnknown: It was written, and no head of an answer came.
+            DcsError: Any other kind means that nothing was written.
+        """
+        deadline = Deadline(self._timeout_s)
+        connection = self._take() or Connection(self._route)
+        usable = False
+        try:
+            if connection.sock is None:
+                connection.open(deadline, self._connect_timeout_s)
+            request = compose()
+            if time.monotonic() >= deadline.at_s:
+                text = f"{self._route.host}: it took too long until the request could be sent"
+                raise Unavailable(ErrorDetail("timeout", text))
+            if request is None:
+                usable = True
+                return None
+            answer, usable = connection.exchange(request, deadline, bytes_max)
+            return answer
+        finally:
+            if usable:
+                self._give(connection)
+            else:
+                connection.close()
 
     def close(self) -> None:
-        self._original.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Raw(sock, self.fp.detach()))
-
-
-class _Http(urllib3.connection.HTTPConnection):
-    response_class = _Response
-
-    def getresponse(self) -> Any:
-        """Read the head of an answer; close the answer if urllib3 refuses it.
-
-        http.client hands the socket over to an answer that ends with its connection. If urllib3
-        then takes offence at a header, such as two lengths, nobody else would close that socket.
-        """
-        made: list[_Response] = []
-
-        def make(*args: Any, **kwargs: Any) -> _Response:
-            made.append(_Response(*args, **kwargs))
-            return made[0]
-
-        self.response_class = make  # type: ignore[assignment] # http.client only calls it
-        try:
-            return super().getresponse()
-        except BaseException:
-            for response in made:
-                response.close()
-            raise
-
-
-class _Https(_Http, urllib3.connection.HTTPSConnection):
-    def connect(self) -> None:
-        """Connect; a failed handshake is told apart from TLS trouble later on."""
-        try:
-            super().connect()
-        except (ssl.SSLError, urllib3.exceptions.SSLError) as error:
-            raise NoTls(self, "the TLS handshake failed") from error
-
-
-class _Aging(urllib3.HTTPConnectionPool):
-    """A pool that closes a connection instead of using it after `IDLE_S` (it opens again)."""
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection: Any = super()._get_conn(timeout)
-        if time.monotonic() - getattr(connection, "idle_since", float("inf")) > IDLE_S:
+        """Close idle connections; an exchange under way ends by its own deadline."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
             connection.close()
-        return connection
 
-    def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            conn.idle_since = time.monotonic()
-        super()._put_conn(conn)
+    def _take(self) -> Connection | None:
+        """Return an idle connection that can be expected to work, the youngest first."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            young = _age_clock_s() - connection.idle_since <= IDLE_S
+            if young and connection.is_silent():
+                return connection
+            connection.close()
 
-
-class _HttpPool(_Aging):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(_Aging, urllib3.HTTPSConnectionPool):
-    ConnectionCls = _Https
+    def _give(self, connection: Connection) -> None:
+        connection.idle_since = _age_clock_s()
+        with self._lock:
+            if len(self._idle) < self._idle_max:
+                self._idle.append(connection)
+                return
+        connection.close()

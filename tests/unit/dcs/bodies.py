@@ -7,7 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from dcs_migration_operator.dcs.scrub import Scrub
 from unit import make
+
+SCRUB = Scrub(())
+"""Of an account without secrets."""
 
 OTHER_ID = "5130d57f-640a-435b-bc3a-0fb1860a5340"
 ROWS_WITHOUT_VALUE: list[Any] = [

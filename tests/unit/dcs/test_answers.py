@@ -13,13 +13,13 @@ from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Observation, Outcome, task_key
 from dcs_migration_operator.dcs import answers
 from unit import make
-from unit.dcs.bodies import BODIES, OTHER_ID, ROWS_WITHOUT_VALUE, UNREADABLE
+from unit.dcs.bodies import BODIES, OTHER_ID, ROWS_WITHOUT_VALUE, SCRUB, UNREADABLE
 
 
 def stop_of(*items: Any, ask: tuple[str, ...] = (make.TASK_ID,)) -> list[tuple[Outcome, str]]:
     """Return outcome and text for each id that was asked for."""
     body = json.dumps({"migration_tasks": items}).encode()
-    found = answers.stop_answers(ask, body, "req-1")
+    found = answers.stop_answers(ask, body, "req-1", SCRUB)
     assert list(found) == [task_key(task_id) for task_id in ask]
     assert {answer.request_id for answer in found.values()} == {"req-1"}
     return [(a.outcome, a.detail.message if a.detail else "") for a in found.values()]
@@ -42,7 +42,7 @@ class TestStop:
         body = json.dumps(
             {"migration_tasks": [item("failed", error_code="DCS.4957", error_msg="not now")]}
         ).encode()
-        (answer,) = answers.stop_answers([make.TASK_ID], body, "req-9").values()
+        (answer,) = answers.stop_answers([make.TASK_ID], body, "req-9", SCRUB).values()
         assert answer.outcome is Outcome.REJECTED
         assert answer.detail is not None
         assert (answer.detail.code, answer.detail.message) == ("DCS.4957", "not now")
@@ -53,12 +53,24 @@ class TestStop:
         """The vendor's page does not promise code and text."""
         assert stop_of(item("failed", **fields)) == [(Outcome.REJECTED, "")]
 
-    @pytest.mark.parametrize("word", ["SUCCESS", "Success"])
-    def test_the_case_of_a_result_does_not_matter(self, word: str) -> None:
+    @pytest.mark.parametrize("word", ["SUCCESS", "Success", "success ", "\tsuccess\n"])
+    def test_case_and_blanks_of_a_result_do_not_matter(self, word: str) -> None:
         """It is lower case by the vendor's page only."""
         assert stop_of(item(word))[0][0] is Outcome.ACCEPTED
+        assert stop_of(item(word.replace("ucce", "UCCE")))[0][0] is Outcome.ACCEPTED
+        failed = word.lower().replace("success", "Failed")
+        assert stop_of(item(failed))[0][0] is Outcome.REJECTED
 
-    @pytest.mark.parametrize("word", ["", "later", None, True, 17, ["success"]])
+    def test_an_id_may_be_called_id(self) -> None:
+        """As create and configure call it; `task_id` outweighs it, and blanks do not matter."""
+        assert stop_of({"id": make.TASK_ID, "result": "success"}) == [(Outcome.ACCEPTED, "")]
+        both = {"task_id": make.TASK_ID, "id": OTHER_ID, "result": "success"}
+        assert stop_of(both) == [(Outcome.ACCEPTED, "")]
+        assert stop_of(item("success", f" {make.TASK_ID}\n")) == [(Outcome.ACCEPTED, "")]
+
+    @pytest.mark.parametrize(
+        "word", ["", " ", "later", "accepted", "successful", "true", None, True, 17, ["success"]]
+    )
     def test_a_new_result_word_is_an_unknown_outcome(self, word: object) -> None:
         """Neither a success nor a failure is guessed."""
         assert stop_of(item(word)) == [
@@ -109,7 +121,7 @@ class TestStop:
     ) -> None:
         """For all bodies: nothing else is raised, no id is lost, none is added."""
         try:
-            found = answers.stop_answers(ask, body, "")
+            found = answers.stop_answers(ask, body, "", SCRUB)
         except OutcomeUnknown:
             return
         assert list(found) == [task_key(task_id) for task_id in ask]
@@ -120,9 +132,9 @@ class TestStop:
 def test_an_answer_of_another_shape_is_an_error(body: bytes) -> None:
     """HTML, nothing, other JSON, or a list that is none: never a success, never a crash."""
     for read in (
-        lambda: answers.stop_answers([make.TASK_ID], body, "req-2"),
-        lambda: answers.list_page(body, "req-2"),
-        lambda: answers.shown_task(body, "req-2"),
+        lambda: answers.stop_answers([make.TASK_ID], body, "req-2", SCRUB),
+        lambda: answers.list_page(body, "req-2", SCRUB),
+        lambda: answers.shown_task(body, "req-2", SCRUB),
     ):
         with pytest.raises(OutcomeUnknown) as caught:
             read()
@@ -145,7 +157,7 @@ class TestList:
             "target_instance_id": "id-new",
             "error_message": "not read",
         }
-        page = answers.list_page(json.dumps({"migration_tasks": [row]}).encode(), "")
+        page = answers.list_page(json.dumps({"migration_tasks": [row]}).encode(), "", SCRUB)
         assert page.tasks == (
             Observation(
                 "MIGRATING", make.TASK_ID, "cache", "incremental_migration", "old", "id-new"
@@ -155,19 +167,19 @@ class TestList:
     def test_unreadable_rows_are_counted_and_left_out(self) -> None:
         """The next page starts behind them."""
         rows = [*ROWS_WITHOUT_VALUE, {"task_id": make.TASK_ID, "status": "NEW_WORD"}]
-        page = answers.list_page(json.dumps({"migration_tasks": rows}).encode(), "")
+        page = answers.list_page(json.dumps({"migration_tasks": rows}).encode(), "", SCRUB)
         assert page.rows == len(rows)
         assert [seen.word for seen in page.tasks] == ["NEW_WORD"]
 
     def test_an_empty_page_is_no_error(self) -> None:
         """It is the end of the list."""
-        assert answers.list_page(b'{"count": 0, "migration_tasks": []}', "").rows == 0
+        assert answers.list_page(b'{"count": 0, "migration_tasks": []}', "", SCRUB).rows == 0
 
     @given(BODIES)
     def test_any_body_gives_a_page_or_an_unknown_outcome(self, body: bytes) -> None:
         """For all bodies: never more tasks than rows, never one without word and id."""
         try:
-            page = answers.list_page(body, "")
+            page = answers.list_page(body, "", SCRUB)
         except OutcomeUnknown:
             return
         assert len(page.tasks) <= page.rows
@@ -181,20 +193,20 @@ class TestShow:
     def test_a_show_without_id_or_status_is_an_error(self, fields: object) -> None:
         """All fields null is how the SDK reads an empty answer; here it is none."""
         with pytest.raises(OutcomeUnknown):
-            answers.shown_task(json.dumps(fields).encode(), "")
+            answers.shown_task(json.dumps(fields).encode(), "", SCRUB)
 
     def test_wrong_types_elsewhere_do_not_matter(self) -> None:
         """What is not a text is left empty."""
         body = {"task_id": make.TASK_ID, "status": "SUCCESS", "task_name": 17}
         body |= {"migration_method": [], "source_instance": "x", "target_instance": {"name": {}}}
-        seen = answers.shown_task(json.dumps(body).encode(), "")
+        seen = answers.shown_task(json.dumps(body).encode(), "", SCRUB)
         assert seen == Observation("SUCCESS", make.TASK_ID)
 
     @given(BODIES)
     def test_any_body_gives_a_sighting_or_an_unknown_outcome(self, body: bytes) -> None:
         """For all bodies: a sighting has a word and an id."""
         try:
-            seen = answers.shown_task(body, "")
+            seen = answers.shown_task(body, "", SCRUB)
         except OutcomeUnknown:
             return
         assert seen.word

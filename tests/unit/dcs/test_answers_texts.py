@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.answers import CODE_CHARS_MAX, ERROR_CHARS_MAX, NAME_CHARS_MAX
 from unit import make
-from unit.dcs.bodies import BODIES, JSON, UNREADABLE
+from unit.dcs.bodies import BODIES, JSON, SCRUB, UNREADABLE
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_an_address_never_carries_user_information(address: str, read: str) -> N
     base = {"task_id": make.TASK_ID, "status": "MIGRATING"}
     row = base | {"data_source": address, "target_instance_addrs": address}
     shown = base | {"source_instance": {"addrs": address}, "target_instance": {"ip": address}}
-    (listed,) = answers.list_page(json.dumps({"migration_tasks": [row]}).encode(), "").tasks
-    seen = answers.shown_task(json.dumps(shown).encode(), "")
+    (listed,) = answers.list_page(json.dumps({"migration_tasks": [row]}).encode(), "", SCRUB).tasks
+    seen = answers.shown_task(json.dumps(shown).encode(), "", SCRUB)
     assert listed == seen
     assert (seen.source, seen.target) == (read, read)
 
@@ -47,13 +47,13 @@ def test_a_password_never_leaves_a_show(secret: str, more: dict[str, Any]) -> No
     instance = {"addrs": f"u:{secret}@10.0.0.1:6379", "password": secret, "ip": None, **more}
     body = {"task_id": "t", "status": "MIGRATING", "password": secret, **more}
     body |= {"source_instance": instance, "target_instance": instance}
-    assert secret not in repr(answers.shown_task(json.dumps(body).encode(), ""))
+    assert secret not in repr(answers.shown_task(json.dumps(body).encode(), "", SCRUB))
 
 
 def test_long_names_are_cut() -> None:
     """They are for recognition."""
     body = {"task_id": "t", "status": "MIGRATING", "task_name": "x" * 5000}
-    assert len(answers.shown_task(json.dumps(body).encode(), "").name) == NAME_CHARS_MAX
+    assert len(answers.shown_task(json.dumps(body).encode(), "", SCRUB).name) == NAME_CHARS_MAX
 
 
 class TestFault:
@@ -71,24 +71,24 @@ class TestFault:
     )
     def test_every_known_shape_is_read(self, body: object) -> None:
         """Flat, camel case, short, and nested as in the old API."""
-        fault = answers.fault_of(400, json.dumps(body).encode(), "req-3")
+        fault = answers.fault_of(400, json.dumps(body).encode(), "req-3", SCRUB)
         assert (fault.code, fault.message, fault.request_id) == ("DCS.4133", "no such job", "req-3")
 
     def test_a_text_without_a_code_keeps_the_status(self) -> None:
         """There is always a code to act on."""
-        fault = answers.fault_of(502, b'{"message": "bad gateway"}', "")
+        fault = answers.fault_of(502, b'{"message": "bad gateway"}', "", SCRUB)
         assert (fault.code, fault.message) == ("HTTP 502", "bad gateway")
 
     @pytest.mark.parametrize("body", [*UNREADABLE, b'{"error_code": 17}', b'{"error": "x"}'])
     def test_an_unreadable_error_is_its_status(self, body: bytes) -> None:
         """Nothing of an HTML page is repeated."""
-        fault = answers.fault_of(503, body, "req-4")
+        fault = answers.fault_of(503, body, "req-4", SCRUB)
         assert (fault.code, fault.request_id) == ("HTTP 503", "req-4")
         assert fault.message == "the answer carried no readable error"
 
     @given(st.integers(100, 599), BODIES)
     def test_any_body_gives_a_short_fault(self, status: int, body: bytes) -> None:
         """For all bodies: a code, and both within their limits."""
-        fault = answers.fault_of(status, body, "")
+        fault = answers.fault_of(status, body, "", SCRUB)
         assert 0 < len(fault.code) <= CODE_CHARS_MAX
         assert len(fault.message) <= ERROR_CHARS_MAX

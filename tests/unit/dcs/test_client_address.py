@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dcs_migration_operator.core.errors import DcsError, EndpointRefused, Unavailable
+from dcs_migration_operator.core.errors import DcsError, EndpointRefused, Unavailable, Unresolved
 from unit.dcs import wire
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ async def test_a_named_local_server_is_called(dcs: Simulator, client: DcsClient)
         ["224.0.0.1"],
         ["::ffff:127.0.0.1"],
         ["::ffff:169.254.169.254"],
+        ["64:ff9b::a9fe:a9fe"],  # through NAT64
+        ["2002:7f00:1::"],  # 6to4
+        ["::127.0.0.1"],
+        ["ff02::1"],
         ["203.0.113.7", "127.0.0.1"],
     ],
 )
@@ -88,4 +92,98 @@ async def test_a_name_that_cannot_be_one_is_a_dcs_error(region: str) -> None:
     except DcsError as caught:
         error = caught
     client.close()
-    assert type(error) is Unavailable
+    assert type(error) is Unresolved
+
+
+@pytest.mark.parametrize(
+    "address", ["203.0.113.7", "10.0.0.5", "100.125.0.1", "fd00::5", "2001:db8::1"]
+)
+async def test_public_and_private_addresses_are_connected_to(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """A VPC endpoint has a private one; here nobody listens."""
+    resolve_to(monkeypatch, address)
+    client = wire.client_of("https://dcs.a.myhuaweicloud.com", named=False)
+    error = await wire.error_of(client, "show", "id")
+    client.close()
+    assert (type(error), error.detail.code) == (Unavailable, "no-connection")
+    assert error.detail.message == "dcs.a.myhuaweicloud.com cannot be reached"
+
+
+async def test_a_name_is_resolved_once(dcs: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second answer of the name server, which leads elsewhere, is never asked for."""
+    host, port = dcs.endpoint.removeprefix("http://").split(":")
+    asked: list[object] = []
+
+    def answer(name: object, *_: object, **__: object) -> list[object]:
+        asked.append(name)
+        address = (host, int(port)) if len(asked) == 1 else ("203.0.113.7", 443)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)]
+
+    client = wire.client_of(f"http://dcs.example.com:{port}")
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    await wire.call(client, "list", "")
+    client.close()
+    assert asked == ["dcs.example.com"]
+
+
+async def test_the_other_end_is_judged_before_anything_is_written(
+    dcs: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the name server said: what counts is to whom the socket is connected."""
+    _, port = dcs.endpoint.removeprefix("http://").split(":")
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.7", 443))]
+    connect = socket.socket.connect
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(
+        socket.socket, "connect", lambda sock, _: connect(sock, ("127.0.0.1", int(port)))
+    )
+    client = wire.client_of("http://dcs.a.example.com", named=False)
+    error = await wire.error_of(client, "batch_stop", "id")
+    client.close()
+    assert type(error) is EndpointRefused
+    assert dcs.calls.count() == 0
+
+
+async def test_the_next_address_is_tried_within_the_time_to_connect(
+    dcs: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not answer takes its share and no more."""
+    host, port = dcs.endpoint.removeprefix("http://").split(":")
+    addresses = [(host, 1), (host, 2), (host, int(port))]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    client = wire.client_of("http://dcs.example.com")
+    await wire.call(client, "list", "")
+    client.close()
+    assert dcs.calls.count("list", 200) == 1
+
+
+@pytest.mark.parametrize(
+    "host, hint",
+    [
+        ("dcs.cn-nort-4.myhuaweicloud.com", "did you mean cn-north-4?"),
+        ("dcs.eu-west-101.myhuaweicloud.com", "dcs.eu-west-101.myhuaweicloud.eu."),
+        ("dcs.private.example.com", ""),
+    ],
+)
+async def test_a_name_that_leads_nowhere_comes_with_a_hint(
+    monkeypatch: pytest.MonkeyPatch, host: str, hint: str
+) -> None:
+    """The host is named, why it does not resolve, and what may be meant if that is known."""
+
+    def unresolved(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    client = wire.client_of(f"https://{host}", named=False)
+    error = await wire.error_of(client, "list", "")
+    client.close()
+    assert (type(error), error.detail.code, error.answered) == (
+        Unresolved,
+        "name-resolution",
+        False,
+    )
+    why = f"the name {host} cannot be resolved (Temporary failure in name resolution)"
+    assert error.detail.message.startswith(why)
+    assert error.detail.message.endswith(hint)

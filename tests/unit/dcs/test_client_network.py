@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import socket
 import ssl
 import time
@@ -11,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
-import urllib3
 
 from dcs_migration_operator.core.errors import (
     AuthFailed,
@@ -20,6 +20,7 @@ from dcs_migration_operator.core.errors import (
     OutcomeUnknown,
     Throttled,
     Unavailable,
+    Unresolved,
 )
 from dcs_migration_operator.dcs import client as client_module
 from dcs_migration_operator.dcs import transport
@@ -95,6 +96,18 @@ async def test_a_connection_that_was_idle_for_long_is_not_used(
     assert len(opened) == connections
 
 
+async def test_a_connection_ages_while_the_machine_sleeps(
+    dcs: Simulator, client: DcsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is on the way forgets it all the same; the monotonic clock stands still then."""
+    await asyncio.to_thread(client.list_page, 0)
+    clock = time.clock_gettime
+    asleep_s = transport.IDLE_S + 1.0
+    monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) + asleep_s)
+    await asyncio.to_thread(client.list_page, 0)
+    assert len(dcs.calls.connections) == 2
+
+
 async def test_a_name_that_does_not_resolve_had_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text says which of the two it was."""
 
@@ -103,7 +116,7 @@ async def test_a_name_that_does_not_resolve_had_no_effect(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(socket, "getaddrinfo", unresolved)
     client = wire.client_of("https://dcs.nowhere.myhuaweicloud.com")
-    assert await failed(client) == (Unavailable, "name-resolution", "")
+    assert await failed(client) == (Unresolved, "name-resolution", "")
 
 
 async def test_a_connection_that_is_not_made_in_time_had_no_effect() -> None:
@@ -124,8 +137,10 @@ async def test_a_failed_handshake_had_no_effect() -> None:
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         client = wire.client_of(f"https://127.0.0.1:{port}")
-        kind, code, _ = await failed(client)
-        assert (kind, code) == (Unavailable, "tls")
+        error = await wire.error_of(client, "list", "id")
+        client.close()
+        assert (type(error), error.detail.code) == (Unavailable, "tls")
+        assert error.detail.message.startswith("127.0.0.1: the TLS handshake failed (")
 
 
 async def test_tls_that_fails_after_the_request_leaves_the_outcome_open(
@@ -136,7 +151,7 @@ async def test_tls_that_fails_after_the_request_leaves_the_outcome_open(
     def broken(_: object) -> None:
         raise ssl.SSLError(ssl.SSL_ERROR_SSL, "[SSL] bad record mac")
 
-    monkeypatch.setattr(urllib3.connection.HTTPConnection, "getresponse", broken)
+    monkeypatch.setattr(http.client.HTTPConnection, "getresponse", broken)
     error = await wire.error_of(client, "batch_stop", ids[0])
     assert type(error) is OutcomeUnknown
 

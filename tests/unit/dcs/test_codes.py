@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dcs_migration_operator.core.cloud import PERMISSIONS, Operation
 from dcs_migration_operator.core.errors import (
     AuthFailed,
+    Busy,
     DcsError,
     Misconfigured,
     NotFound,
@@ -23,8 +24,9 @@ from dcs_migration_operator.core.errors import (
 from dcs_migration_operator.dcs.codes import error_class
 
 BATCH_STOP, LIST, SHOW = Operation.BATCH_STOP, Operation.LIST, Operation.SHOW
+STATS = Operation.STATS
 
-BUSY: Final = (
+ABOUT_AN_INSTANCE: Final = (
     *("DCS.4017", "DCS.4026", "DCS.4049", "DCS.4096", "DCS.4097", "DCS.4104", "DCS.4111"),
     *("DCS.4113", "DCS.4114", "DCS.4115", "DCS.4116", "DCS.4117", "DCS.4118", "DCS.4120"),
     *("DCS.4121", "DCS.4231", "DCS.4975"),
@@ -32,7 +34,6 @@ BUSY: Final = (
 """An instance is busy, or in a state that does not allow it."""
 
 ABOUT_AN_ID: Final = {
-    **dict.fromkeys(BUSY, (400, Refused, Refused)),
     "DCS.4957": (400, Refused, Refused),  # not allowed in the current task state
     "DCS.4062": (400, Refused, Refused),  # invalid parameter, these three
     "DCS.4063": (400, Refused, Refused),
@@ -122,10 +123,18 @@ DOCUMENTED = st.sampled_from(
 
 @pytest.mark.parametrize("code", ABOUT_AN_ID)
 def test_a_code_about_an_id_is_judged_by_the_operation(code: str) -> None:
-    """A batch may be spoiled by one id; show asked for one, so it may be gone."""
+    """A batch may be spoiled by one id; show and stats asked for one, so it may be gone."""
     status, batch, show = ABOUT_AN_ID[code]
     assert error_class(BATCH_STOP, status, code) is batch
-    assert error_class(SHOW, status, code) is show
+    assert error_class(SHOW, status, code) is error_class(STATS, status, code) is show
+
+
+@pytest.mark.parametrize("code", ABOUT_AN_INSTANCE)
+def test_a_busy_instance_is_nobodys_fault(code: str) -> None:
+    """No id of a batch is looked for; a list is tried again later; one id is refused."""
+    assert error_class(BATCH_STOP, 400, code) is Busy
+    assert error_class(LIST, 400, code) is Unavailable
+    assert error_class(SHOW, 400, code) is error_class(STATS, 400, code) is Refused
 
 
 @pytest.mark.parametrize("code", ABOUT_AN_ID)
@@ -142,7 +151,7 @@ def test_a_code_about_the_call_means_the_same_everywhere(code: str, operation: O
     assert error_class(operation, status, code) is kind
 
 
-@pytest.mark.parametrize("operation", Operation)
+@pytest.mark.parametrize("operation", [BATCH_STOP, LIST])
 @pytest.mark.parametrize("prefix", ["APIGW", "APIG"])
 @pytest.mark.parametrize("status, number, kind", GATEWAY)
 def test_the_gateways_codes_have_two_prefixes(
@@ -152,14 +161,37 @@ def test_the_gateways_codes_have_two_prefixes(
     assert error_class(operation, status, f"{prefix}.{number}") is kind
 
 
-@pytest.mark.parametrize("operation", Operation)
-@pytest.mark.parametrize("code", ["HTTP 400", "DCS.9999", "APIGW.9999", "", "MYSTERY"])
+@pytest.mark.parametrize("operation", [BATCH_STOP, LIST])
+@pytest.mark.parametrize("code", ["HTTP 400", "APIGW.9999", "", "MYSTERY"])
 @pytest.mark.parametrize("status", STATUSES)
 def test_an_unknown_code_falls_back_to_its_status(
     status: int, code: str, operation: Operation
 ) -> None:
     """The status is the next best witness."""
     assert error_class(operation, status, code) is STATUSES[status]
+
+
+@pytest.mark.parametrize("operation", [SHOW, STATS])
+@pytest.mark.parametrize("code", ["HTTP 400", "DCS.9999", "APIGW.9999", "", "MYSTERY"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_unknown_error_about_one_id_never_blames_the_project(
+    status: int, code: str, operation: Operation
+) -> None:
+    """The id is part of the address, so 404, 405, 413 and 414 may be its fault as well."""
+    blames = STATUSES[status] is Misconfigured and status >= 400
+    assert error_class(operation, status, code) is (Refused if blames else STATUSES[status])
+
+
+def test_a_404_of_dcs_itself_is_taken_for_one_ids_fault() -> None:
+    """It has answered, so its address is right; only a list names no id."""
+    assert error_class(BATCH_STOP, 404, "DCS.9999") is Refused
+    assert error_class(LIST, 404, "DCS.9999") is Misconfigured
+
+
+@pytest.mark.parametrize("status", [200, 302, 500, 503])
+def test_only_a_4xx_says_that_an_id_is_gone(status: int) -> None:
+    """In the middle of a failure its code proves nothing."""
+    assert error_class(SHOW, status, "DCS.4133") is not NotFound
 
 
 @pytest.mark.parametrize("status", [400, 402, 409, 410, 418, 422, 451])
@@ -188,11 +220,12 @@ def test_401_is_a_refused_key_whatever_the_code(operation: Operation, code: str)
 def test_only_the_call_that_names_one_id_can_find_it_missing(
     operation: Operation, status: int, code: str
 ) -> None:
-    """For all answers: NotFound comes from show alone, Refused never from a list."""
+    """For all answers: NotFound comes of one id alone, Refused never of a list, Busy of a batch."""
     kind = error_class(operation, status, code)
     assert issubclass(kind, DcsError)
-    assert kind is not NotFound or operation is SHOW
+    assert kind is not NotFound or operation in {SHOW, STATS}
     assert kind is not Refused or operation is not LIST
+    assert kind is not Busy or operation is BATCH_STOP
 
 
 def test_the_permission_of_each_call_can_be_named() -> None:

@@ -14,7 +14,10 @@ from dcs_migration_operator.dcs.client import DcsClient
 from sandbox.dcs import ACCESS_KEY, PROJECT_ID, SECRET_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from dcs_migration_operator.core.model import StopAnswer
+    from dcs_migration_operator.dcs.trust import Trust
 
 GONE: Final = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
 """How a caller that hangs up, or the end of a test, ends an answer."""
@@ -23,29 +26,55 @@ VERBS: Final = ("batch_stop", "list", "show")
 """The calls, as the simulator names them."""
 
 
+def account_of(
+    endpoint: str,
+    *,
+    project_id: str = PROJECT_ID,
+    secret_key: str = SECRET_KEY,
+    security_token: str | None = None,
+    named: bool = True,
+    ca_bundle: str = "",
+) -> Account:
+    """Return an account with the simulator's own key."""
+    credentials = Credentials(ACCESS_KEY, secret_key, security_token=security_token)
+    return Account(endpoint, project_id, credentials, named=named, ca_bundle=ca_bundle)
+
+
 def client_of(
     endpoint: str,
     *,
     timeout_s: float = 10.0,
     connect_timeout_s: float = 5.0,
-    project_id: str = PROJECT_ID,
-    secret_key: str = SECRET_KEY,
-    security_token: str | None = None,
-    named: bool = True,
+    trust: Trust | None = None,
+    proxy_url: str | None = None,
+    **account: Any,
 ) -> DcsClient:
-    """Return a client with the simulator's own key."""
-    credentials = Credentials(ACCESS_KEY, secret_key, security_token=security_token)
-    account = Account(endpoint, project_id, credentials, named=named)
+    """Return a client of such an account."""
     return DcsClient(
-        account, connect_timeout_s=connect_timeout_s, timeout_s=timeout_s, connections_max=4
+        account_of(endpoint, **account),
+        connect_timeout_s=connect_timeout_s,
+        timeout_s=timeout_s,
+        connections_max=4,
+        trust=trust,
+        proxy_url=proxy_url,
     )
+
+
+def everything(task_ids: Sequence[str]) -> Sequence[str]:
+    """Permit all that is asked for."""
+    return task_ids
+
+
+async def stop(client: DcsClient, task_ids: Sequence[str]) -> Mapping[str, StopAnswer]:
+    """Request a stop for these ids, all of which are permitted."""
+    return await asyncio.to_thread(client.batch_stop, task_ids, everything)
 
 
 async def call(client: DcsClient, verb: str, task_id: str) -> Any:
     """Make one call in a thread, as the product does."""
     match verb:
         case "batch_stop":
-            return await asyncio.to_thread(client.batch_stop, [task_id])
+            return await stop(client, [task_id])
         case "list":
             return await asyncio.to_thread(client.list_page, 0)
         case _:

@@ -1,0 +1,122 @@
+"""From a host's name to a connected socket, and never to an address that a project may not reach.
+
+A name is resolved once, and what is judged is what is connected to: a name that leads elsewhere a
+moment later changes nothing. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from typing import Any, Final
+
+from dcs_migration_operator.core.endpoints import region_hint
+from dcs_migration_operator.core.errors import EndpointRefused, Unavailable, Unresolved
+from dcs_migration_operator.core.model import ErrorDetail
+
+ADDRESSES_MAX: Final = 8
+"""Addresses of one name that are tried; the time to connect is shared among them."""
+
+ATTEMPT_S_MIN: Final = 0.001
+"""A socket whose time limit is 0 would not wait at all."""
+
+_EMBEDDING: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+"""IPv6 ranges whose last 32 bits are an IPv4 address (RFC 6052, RFC 4291)."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Found = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]]
+
+
+def resolved(host: str, port: int, *, anywhere: bool) -> Found:
+    """Return what a name leads to; blocks as long as the system's resolver likes.
+
+    With `anywhere`, loopback, link-local, unspecified and multicast addresses are allowed too.
+
+    Raises:
+        Unresolved: It leads nowhere.
+        EndpointRefused: It leads to an address that is not allowed.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise _unresolved(host, error.strerror) from None
+    except (OSError, ValueError):  # a label of more than 63 characters, a NUL
+        raise _unresolved(host, "it is no name of a host") from None
+    if not anywhere:
+        for *_, address in found:
+            judge(host, str(address[0]))
+    return list(found[:ADDRESSES_MAX])
+
+
+def connected(host: str, found: Found, *, anywhere: bool, until_s: float) -> socket.socket:
+    """Return a socket that is connected to one of these addresses.
+
+    It gives up at `until_s` on the monotonic clock.
+
+    Raises:
+        EndpointRefused: The other end has an address that is not allowed.
+        Unavailable: Nobody can be reached there in time.
+    """
+    last = OSError("there is no address")
+    for number, (family, kind, protocol, _, address) in enumerate(found):
+        share_s = (until_s - time.monotonic()) / (len(found) - number)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # IPv6 is off here, or there are too many open files
+            last = error
+            continue
+        try:
+            sock.settimeout(max(share_s, ATTEMPT_S_MIN))
+            sock.connect(address)
+            if not anywhere:
+                judge(host, str(sock.getpeername()[0]))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            last = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    if isinstance(last, TimeoutError):
+        raise Unavailable(ErrorDetail("connect-timeout", f"{host}: no connection in time"))
+    why = f" ({last.strerror})" if last.strerror else ""
+    raise Unavailable(ErrorDetail("no-connection", f"{host} cannot be reached{why}"))
+
+
+def judge(host: str, address: str) -> None:
+    """Refuse an address of this machine or its link, in whatever form; names pass.
+
+    Raises:
+        EndpointRefused: It is one.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return
+    if any(map(_is_local, _meanings(ip))):
+        raise EndpointRefused(
+            ErrorDetail("endpoint", f"{host} leads to a loopback or link-local address")
+        )
+
+
+def _unresolved(host: str, why: str | None) -> Unresolved:
+    hint = region_hint(host)
+    text = f"the name {host} cannot be resolved" + (f" ({why})" if why else "")
+    return Unresolved(ErrorDetail("name-resolution", f"{text}. {hint}" if hint else text))
+
+
+def _meanings(ip: Address) -> list[Address]:
+    """Return an address, and the IPv4 addresses that it may stand for."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return [ip]
+    inner = [found for found in (ip.ipv4_mapped, ip.sixtofour) if found]
+    if any(ip in network for network in _EMBEDDING):
+        inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return [ip, *inner]
+
+
+def _is_local(ip: Address) -> bool:
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast
