@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator import __version__, memory
 from dcs_migration_operator.core.endpoints import is_origin
+from dcs_migration_operator.option_types import bundle_path, proxy_url
 from dcs_migration_operator.settings import ChannelSettings, Settings
 from dcs_migration_operator.telemetry import logs
 
@@ -151,6 +152,10 @@ def _add_channel(run: argparse.ArgumentParser) -> None:
         "poll of stopped tasks, in case somebody starts them again, in seconds; 0 is never",
     )
     option("--request-timeout-s", _seconds(1, 600), "30", "time limit of one DCS call, in seconds")
+    certificates = "file of CA certificates that are trusted for DCS besides the public ones"
+    option("--ca-file", bundle_path, "", certificates)
+    proxy = "HTTP proxy for DCS, as in http://proxy.example.com:3128; HTTPS_PROXY is not honored"
+    option("--proxy-url", proxy_url, "", proxy)
 
 
 class _Options:
@@ -192,6 +197,8 @@ def _settings(options: argparse.Namespace) -> Settings:
             poll_observe_s=options.poll_observe_s,
             poll_settled_s=options.poll_settled_s,
             request_timeout_s=options.request_timeout_s,
+            ca_file=options.ca_file,
+            proxy_url=options.proxy_url,
         ),
         namespaces=namespaces,
         cluster_projects=not namespaces

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+import certifi
 import pytest
 
 from dcs_migration_operator.cli import main
@@ -23,6 +24,8 @@ CHANNEL: Final[dict[str, tuple[str, str, object]]] = {
     "--poll-observe-s": ("poll_observe_s", "300", 300.0),
     "--poll-settled-s": ("poll_settled_s", "0", 0.0),
     "--request-timeout-s": ("request_timeout_s", "12.5", 12.5),
+    "--ca-file": ("ca_file", certifi.where(), certifi.where()),
+    "--proxy-url": ("proxy_url", "http://u:p@proxy:3128", "http://u:p@proxy:3128"),
 }
 """Option → field of `ChannelSettings`, a text, and what it means."""
 
@@ -53,6 +56,8 @@ WRONG: Final[dict[str, list[str]]] = {
     "--poll-observe-s": ["0.9", "86401", "nan"],
     "--poll-settled-s": ["-1", "86401", "nan"],
     "--request-timeout-s": ["0.9", "601", "nan"],
+    "--ca-file": ["/nowhere/ca.crt", "/", __file__],
+    "--proxy-url": ["proxy:3128", "https://proxy", "http://", "http://p/x", "http://[::1"],
     "--listen": ["", "8080", "host:", ":http", ":65536", ":-1", "host:8²"],
     "--status-writers": ["0", "257", "many"],
     "--log-format": ["", "yaml"],
@@ -192,6 +197,37 @@ def test_where_to_listen(
     monkeypatch.setenv("DCS_OPERATOR_LISTEN", text)
     main(["run"])
     assert [(s.listen_host, s.listen_port) for s in started] == [(host, port)] * 2
+
+
+@pytest.mark.parametrize("option", ["--ca-file", "--proxy-url"])
+def test_an_empty_path_or_url_means_none(
+    started: Started, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    """A variable that a manifest always sets."""
+    monkeypatch.setenv(variable(option), " ")
+    main(["run"])
+    assert (started[0].channel.ca_file, started[0].channel.proxy_url) == ("", "")
+
+
+def test_a_file_without_certificates_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With its name and what is wrong with it."""
+    err = usage_error(capsys, "run", "--ca-file", __file__)
+    assert err.splitlines()[-1].endswith(
+        f"error: argument --ca-file: {__file__} holds no certificate in PEM"
+    )
+
+
+@pytest.mark.parametrize("url", ["https://user:PASS-1@proxy:1", "http://user:PASS-1@proxy:x"])
+def test_the_password_of_a_proxy_is_not_repeated(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """Wherever the URL comes from, and whatever else is wrong with it."""
+    assert "PASS-1" not in usage_error(capsys, "run", "--proxy-url", url)
+    monkeypatch.setenv("DCS_OPERATOR_PROXY_URL", url)
+    assert "PASS-1" not in usage_error(capsys, "run")
+    assert "PASS-1" not in repr(ChannelSettings(proxy_url=url))
 
 
 class TestNamespaces:

@@ -30,7 +30,7 @@ OPTIONS: Final = (
     *("--no-leader-elect", "--lease-namespace", "--lease-name", "--allow-endpoint"),
     *("--batch-size", "--batch-idle-s", "--batch-max-wait-s", "--poll-min-s", "--poll-max-s"),
     *("--poll-observe-s", "--request-timeout-s", "--status-writers", "--log-format"),
-    "--log-level",
+    *("--log-level", "--ca-file", "--proxy-url"),
 )
 
 
