@@ -27,6 +27,7 @@ NOT_VALUES = {
     "--namespace": "the value `scope`",
     "--all-namespaces": "the value `scope`",
     "--listen": "the value `port`",
+    "--ca-file": "the value `caBundle`, which mounts it",
     "--kubeconfig": "the chart's roles are for the pod's own ServiceAccount",
     "--service-account-dir": "the same; `extraArgs` can name it",
     "--operator-namespace": "the chart's roles are for Secrets of the release's namespace",
@@ -76,6 +77,7 @@ def test_every_value_reaches_the_operator(helm: Helm, started: Started) -> None:
             poll_observe_s=86400.0,
             poll_settled_s=0.0,
             request_timeout_s=15.0,
+            proxy_url="http://proxy.example.com:3128",
         ),
         allow_endpoints=(
             "https://dcs.*.myhuaweicloud.com",

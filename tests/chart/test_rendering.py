@@ -171,3 +171,26 @@ def test_the_resources_in_the_notes_are_whole(helm: Helm) -> None:
     assert end, "a shell ends a here-document only at a word that is not indented"
     kinds = [body["kind"] for body in yaml.safe_load_all(text)]
     assert kinds == ["DCSProject", "MigrationTask"]
+
+
+@pytest.mark.parametrize("kind, source", [("configMap", "name"), ("secret", "secretName")])
+def test_a_private_ca_is_mounted_where_the_operator_reads_it(
+    helm: Helm, kind: str, source: str
+) -> None:
+    """As a folder, since a single file would never change in a running pod."""
+    values = {f"caBundle.{kind}": "company-ca", "caBundle.key": "bundle.pem"}
+    pod = only(helm.template(values=values), "Deployment")["spec"]["template"]["spec"]
+    (volume,) = pod["volumes"]
+    items = [{"key": "bundle.pem", "path": "bundle.pem"}]
+    assert volume == {"name": "dcs-ca", kind: {source: "company-ca", "items": items}}
+    (container,) = pod["containers"]
+    (mount,) = container["volumeMounts"]
+    assert (mount["name"], mount["readOnly"], "subPath" in mount) == ("dcs-ca", True, False)
+    assert f"--ca-file={mount['mountPath']}/bundle.pem" in container["args"]
+
+
+def test_without_a_private_ca_nothing_is_mounted(helm: Helm) -> None:
+    """And nothing is said about one."""
+    pod = only(helm.template(), "Deployment")["spec"]["template"]["spec"]
+    assert "volumes" not in pod
+    assert not [argument for argument in pod["containers"][0]["args"] if "ca-file" in argument]

@@ -29,6 +29,10 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("operator.allowEndpoint", [], "/operator/allowEndpoint"),
     ("operator.logLevel", "loud", "/operator/logLevel"),
     ("operator.leaderElect", "no", "/operator/leaderElect"),
+    ("operator.proxyUrl", "proxy.example.com:3128", "/operator/proxyUrl"),
+    ("operator.proxyUrl", "https://proxy.example.com", "/operator/proxyUrl"),
+    ("caBundle.configMap", "Company_CA", "/caBundle/configMap"),
+    ("caBundle.key", "../ca.crt", "/caBundle/key"),
     ("image.digest", "sha256:short", "/image/digest"),
     ("port", 80, "/port"),
     ("replicaCount", -1, "/replicaCount"),
@@ -57,10 +61,11 @@ def test_a_wrong_value_is_refused(helm: Helm, key: str, value: object, words: st
     [
         ({"operator.leaderElect": False}, "needs replicaCount: 1"),
         ({"serviceMonitor.enabled": True, "service.enabled": False}, "needs service.enabled"),
+        ({"caBundle.configMap": "a", "caBundle.secret": "b"}, "exclude each other"),
         ({"scope": ["a"], "secrets.namespaces": ["b"]}, "names b, which scope does not"),
         ({"enabled": False}, "enabled: false is for a chart that includes this one"),
     ],
-    ids=["no-lease", "no-service", "secrets", "enabled"],
+    ids=["no-lease", "no-service", "two-bundles", "secrets", "enabled"],
 )
 def test_values_that_do_not_fit_together_are_refused(
     helm: Helm, values: dict[str, Any], words: str

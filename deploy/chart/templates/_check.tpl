@@ -13,6 +13,9 @@ What a schema cannot say about values that do not fit together.
 {{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) -}}
 {{- fail "serviceMonitor.enabled needs service.enabled: it selects the Service" -}}
 {{- end -}}
+{{- if and .Values.caBundle.configMap .Values.caBundle.secret -}}
+{{- fail "caBundle.configMap and caBundle.secret exclude each other" -}}
+{{- end -}}
 {{- if and (kindIs "slice" .Values.scope) (kindIs "slice" .Values.secrets.namespaces) -}}
 {{- range .Values.secrets.namespaces -}}
 {{- if not (has . $.Values.scope) -}}

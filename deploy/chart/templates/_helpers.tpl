@@ -124,7 +124,19 @@ The arguments. An option is called like its value: batchIdleS is --batch-idle-s.
 - {{ printf "--%s=%v" $option $value | quote }}
 {{- end }}
 {{- end }}
+{{- if include "operator.caBundle" . }}
+- --ca-file={{ include "operator.caDirectory" . }}/{{ .Values.caBundle.key }}
+{{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{/*
+"true" if there is a private CA for DCS. It is mounted as a folder, so that a new one arrives without a restart.
+*/}}
+{{- define "operator.caBundle" -}}
+{{- if or .Values.caBundle.configMap .Values.caBundle.secret -}}true{{- end -}}
+{{- end -}}
+
+{{- define "operator.caDirectory" -}}/etc/dcs-migration-operator/ca{{- end -}}
