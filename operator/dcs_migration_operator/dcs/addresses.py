@@ -49,13 +49,12 @@ def resolved(host: str, port: int, *, anywhere: bool) -> Found:
     return list(found[:ADDRESSES_MAX])
 
 
-def connected(host: str, found: Found, *, anywhere: bool, until_s: float) -> socket.socket:
+def connected(host: str, found: Found, *, until_s: float) -> socket.socket:
     """Return a socket that is connected to one of these addresses.
 
-    It gives up at `until_s` on the monotonic clock.
+    It gives up at `until_s` on the monotonic clock; until then the next step may take as well.
 
     Raises:
-        EndpointRefused: The other end has an address that is not allowed.
         Unavailable: Nobody can be reached there in time.
     """
     last = OSError("there is no address")
@@ -69,8 +68,7 @@ def connected(host: str, found: Found, *, anywhere: bool, until_s: float) -> soc
         try:
             sock.settimeout(max(share_s, ATTEMPT_S_MIN))
             sock.connect(address)
-            if not anywhere:
-                judge(host, str(sock.getpeername()[0]))
+            sock.settimeout(max(until_s - time.monotonic(), ATTEMPT_S_MIN))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             sock.close()

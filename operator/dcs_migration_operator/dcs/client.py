@@ -23,11 +23,10 @@ from dcs_migration_operator.core.model import ErrorDetail, Observation, task_key
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.auth import sign
 from dcs_migration_operator.dcs.codes import error_class
-from dcs_migration_operator.dcs.connection import Request
 from dcs_migration_operator.dcs.pauses import pause_s
 from dcs_migration_operator.dcs.proxy import proxy_of
 from dcs_migration_operator.dcs.scrub import Scrub
-from dcs_migration_operator.dcs.transport import Transport, route_of
+from dcs_migration_operator.dcs.transport import Request, Route, Transport
 from dcs_migration_operator.dcs.trust import context_of
 
 if TYPE_CHECKING:
@@ -37,13 +36,15 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.core.cloud import LogPage, Page, Stats
     from dcs_migration_operator.core.model import Account, StopAnswer
-    from dcs_migration_operator.dcs.connection import Answer
+    from dcs_migration_operator.dcs.transport import Answer
     from dcs_migration_operator.dcs.trust import Trust
     from dcs_migration_operator.engine.ports import Permit
 
 
 BODY_BYTES_MAX: Final = 16 * 2**20
 """A full page of the list is about 1 MB; a larger body is not DCS speaking."""
+
+BATCH_STOP_PATH: Final = "/migration-task/batch-stop"
 
 PERMIT_ROUNDS_MAX: Final = 5
 """A request whose permission shrinks this often within milliseconds is not sent at all."""
@@ -75,7 +76,9 @@ class DcsClient:
         proxy_url: str | None = None,
     ) -> None:
         self._account = account
-        self._host = urlsplit(account.endpoint).netloc
+        parts = urlsplit(account.endpoint)
+        self._host = parts.netloc
+        self._root = f"/v2/{quote(account.project_id, safe='')}"
         self._trust = trust
         proxy = proxy_of(proxy_url) if proxy_url else None
         credentials = account.credentials
@@ -87,8 +90,10 @@ class DcsClient:
                 *(proxy.secrets if proxy else ()),
             ]
         )
-        route = route_of(
-            account.endpoint,
+        route = Route(
+            base=f"{parts.scheme}://{parts.netloc}",
+            host=parts.hostname or "",
+            port=parts.port or (80 if parts.scheme == "http" else 443),
             context=self._context,
             anywhere=account.named,
             proxy=proxy,
@@ -112,7 +117,8 @@ class DcsClient:
         if not 1 <= len(task_ids) <= BATCH_IDS_MAX:
             raise ValueError(f"a batch has 1 to {BATCH_IDS_MAX} ids, not {len(task_ids)}")
         call = _BatchStop(self, task_ids, permit)
-        answer = self._transport.exchange(call.compose, BODY_BYTES_MAX)
+        path = self._root + BATCH_STOP_PATH
+        answer = self._transport.exchange("POST", path, call.compose, BODY_BYTES_MAX)
         if answer is None:
             return {}
         body, request_id, scrub = self._success(Operation.BATCH_STOP, answer)
@@ -162,7 +168,7 @@ class DcsClient:
             self._account,
             method=method,
             host=self._host,
-            path=f"/v2/{quote(self._account.project_id, safe='')}{path}",
+            path=self._root + path,
             query=query,
             body=body,
             moment=datetime.now(UTC),
@@ -176,7 +182,9 @@ class DcsClient:
     def _get(
         self, operation: Operation, path: str, query: Sequence[tuple[str, str]] = ()
     ) -> tuple[bytes, str, Scrub]:
-        answer = self._transport.exchange(lambda: self.signed("GET", path, query), BODY_BYTES_MAX)
+        answer = self._transport.exchange(
+            "GET", self._root + path, lambda: self.signed("GET", path, query), BODY_BYTES_MAX
+        )
         if answer is None:
             raise AssertionError("a question is always composed")
         return self._success(operation, answer)
@@ -205,7 +213,7 @@ class _BatchStop:
         """Return the request for what is permitted, asked after it was signed; None if nothing."""
         for _ in range(PERMIT_ROUNDS_MAX):
             body = json.dumps({answers.ROWS: self.task_ids}).encode()
-            request = self._client.signed("POST", "/migration-task/batch-stop", body=body)
+            request = self._client.signed("POST", BATCH_STOP_PATH, body=body)
             permitted = frozenset(self._permit(tuple(self.task_ids)))
             kept = [task_id for task_id in self.task_ids if task_id in permitted]
             if len(kept) == len(self.task_ids):

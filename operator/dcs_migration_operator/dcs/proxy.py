@@ -30,6 +30,12 @@ class Proxy:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    def headers(self, host: str, port: int) -> dict[str, str]:
+        """Return what a `CONNECT` to a host says; older releases of Python would not name it."""
+        host = f"[{host}]" if ":" in host else host
+        headers = {"Host": f"{host}:{port}"}
+        return headers | ({"Proxy-Authorization": self.authorization} if self.authorization else {})
+
 
 def proxy_of(url: str) -> Proxy:
     """Return what a URL such as `http://user:password@proxy.example.com:3128` means.

@@ -1,60 +1,119 @@
-"""Exchanges over HTTP with one host: connect, ask what to send, write it, read the answer.
+"""Exchanges with one host over requests: connect, ask what to send, write it, read the answer.
 
+The only door to requests and urllib3. What they are given is where a request goes; what is written
+is composed on the connection that stands, so that a way past it would write nothing that is signed.
 At every step it is known whether the request was written; until then a call had no effect. Nothing
 is retried, and nothing leads elsewhere: redirects, cookies, `.netrc` and proxies of the environment
-do not exist here.
+are off.
+
+requests bounds each read, not the call: a server that sends a byte now and then holds its caller
+for ever. Here every step gets what is left of the call's time.
 """
 
 from __future__ import annotations
 
+import http.client
+import io
+import logging
+import math
+import re
+import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.errors import Unavailable
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from dcs_migration_operator.core.errors import (
+    DcsError,
+    Misconfigured,
+    OutcomeUnknown,
+    Unavailable,
+    Untrusted,
+)
 from dcs_migration_operator.core.model import ErrorDetail
-from dcs_migration_operator.dcs.connection import Connection, Deadline, Route
+from dcs_migration_operator.dcs import addresses
+from dcs_migration_operator.dcs.trust import NoCertificate, why_untrusted
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Mapping
 
-    from dcs_migration_operator.dcs.connection import Answer, Request
     from dcs_migration_operator.dcs.proxy import Proxy
 
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+"""It warns of headers that it cannot read by repeating them, and a gateway may repeat the key."""
+
+CHUNK_BYTES: Final = 64 * 2**10
+
+ERROR_BODY_BYTES_MAX: Final = 64 * 2**10
+"""What is read of an answer that is no success: its code and text are in the first kilobyte."""
+
 IDLE_S: Final = 30.0
-"""A connection without a call for so long is not used any more: a gateway or a NAT on the way
-forgets it after a minute or more, often without a word, and an order sent into it has an unknown
-outcome."""
+"""A connection that was not written to for so long is not used any more: a gateway or a NAT on the
+way forgets it after a minute or more, often without a word, and an order sent into it has an
+unknown outcome."""
+
+PROXY_REFUSALS: Final = frozenset({401, 403, 405, 407})
+"""Statuses of a proxy that a person has to change something about."""
+
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+"""How the standard library says that a proxy answered something else than 200."""
+
+_OF_A_LIBRARY: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
+
+_BROKEN: Final = (*_OF_A_LIBRARY, OSError, ValueError, http.client.HTTPException)
+"""What comes of a connection that is broken, or never was; its text may be foreign."""
 
 
-def _age_clock_s() -> float:
-    """Return seconds that also pass while the machine sleeps, where there is such a clock.
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How an endpoint is reached.
 
-    A gateway forgets a connection then as well, and the monotonic clock of Linux stands still.
+    Attributes:
+        base: The endpoint without a path, as in `https://dcs.example.com:8443`.
+        context: Makes the TLS context for each connection.
+        anywhere: The host may be an address of this machine or its link.
     """
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+    base: str
+    host: str
+    port: int
+    context: Callable[[], ssl.SSLContext]
+    anywhere: bool
+    proxy: Proxy | None
 
 
-def route_of(
-    endpoint: str,
-    *,
-    context: Callable[[], ssl.SSLContext],
-    anywhere: bool,
-    proxy: Proxy | None,
-) -> Route:
-    """Return the route to an endpoint such as `https://dcs.example.com:8443`."""
-    parts = urlsplit(endpoint)
-    plain = parts.scheme == "http"
-    return Route(
-        host=parts.hostname or "",
-        port=parts.port or (80 if plain else 443),
-        context=None if plain else context,
-        anywhere=anywhere,
-        proxy=proxy,
-    )
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is written; `path` is with its query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        request: As it was written.
+        headers: Those of the answer; names in any case.
+        body: As far as it arrived.
+        broken: Why the body is not whole: code and text; None if it is.
+    """
+
+    request: Request
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    broken: tuple[str, str] | None = None
 
 
 class Transport:
@@ -69,15 +128,21 @@ class Transport:
     def __init__(
         self, route: Route, *, connect_timeout_s: float, timeout_s: float, connections_max: int
     ) -> None:
-        self._route, self._idle_max = route, connections_max
+        self._route = route
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
-        self._idle: list[Connection] = []
-        self._lock = threading.Lock()
+        self._session = _Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount(route.base, _Adapter(pool_connections=1, pool_maxsize=connections_max))
 
-    def exchange(self, compose: Callable[[], Request | None], bytes_max: int) -> Answer | None:
+    def exchange(
+        self, method: str, path: str, compose: Callable[[], Request | None], bytes_max: int
+    ) -> Answer | None:
         """Write what `compose` returns once there is a connection, and return the answer.
 
         Args:
+            method: That of the request.
+            path: Where it goes, without its query.
             compose: Called in this thread right before the first byte is written; nothing is
                 written if it returns None, or later than an exchange may take.
             bytes_max: Limit of the body of a success.
@@ -86,50 +151,285 @@ class Transport:
             OutcomeUnknown: It was written, and no head of an answer came.
             DcsError: Any other kind means that nothing was written.
         """
-        deadline = Deadline(self._timeout_s)
-        connection = self._take() or Connection(self._route)
-        usable = False
+        call = _here.call = _Call(self._route, compose, self._connect_timeout_s, self._timeout_s)
         try:
-            if connection.sock is None:
-                connection.open(deadline, self._connect_timeout_s)
-            request = compose()
-            if time.monotonic() >= deadline.at_s:
-                text = f"{self._route.host}: it took too long until the request could be sent"
-                raise Unavailable(ErrorDetail("timeout", text))
-            if request is None:
-                usable = True
-                return None
-            answer, usable = connection.exchange(request, deadline, bytes_max)
-            return answer
-        finally:
-            if usable:
-                self._give(connection)
-            else:
-                connection.close()
+            response = self._session.request(
+                method,
+                self._route.base + path,
+                timeout=self._timeout_s,
+                allow_redirects=False,
+                stream=True,
+            )
+        except _Withdrawn:
+            return None
+        except _BROKEN as error:
+            if call.written is None and not isinstance(error, _OF_A_LIBRARY):
+                raise  # it came from `compose`
+            raise _failure(call, error) from None
+        with response:
+            if call.written is None:
+                raise AssertionError("an answer, but nothing was asked")
+            ok = response.status_code == requests.codes.ok
+            body, broken = _body(response.raw, bytes_max if ok else ERROR_BODY_BYTES_MAX)
+        return Answer(call.written, response.status_code, response.headers, body, broken)
 
     def close(self) -> None:
         """Close idle connections; an exchange under way ends by its own deadline."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._session.close()
 
-    def _take(self) -> Connection | None:
-        """Return an idle connection that can be expected to work, the youngest first."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return None
-                connection = self._idle.pop()
-            young = _age_clock_s() - connection.idle_since <= IDLE_S
-            if young and connection.is_silent():
-                return connection
-            connection.close()
 
-    def _give(self, connection: Connection) -> None:
-        connection.idle_since = _age_clock_s()
-        with self._lock:
-            if len(self._idle) < self._idle_max:
-                self._idle.append(connection)
-                return
-        connection.close()
+class _Withdrawn(Exception):
+    """There is nothing to send any more."""
+
+
+class _Call:
+    """What a connection has to know of the call that its thread makes.
+
+    The monotonic clock does not jump when somebody sets a clock. It stands still while a machine
+    sleeps, as the time limits of sockets do; a call that was under way then ends that much later,
+    or finds its connection broken.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        compose: Callable[[], Request | None],
+        connect_timeout_s: float,
+        timeout_s: float,
+    ) -> None:
+        self.route, self.compose = route, compose
+        self.connect_timeout_s = connect_timeout_s
+        self.ends_at = self.until = time.monotonic() + timeout_s
+        self.written: Request | None = None
+        self.answer: _Response | None = None
+
+    def left_s(self) -> float:
+        """Return the seconds that are left for this step.
+
+        Raises:
+            TimeoutError: There are none.
+        """
+        left_s = self.until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the call has taken its time")
+        return left_s
+
+
+class _Here(threading.local):
+    call: _Call
+
+
+_here = _Here()
+"""The call that this thread makes; a call stays in one thread."""
+
+
+class _Raw(io.RawIOBase):
+    """The bytes of one answer; a read takes no longer than the call may."""
+
+    def __init__(self, sock: socket.socket, original: io.RawIOBase) -> None:
+        self._sock, self._original = sock, original
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(_here.call.left_s())
+        return self._sock.recv_into(buffer)
+
+    def close(self) -> None:
+        self._original.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Raw(sock, self.fp.detach()))
+        _here.call.answer = self
+
+
+class _Http(urllib3.connection.HTTPConnection):
+    response_class = _Response
+    _written_at_s = math.inf
+
+    def connect(self) -> None:
+        """Connect, through the proxy if there is one, shake hands, and see who is there.
+
+        Raises:
+            DcsError: It did not come about; nothing but a `CONNECT` was written.
+        """
+        call, self._written_at_s = _here.call, math.inf
+        route, proxy = call.route, call.route.proxy
+        try:
+            if proxy:
+                self.set_tunnel(route.host, route.port, proxy.headers(route.host, route.port))
+            super().connect()
+            if not route.anywhere and not proxy and self.sock:
+                addresses.judge(route.host, str(self.sock.getpeername()[0]))
+        except DcsError as error:
+            raise _behind(route, error) from None
+        except _BROKEN as error:
+            raise _behind(route, _unconnected(route, error)) from None
+        finally:
+            call.until = call.ends_at
+
+    def _new_conn(self) -> socket.socket:
+        """Return a connected socket; urllib3 itself would not judge what a name leads to."""
+        call, route = _here.call, _here.call.route
+        host, port, anywhere = route.host, route.port, route.anywhere
+        if route.proxy:
+            if not anywhere:
+                addresses.judge(host, host)  # all that can be judged from here
+            host, port, anywhere = route.proxy.host, route.proxy.port, True
+        found = addresses.resolved(host, port, anywhere=anywhere)
+        call.until = min(time.monotonic() + call.connect_timeout_s, call.ends_at)
+        return addresses.connected(host, found, until_s=call.until)
+
+    def request(self, *_: Any, **options: Any) -> None:
+        """Write what the call composes now that the connection stands, whatever was given."""
+        call = _here.call
+        if not self.is_closed and self._is_doubtful():
+            self.close()
+        if self.is_closed:
+            self.connect()
+        request = call.compose()
+        if time.monotonic() >= call.ends_at:
+            text = f"{call.route.host}: it took too long until the request could be sent"
+            raise _fault(Unavailable, "timeout", text)
+        if request is None:
+            raise _Withdrawn
+        self.timeout = call.left_s()
+        call.written, self._written_at_s = request, _age_clock_s()
+        options |= {"body": request.body or None, "headers": request.headers, "chunked": False}
+        try:
+            super().request(request.method, request.path, **options)
+        except (ValueError, http.client.InvalidURL):  # not a byte has left; they repeat the value
+            raise _unwritable() from None
+
+    def getresponse(self) -> Any:
+        """Read the head of an answer; close the answer if urllib3 refuses it.
+
+        http.client hands the socket over to an answer that ends with its connection. If urllib3
+        then takes offence at a header, such as two lengths, nobody else would close that socket.
+        """
+        try:
+            return super().getresponse()
+        except BaseException:
+            if _here.call.answer:
+                _here.call.answer.close()
+            raise
+
+    def _is_doubtful(self) -> bool:
+        """Tell whether it was idle for long, or TLS holds bytes that nobody asked for.
+
+        The pool itself closes a connection that ended, or on which something came.
+        """
+        stray = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
+        return bool(stray) or _age_clock_s() - self._written_at_s > IDLE_S
+
+
+class _Https(_Http, urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        """Connect, trusting whom the route trusts at this moment."""
+        try:
+            self.ssl_context, self.ca_certs = _here.call.route.context(), None
+        except NoCertificate as error:
+            text = f"spec.caBundle cannot be used: {error}"
+            raise _fault(Untrusted, "ca-bundle", text) from None
+        super().connect()
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools with our kind of connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: requests parses where a redirect leads even if it shall not follow."""
+
+
+def _age_clock_s() -> float:
+    """Return seconds that also pass while the machine sleeps, where there is such a clock.
+
+    A gateway forgets a connection then as well, and the monotonic clock of Linux stands still.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def _body(
+    raw: urllib3.response.BaseHTTPResponse, bytes_max: int
+) -> tuple[bytes, tuple[str, str] | None]:
+    """Return the body, and why it is not whole."""
+    body = bytearray()
+    try:
+        while chunk := raw.read1(CHUNK_BYTES):
+            body += chunk
+            if len(body) > bytes_max:
+                return bytes(body), ("bad-answer", "DCS answered, but with far more than it should")
+    except (TimeoutError, urllib3.exceptions.TimeoutError):
+        return bytes(body), ("timeout", "the answer came too slowly")
+    except _BROKEN:
+        return bytes(body), ("connection-lost", "the answer broke off")
+    return bytes(body), None
+
+
+def _unconnected(route: Route, error: Exception) -> DcsError:
+    """Return what it means that no connection came about, once its address was known."""
+    host = route.host
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = f"{host} shows a certificate that is not trusted: {why_untrusted(error)}"
+        return _fault(Untrusted, "untrusted", text)
+    if isinstance(error, TimeoutError):
+        return _fault(Unavailable, "connect-timeout", f"{host}: no connection in time")
+    if refused := _TUNNEL.match(str(error)):
+        kind = Misconfigured if int(refused[1]) in PROXY_REFUSALS else Unavailable
+        return _fault(kind, "proxy", f"it answers HTTP {refused[1]} instead of connecting")
+    if isinstance(error, http.client.HTTPException):
+        return _fault(Unavailable, "proxy", "it gives no answer that is understood")
+    why = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    text = f"{host}: the TLS handshake failed" + (f" ({why})" if why else "")
+    return _fault(Unavailable, "tls", text)
+
+
+def _behind(route: Route, error: DcsError) -> DcsError:
+    """Return the same error, with the proxy in its text if there is one."""
+    if not route.proxy:
+        return error
+    text = f"{route.host} through the proxy {route.proxy}: {error.detail.message}"
+    return _fault(type(error), error.detail.code, text)
+
+
+def _failure(call: _Call, error: Exception) -> DcsError:
+    """Return what it means that no head of an answer came."""
+    host = call.route.host
+    if call.written is None:
+        if isinstance(error, ValueError):  # such as a URL that cannot be one
+            return _unwritable()
+        return _fault(Unavailable, "no-connection", f"{host}: the connection was given up")
+    if isinstance(error, requests.exceptions.SSLError):
+        return _fault(OutcomeUnknown, "tls", f"{host}: TLS broke after the request")
+    if isinstance(error, requests.exceptions.Timeout) or time.monotonic() >= call.ends_at:
+        return _fault(OutcomeUnknown, "timeout", f"{host}: no answer in time")
+    text = f"{host}: the connection broke before an answer came"
+    return _fault(OutcomeUnknown, "connection-lost", text)
+
+
+def _unwritable() -> Misconfigured:
+    text = "a value of the project or of its Secret cannot be sent in a header"
+    return Misconfigured(ErrorDetail("request", text))
+
+
+def _fault(kind: type[DcsError], code: str, text: str) -> DcsError:
+    return kind(ErrorDetail(code, text))

@@ -31,6 +31,17 @@ async def test_a_request_id_is_scrubbed() -> None:
         assert request_id.isprintable()
 
 
+async def test_headers_that_cannot_be_read_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The library would repeat them in a warning, and they may repeat the key."""
+    head = b"HTTP/1.1 500 No\r\nX: y\r\n%b no header\r\n\r\n" % SECRET_KEY.encode()
+    async with wire.fixed_server(head) as endpoint:
+        client = wire.client_of(endpoint)
+        await wire.error_of(client, "list", "")
+        client.close()
+    assert SECRET_KEY not in caplog.text
+    assert [record.name for record in caplog.records if record.levelname != "DEBUG"] == []
+
+
 ECHOED: dict[str, Callable[[bytes], bytes]] = {
     "as it came": bytes,
     "in base64": base64.b64encode,

@@ -27,6 +27,8 @@ ENDS: dict[str, bytes] = {
     "whole": WHOLE,
     "whole, closed": b"HTTP/1.0 200 OK\r\n\r\n" + EMPTY_LIST,
     "too short": OK + b"Content-Length: 500\r\n\r\n" + EMPTY_LIST,
+    "two lengths": OK + b"Content-Length: 5, 6\r\n\r\n12345",
+    "two lengths, closed": OK + b"Connection: close\r\nContent-Length: 5, 6\r\n\r\n12345",
     "too long": WHOLE + b"more",
     "chunked": OK + b"Transfer-Encoding: chunked\r\n\r\n23\r\n" + EMPTY_LIST + b"\r\n0\r\n\r\n",
     "chunked, cut": OK + b"Transfer-Encoding: chunked\r\n\r\n23\r\n" + EMPTY_LIST,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -14,6 +15,7 @@ import pytest
 
 from dcs_migration_operator.core.errors import Unavailable
 from dcs_migration_operator.core.model import Outcome, task_key
+from dcs_migration_operator.dcs import transport
 from dcs_migration_operator.dcs.client import PERMIT_ROUNDS_MAX
 from sandbox.dcs import SECRET_KEY
 from sandbox.dcs.signature import SignedRequest, verify
@@ -173,14 +175,53 @@ async def test_a_permission_cannot_add_ids() -> None:
 async def test_it_is_asked_on_a_kept_connection_too(
     dcs: Simulator, client: DcsClient, ids: list[str]
 ) -> None:
-    """Each time; and a connection over which nothing was written is kept."""
+    """Each time; one over which nothing was written is closed, and the next call opens another."""
     gate = Gate(admits=[])
     await asyncio.to_thread(client.list_page, 0)
     assert await asyncio.to_thread(client.batch_stop, ids, gate) == {}
     gate.admits = ids
     assert len(await asyncio.to_thread(client.batch_stop, ids, gate)) == len(ids)
     assert len(gate.asked) == 2
-    assert (dcs.calls.count("batch_stop"), len(dcs.calls.connections)) == (1, 1)
+    assert (dcs.calls.count("batch_stop"), len(dcs.calls.connections)) == (1, 2)
+
+
+async def test_a_kept_connection_that_has_ended_is_opened_again_before_it_is_asked() -> None:
+    """Nothing was written over the old one, so nothing is unknown."""
+    opened: list[asyncio.StreamWriter] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        with contextlib.suppress(*wire.GONE):
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(accepting(IDS[0]) if head.startswith(b"POST") else tls.ANSWER)
+            await writer.drain()
+        writer.close()
+
+    gate = Gate()
+    async with await asyncio.start_server(once, "127.0.0.1", 0) as server:
+        client = wire.client_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await asyncio.to_thread(client.list_page, 0)
+        await opened[0].wait_closed()
+        answers = await asyncio.to_thread(client.batch_stop, IDS[:1], gate)
+        client.close()
+    assert [answer.outcome for answer in answers.values()] == [Outcome.ACCEPTED]
+    assert (len(opened), len(gate.asked)) == (2, 1)
+
+
+async def test_a_way_past_the_permission_would_write_nothing_that_is_signed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A release of the libraries that writes by another method cannot stop anything."""
+    monkeypatch.delattr(transport._Http, "request")  # noqa: SLF001 - as if it were never called
+    async with tls.server(None) as (endpoint, asked):
+        client = wire.client_of(endpoint)
+        gate = Gate()
+        with pytest.raises(AssertionError):
+            await asyncio.to_thread(client.batch_stop, IDS, gate)
+        client.close()
+    assert gate.asked == []
+    assert b"authorization" not in b"".join(asked).lower()
+    assert not [task_id for task_id in IDS if task_id.encode() in b"".join(asked)]
 
 
 async def test_it_is_asked_in_the_thread_of_the_call(client: DcsClient, ids: list[str]) -> None:
@@ -228,12 +269,15 @@ async def test_nothing_is_written_once_the_time_is_over(
     assert (caught.value.detail.code, asked) == ("timeout", [])
 
 
-async def test_an_error_of_the_permission_is_its_callers(dcs: Simulator, client: DcsClient) -> None:
+@pytest.mark.parametrize("kind", [LookupError, ValueError])
+async def test_an_error_of_the_permission_is_its_callers(
+    dcs: Simulator, client: DcsClient, kind: type[Exception]
+) -> None:
     """Nothing is written, and the connection is not left open."""
 
     def broken(_: Sequence[str]) -> Sequence[str]:
-        raise LookupError("broken")
+        raise kind("broken")
 
-    with pytest.raises(LookupError, match="broken"):
+    with pytest.raises(kind, match="broken"):
         await asyncio.to_thread(client.batch_stop, IDS, broken)
     assert dcs.calls.count() == 0

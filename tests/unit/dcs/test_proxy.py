@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from dcs_migration_operator.core.errors import (
     Unresolved,
     Untrusted,
 )
+from dcs_migration_operator.dcs import transport
 from dcs_migration_operator.dcs.proxy import proxy_of
 from unit.dcs import tls, wire
 
@@ -86,9 +88,24 @@ async def test_calls_go_through_the_proxy_to_a_host_that_only_it_can_resolve() -
             assert (await asyncio.to_thread(client.list_page, 0)).rows == 0
         client.close()
     host = endpoint.removeprefix("https://")
-    assert asked == [f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n"]
+    release = "1.0" if sys.version_info < (3, 12) else "1.1"
+    assert asked == [f"CONNECT {host} HTTP/{release}\r\nHost: {host}\r\n\r\n"]
     assert len(served) == 2
     assert b"proxy" not in b"".join(served).lower()
+
+
+async def test_a_connection_that_is_opened_again_goes_through_the_proxy_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each `CONNECT` is with the credentials."""
+    monkeypatch.setattr(transport, "IDLE_S", 0.0)
+    async with proxy() as (address, asked), tls.server(None) as (endpoint, served):
+        client = wire.client_of(endpoint, proxy_url=f"http://user:{QUOTED}@{address}")
+        for _ in range(3):
+            await asyncio.to_thread(client.list_page, 0)
+        client.close()
+    assert ["Proxy-Authorization" in head for head in asked] == [True] * 3
+    assert len(served) == 3
 
 
 async def test_a_plain_endpoint_is_connected_to_as_well() -> None:
