@@ -16,7 +16,13 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from dcs_migration_operator.core.errors import OutcomeUnknown, ReadError, Unavailable, Untrusted
+from dcs_migration_operator.core.errors import (
+    TIMEOUT,
+    OutcomeUnknown,
+    ReadError,
+    Unavailable,
+    Untrusted,
+)
 from dcs_migration_operator.core.model import ErrorDetail
 from dcs_migration_operator.dcs.client import DcsClient
 from dcs_migration_operator.dcs.transport import IDLE_S
@@ -74,7 +80,7 @@ class ThreadedDcs:
             proxy_url=settings.proxy_url or None,
         )
         self._patience_s = settings.request_timeout_s * PATIENCE
-        self._late = ErrorDetail("timeout", f"{account.endpoint}: no answer in time")
+        self._late = ErrorDetail(TIMEOUT, f"{account.endpoint}: no answer in time")
         self._slots = asyncio.Semaphore(calls_max)
         self._stats_slots = asyncio.Semaphore(STATS_PARALLEL_MAX)
         self._calls = 0
@@ -91,7 +97,9 @@ class ThreadedDcs:
             return await self._call(self._slots, self._client.batch_stop, task_ids, permission.ask)
         except OutcomeUnknown as error:
             if error.detail is self._late and not permission.give_up():
-                raise Unavailable(self._late) from None
+                # Another code than of a call that was sent: no id of it can be guilty.
+                unsent = ErrorDetail("connect-timeout", self._late.message)
+                raise Unavailable(unsent) from None
             raise
         except asyncio.CancelledError:
             permission.give_up()

@@ -29,6 +29,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     DcsError,
     Misconfigured,
     OutcomeUnknown,
@@ -295,7 +296,7 @@ class _Http(urllib3.connection.HTTPConnection):
         request = call.compose()
         if time.monotonic() >= call.ends_at:
             text = f"{call.route.host}: it took too long until the request could be sent"
-            raise _fault(Unavailable, "timeout", text)
+            raise _fault(Unavailable, "connect-timeout", text)
         if request is None:
             raise _Withdrawn
         self.timeout = call.left_s()
@@ -379,7 +380,7 @@ def _body(
             if len(body) > bytes_max:
                 return bytes(body), ("bad-answer", "DCS answered, but with far more than it should")
     except (TimeoutError, urllib3.exceptions.TimeoutError):
-        return bytes(body), ("timeout", "the answer came too slowly")
+        return bytes(body), (TIMEOUT, "the answer came too slowly")
     except _BROKEN:
         return bytes(body), ("connection-lost", "the answer broke off")
     return bytes(body), None
@@ -421,7 +422,7 @@ def _failure(call: _Call, error: Exception) -> DcsError:
     if isinstance(error, requests.exceptions.SSLError):
         return _fault(OutcomeUnknown, "tls", f"{host}: TLS broke after the request")
     if isinstance(error, requests.exceptions.Timeout) or time.monotonic() >= call.ends_at:
-        return _fault(OutcomeUnknown, "timeout", f"{host}: no answer in time")
+        return _fault(OutcomeUnknown, TIMEOUT, f"{host}: no answer in time")
     text = f"{host}: the connection broke before an answer came"
     return _fault(OutcomeUnknown, "connection-lost", text)
 

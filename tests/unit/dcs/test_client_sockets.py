@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import urllib3.util.connection
 
 from unit.dcs import wire
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -21,13 +20,13 @@ OK = b"HTTP/1.1 200 OK\r\n"
 def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
     """Give the sockets of all calls; the garbage collector, which would close them, is off."""
     opened: list[socket.socket] = []
-    connect = urllib3.util.connection.create_connection
+    connect = socket.socket.connect
 
-    def recorded(*args: Any, **kwargs: Any) -> socket.socket:
-        opened.append(connect(*args, **kwargs))
-        return opened[-1]
+    def recorded(sock: socket.socket, address: Any) -> None:
+        opened.append(sock)
+        connect(sock, address)
 
-    monkeypatch.setattr(urllib3.util.connection, "create_connection", recorded)
+    monkeypatch.setattr(socket.socket, "connect", recorded)
     gc.disable()
     yield opened
     gc.enable()

@@ -266,7 +266,7 @@ async def test_nothing_is_written_once_the_time_is_over(
         with pytest.raises(Unavailable) as caught:
             await call
         client.close()
-    assert (caught.value.detail.code, asked) == ("timeout", [])
+    assert (caught.value.detail.code, asked) == ("connect-timeout", [])
 
 
 @pytest.mark.parametrize("kind", [LookupError, ValueError])
