@@ -154,12 +154,10 @@ class Transport:
         """
         call = _here.call = _Call(self._route, compose, self._connect_timeout_s, self._timeout_s)
         try:
-            response = self._session.request(
-                method,
-                self._route.base + path,
-                timeout=self._timeout_s,
-                allow_redirects=False,
-                stream=True,
+            # Prepared without the session's headers, cookies and environment: none of it is sent.
+            request = requests.Request(method, self._route.base + path).prepare()
+            response = self._session.send(
+                request, timeout=self._timeout_s, proxies={}, allow_redirects=False, stream=True
             )
         except _Withdrawn:
             return None
