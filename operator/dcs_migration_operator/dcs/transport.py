@@ -248,6 +248,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Http(urllib3.connection.HTTPConnection):
+    auto_open = 0  # by name, never in the middle of a request
     response_class = _Response
     _written_at_s = math.inf
 

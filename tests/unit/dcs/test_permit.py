@@ -213,13 +213,13 @@ async def test_a_way_past_the_permission_would_write_nothing_that_is_signed(
 ) -> None:
     """A release of the libraries that writes by another method cannot stop anything."""
     monkeypatch.delattr(transport._Http, "request")  # noqa: SLF001 - as if it were never called
-    async with tls.server(None) as (endpoint, asked):
-        client = wire.client_of(endpoint)
+    async with tls.server(tls.server_context()) as (endpoint, asked):
+        client = wire.client_of(endpoint, ca_bundle=tls.pem_of(tls.ca()))
         gate = Gate()
         with pytest.raises(AssertionError):
             await asyncio.to_thread(client.batch_stop, IDS, gate)
         client.close()
-    assert gate.asked == []
+    assert (gate.asked, len(asked)) == ([], 1)
     assert b"authorization" not in b"".join(asked).lower()
     assert not [task_id for task_id in IDS if task_id.encode() in b"".join(asked)]
 

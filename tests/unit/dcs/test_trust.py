@@ -48,6 +48,25 @@ async def test_a_private_ca_is_trusted_for_all_or_for_one_project() -> None:
     assert len(asked) == 3
 
 
+async def test_calls_over_tls_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ticket that the server sends unasked after the handshake is no reason for another one."""
+    handshakes: list[ssl.SSLSocket] = []
+    shake = ssl.SSLSocket.do_handshake
+
+    def noted(sock: ssl.SSLSocket, *args: bool) -> None:
+        handshakes.append(sock)
+        shake(sock, *args)
+
+    async with tls.server(tls.server_context()) as (endpoint, asked):
+        client = wire.client_of(endpoint, ca_bundle=tls.pem_of(tls.ca()))
+        monkeypatch.setattr(ssl.SSLSocket, "do_handshake", noted)
+        for _ in range(3):
+            await asyncio.to_thread(client.list_page, 0)
+        client.close()
+    ours = [sock for sock in handshakes if not sock.server_side]
+    assert (len(asked), len(ours)) == (3, 1)
+
+
 @pytest.mark.parametrize(
     "shown, why",
     [
