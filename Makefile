@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# One worker per processor, at most four: in the cluster tests each has a control plane of its own.
+PYTEST := $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 export PYTHONPATH := $(CURDIR)/deploy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -48,14 +50,14 @@ format: $(STAMP) ## Let ruff fix and format
 
 .PHONY: unit
 unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
-	$(BIN)/pytest tests/unit tests/sandbox
+	$(PYTEST) tests/unit tests/sandbox
 
 .PHONY: check
 check: lint unit ## What to run while you work: style, types, contracts, unit tests
 
 .PHONY: simulation
 simulation: $(STAMP) ## Thousands of drawn cases on virtual time: faults, crashes, two replicas
-	$(BIN)/pytest tests/simulation
+	$(PYTEST) tests/simulation
 
 .PHONY: pythons
 pythons: $(STAMP) ## Unit tests and a short simulation on other versions of Python that are at hand
@@ -64,22 +66,22 @@ pythons: $(STAMP) ## Unit tests and a short simulation on other versions of Pyth
 .PHONY: cluster
 cluster: $(STAMP) ## Tests against a real etcd and kube-apiserver (built once)
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager
-	$(BIN)/pytest tests/cluster
+	$(PYTEST) tests/cluster
 
 .PHONY: chart
 chart: $(STAMP) ## The Helm chart with every file of values: no cluster
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm
-	$(BIN)/pytest tests/chart
+	$(PYTEST) tests/chart
 
 .PHONY: monitoring
 monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus (built once)
 	$(BIN)/python -m sandbox.control_plane --build-only --tool promtool --tool prometheus
-	$(BIN)/pytest tests/monitoring
+	$(PYTEST) tests/monitoring
 
 .PHONY: docs
 docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager --tool kstatus
-	$(BIN)/pytest tests/docs tests/gitops tests/image
+	$(PYTEST) tests/docs tests/gitops tests/image
 
 .PHONY: test
 test: lint unit simulation pythons chart cluster monitoring docs ## Everything CI runs

@@ -29,6 +29,9 @@ SUITES: Final = {
 
 PATHS: Final = ("tests/cluster", "tests/docs/test_commands.py")
 
+WORKERS: Final = 2
+"""Each has a control plane of its own, which takes most of a processor."""
+
 TOOLS: Final = ("helm", "kube-controller-manager")
 """What the tests need besides the core."""
 
@@ -81,7 +84,7 @@ def _tested(release: str, python: Path) -> int:
     os.environ[toolchain.RELEASE_VARIABLE] = release
     tools = ensure(*toolchain.CORE, *TOOLS)
     log = runs.FOLDER / f"kubernetes-{release}.log"
-    suites = runs.pytest(python, PATHS, SUITES, log, {})
+    suites = runs.pytest(python, PATHS, SUITES, log, {}, workers=WORKERS)
     version = toolchain.version_of(toolchain.KUBERNETES, toolchain.releases()[release])
     run = runs.Run(interpreters.full_version(python), version, runs.today(), suites)
     runs.save(run)

@@ -144,6 +144,8 @@ def pytest(
     suites: Mapping[str, str],
     log: Path,
     environment: Mapping[str, str],
+    *,
+    workers: int = 0,
 ) -> dict[str, Outcome]:
     """Run tests under an interpreter and return what came of each suite.
 
@@ -153,6 +155,7 @@ def pytest(
         suites: The suites, each with the beginning of the dotted names of its modules.
         log: Where the output goes.
         environment: Variables on top of this process's own.
+        workers: Processes that share the modules; 0 means none besides pytest itself.
 
     Raises:
         RunError: The tests could not be run, or one belongs to no suite.
@@ -161,6 +164,7 @@ def pytest(
     report.unlink(missing_ok=True)
     # Several run at once: what pytest remembers for the next time is left to the usual ones.
     options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    options += [f"--numprocesses={workers}", "--dist=loadfile"] if workers else []
     command([python, "-m", "pytest", *options, *paths], log, environment, may_fail=TESTS_FAILED)
     return counted(report, suites)
 
