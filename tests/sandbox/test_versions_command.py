@@ -50,6 +50,7 @@ class Bench:
         suites: Mapping[str, str],
         _log: Path,
         environment: Mapping[str, str],
+        **_: int,
     ) -> dict[str, Outcome]:
         """Run tests."""
         release = os.environ.get(toolchain.RELEASE_VARIABLE, "")
