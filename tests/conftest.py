@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from sandbox.control_plane import ToolchainError, ensure
 from sandbox.control_plane.toolchain import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")  # these machines are noisy, and no test asserts wall-clock times
 
 NODE = Path(__file__).parent / "node"
 """Tests that need root and a machine of their own; only `make node` runs them, by this name."""

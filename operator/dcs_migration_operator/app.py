@@ -23,6 +23,7 @@ from dcs_migration_operator import __version__
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import Instant
 from dcs_migration_operator.core.status import to_json
+from dcs_migration_operator.core.waves import Place
 from dcs_migration_operator.dcs.ambient import obtain
 from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.dcs.threads import PATIENCE, ThreadedDcs, in_thread
@@ -34,6 +35,7 @@ from dcs_migration_operator.kube.api import (
     LEASE_TIMEOUT_S,
     PROJECTS,
     TASKS,
+    WAVES,
     KubeApi,
 )
 from dcs_migration_operator.kube.errors import ApiError
@@ -160,6 +162,7 @@ class _Operator:
             snapshot_ages=self._snapshot_ages,
             leads=self._leads,
             overlaps=self._neighbors.count,
+            cutovers=self._count_cutovers,
             split_reason=reason_of,
         )
         self._events = Events(
@@ -257,6 +260,7 @@ class _Operator:
     async def _count_versions(self) -> dict[str, int]:
         found = await self._api.versions(TASKS, self._settings.namespaces)
         found |= await self._api.versions(PROJECTS, self._settings.namespaces)
+        found |= await self._api.versions(WAVES, self._settings.namespaces)
         if self._settings.cluster_projects:
             found |= await self._api.versions(CLUSTER_PROJECTS, ())
         return found
@@ -316,6 +320,11 @@ class _Operator:
             ready = shown.condition(READY)
             counts[shown.phase or "NONE", ready.status if ready else "Unknown"] += 1
         return counts
+
+    def _count_cutovers(self) -> Mapping[str, int]:
+        members = (entry.member for entry in self._engine.store if entry.task.cutover)
+        counts = Counter(member.place.name.lower() for member in members)
+        return {place.name.lower(): counts[place.name.lower()] for place in Place}
 
     def _snapshot_ages(self) -> Mapping[str, float]:
         return self._engine.snapshot_ages(clock().mono)

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Page
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Page, Stats
 from dcs_migration_operator.core.errors import (
     Busy,
     DcsError,
@@ -32,6 +32,7 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.phases import PhaseClass, class_of
+from simulation.lags import LagModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +87,8 @@ class Migration:
         shows: How a show of it fails: a word of `SHOWS`, or `HANGS`.
         odd: What a stop request says about it cannot be understood: with `effect` or `no effect`.
         until_s: The second at which these three come to their end.
+        lag: How far its target is behind.
+        lost: What each accepted stop that took effect has lost.
     """
 
     word: str = "MIGRATING"
@@ -102,6 +105,8 @@ class Migration:
     orders: list[float] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
     stopped_at: float | None = None
+    lag: LagModel = field(default_factory=LagModel)
+    lost: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Let a migration that is born TERMINATING come to its end as well."""
@@ -195,6 +200,16 @@ class ModelDcs:
             raise NotFound(ErrorDetail("DCS.4133", "instance job not found"))
         return Observation(one.at(asyncio.get_running_loop().time()), task_id)
 
+    async def stats(self, task_id: str) -> Stats:
+        """Return how far one migration is."""
+        await self._begin("stats", (task_id,))
+        await self._fail_by([one.shows for one in self._named((task_id,))], SHOWS, (task_id,))
+        one = self.fleet.get(task_id)
+        self.interfere("stats", "after", (task_id,))
+        if one is None:
+            raise NotFound(ErrorDetail("DCS.4133", "instance job not found"))
+        return one.lag.at(asyncio.get_running_loop().time())
+
     def close(self) -> None:
         """Take note."""
         self.closed = True
@@ -246,4 +261,5 @@ class ModelDcs:
             one.ignores -= 1
         elif one.stopped_at is None and class_of(one.word) is PhaseClass.ACTIVE:
             one.stopped_at = now
+            one.lost.append(one.lag.behind(now))
         return StopAnswer(Outcome.UNKNOWN if odd else Outcome.ACCEPTED, REQUEST_ID)

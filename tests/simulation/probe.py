@@ -23,6 +23,9 @@ class NoProbe:
     def stop_result(self, result: str) -> None:
         """Do nothing."""
 
+    def cut_over(self, seconds: float | None, lag: int | None) -> None:
+        """Do nothing."""
+
     def overwritten(self) -> None:
         """Do nothing."""
 

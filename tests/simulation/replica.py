@@ -24,7 +24,7 @@ from simulation.virtual import clock, now
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Page
+    from dcs_migration_operator.core.cloud import Page, Stats
     from dcs_migration_operator.core.model import (
         Account,
         ObjectRef,
@@ -78,6 +78,9 @@ class Replica:
         self._runner: asyncio.Task[None] | None = None
 
     def warn(self, _ref: ObjectRef, _reason: str, _message: str) -> None:
+        """Take no note (`engine.ports.EventRecorder`)."""
+
+    def tell(self, _ref: ObjectRef, _reason: str, _message: str) -> None:
         """Take no note (`engine.ports.EventRecorder`)."""
 
     def start(self) -> None:
@@ -240,6 +243,12 @@ class _Dcs:
         seen = await self._dcs.show(task_id)
         await self._replica.step()
         return seen
+
+    async def stats(self, task_id: str) -> Stats:
+        self._take_time()
+        stats = await self._dcs.stats(task_id)
+        await self._replica.step()
+        return stats
 
     def close(self) -> None:
         self._dcs.close()

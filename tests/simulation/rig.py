@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dcs_migration_operator.core.cloud import LIST_ROWS_MAX
+from dcs_migration_operator.core.cutover import ALWAYS, Cutover, TermsSaid
 from dcs_migration_operator.core.model import (
     Account,
     Ambient,
@@ -16,6 +17,8 @@ from dcs_migration_operator.core.model import (
     Project,
     ProjectRef,
     Task,
+    Wave,
+    WaveRef,
     task_key,
 )
 from dcs_migration_operator.core.status import Status
@@ -61,6 +64,16 @@ class StoredProject:
     history: list[Status] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class StoredWave:
+    """One wave in the model of the API server."""
+
+    wave: Wave
+    version: int
+    status: Status = field(default_factory=Status)
+    history: list[Status] = field(default_factory=list)
+
+
 class ModelApi:
     """Keeps objects with versions, takes statuses and echoes every write to the watch.
 
@@ -70,6 +83,8 @@ class ModelApi:
     def __init__(self, write_s: float = 0.005) -> None:
         self.objects: dict[str, Stored] = {}
         self.projects: dict[str, StoredProject] = {}
+        """By uid."""
+        self.waves: dict[str, StoredWave] = {}
         """By uid."""
         self.write_s = write_s
         self.version = 100
@@ -87,7 +102,7 @@ class ModelApi:
 
     def want(self, ref: ObjectRef, status: Status) -> None:
         """Write a status soon; the newest wins."""
-        if ref.plural != "migrationtasks":
+        if ref.plural in {"dcsprojects", "clusterdcsprojects"}:
             self.project_history.append((asyncio.get_running_loop().time(), status))
         self._newest[ref.uid] = status
         if ref.uid not in self._writing:
@@ -119,6 +134,12 @@ class ModelApi:
         if self.engine:
             self.engine.intake.project_changed(stored.project, stored.status, stored.version)
 
+    def tell_wave(self, uid: str) -> None:
+        """Let the watch deliver one wave."""
+        stored = self.waves[uid]
+        if self.engine:
+            self.engine.intake.wave_changed(stored.wave, stored.status, stored.version)
+
     def overwrite(self, uid: str, status: Status) -> None:
         """Let somebody else write the status of a task or a project, and the watch tell."""
         stored = self._stored(uid)
@@ -127,12 +148,14 @@ class ModelApi:
         stored.version, stored.status = self.version, status
         self._tell(uid)
 
-    def _stored(self, uid: str) -> Stored | StoredProject | None:
-        return self.objects.get(uid) or self.projects.get(uid)
+    def _stored(self, uid: str) -> Stored | StoredProject | StoredWave | None:
+        return self.objects.get(uid) or self.projects.get(uid) or self.waves.get(uid)
 
     def _tell(self, uid: str) -> None:
         if uid in self.objects:
             self.tell(uid)
+        elif uid in self.waves:
+            self.tell_wave(uid)
         else:
             self.tell_project(uid)
 
@@ -185,7 +208,7 @@ class Rig:
         """The cloud project whose list never ends."""
         self.connect_s: Callable[[], float] = lambda: 0.0
         self.events: list[tuple[str, str]] = []
-        """The (uid, reason) of each Warning."""
+        """The (uid, reason) of each event."""
         self.engine = build(
             Surroundings(
                 sink=self.api,
@@ -211,6 +234,10 @@ class Rig:
 
     def warn(self, ref: ObjectRef, reason: str, _message: str) -> None:
         """Take note of a Warning (`engine.ports.EventRecorder`)."""
+        self.events.append((ref.uid, reason))
+
+    def tell(self, ref: ObjectRef, reason: str, _message: str) -> None:
+        """Take note of a Normal event (`engine.ports.EventRecorder`)."""
         self.events.append((ref.uid, reason))
 
     @property
@@ -280,7 +307,58 @@ class Rig:
         self.engine.intake.project_changed(project, Status(), self.api.version)
         return ref
 
-    def add_task(self, number: int, *, stopped: bool = True, uid: str = "", **ids: str) -> str:
+    def add_wave(self, name: str = "wave", *, goes: bool = False, **changes: Any) -> str:
+        """Apply a wave, or change the one that is there; returns its uid."""
+        uid = f"wave-{name}"
+        known = self.api.waves.get(uid)
+        wave = Wave(
+            ref=WaveRef(NAMESPACE, name),
+            object=ObjectRef("migrationwaves", NAMESPACE, name, uid),
+            generation=known.wave.generation + 1 if known else 1,
+            goes=goes,
+            window=changes.get("window", ALWAYS),
+            under_way_max=changes.get("under_way_max", 50),
+            failures_max=changes.get("failures_max", 1),
+            said=changes.get("said", TermsSaid()),
+        )
+        self.api.version += 1
+        status = known.status if known else Status()
+        self.api.waves[uid] = StoredWave(wave, self.api.version, status)
+        if known:
+            self.api.waves[uid].history = known.history
+        self.api.tell_wave(uid)
+        return uid
+
+    def delete_wave(self, uid: str = "wave-wave") -> None:
+        """Delete a wave."""
+        del self.api.waves[uid]
+        self.engine.intake.deleted(uid)
+
+    def cut_over(self, number: int, cutover: Cutover | None = None, *, wave: str = "wave") -> str:
+        """Apply a task with a conditional wish; returns its uid."""
+        uid = self.add_task(number, stopped=False, tell=False)
+        stored = self.api.objects[uid]
+        stored.task = replace(stored.task, cutover=cutover or Cutover(wave=wave))
+        self.api.tell(uid)
+        return uid
+
+    def change_cutover(self, uid: str, cutover: Cutover | None) -> None:
+        """Change or remove the conditional wish of a task."""
+        stored = self.api.objects[uid]
+        self.api.version += 1
+        stored.version = self.api.version
+        generation = stored.task.generation + 1
+        stored.task = replace(stored.task, cutover=cutover, generation=generation)
+        self.api.tell(uid)
+
+    def wave_reason(self, uid: str = "wave-wave") -> str:
+        """Return the reason of Ready that a wave shows."""
+        ready = self.api.waves[uid].status.condition("Ready")
+        return ready.reason if ready else ""
+
+    def add_task(
+        self, number: int, *, stopped: bool = True, uid: str = "", tell: bool = True, **ids: str
+    ) -> str:
         """Apply a task for the n-th migration and let the watch tell; returns its uid."""
         uid = uid or f"uid-{number}"
         text = ids.get("task_id", task_id(number))
@@ -296,7 +374,8 @@ class Rig:
         )
         self.api.version += 1
         self.api.objects[uid] = Stored(task, self.api.version)
-        self.api.tell(uid)
+        if tell:
+            self.api.tell(uid)
         return uid
 
     def wish(self, uid: str) -> None:
@@ -316,6 +395,8 @@ class Rig:
         """Let the watch list everything, as after a restart."""
         for uid in self.api.projects:
             self.api.tell_project(uid)
+        for uid in self.api.waves:
+            self.api.tell_wave(uid)
         for uid in self.api.objects:
             self.api.tell(uid)
 

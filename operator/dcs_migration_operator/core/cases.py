@@ -54,6 +54,17 @@ class Case(Enum):
     ENDED = auto()
     FAILED = auto()
     GONE = auto()
+    HOLDING = auto()
+    EARLY = auto()
+    WAVE_PAUSED = auto()
+    QUEUED = auto()
+    CATCHING_UP = auto()
+    LAG_UNKNOWN = auto()
+    TIMED_OUT = auto()
+    WINDOW_MISSED = auto()
+    NOT_INCREMENTAL = auto()
+    NOT_REPLICATING = auto()
+    WAVE_NOT_FOUND = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ SUSPENDED: Final = "Suspended"
 _DONE, _GOES_ON, _PERSON = Standing.DONE, Standing.RECONCILING, Standing.STALLED
 _WAITS = Standing.WAITING
 _LIST, _SHOW, _STOP = Operation.LIST, Operation.SHOW, Operation.BATCH_STOP
+_STATS = Operation.STATS
 
 CASES: Final[Mapping[Case, Row]] = MappingProxyType(
     {
@@ -129,5 +141,16 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
         Case.ENDED: Row("True", "EndedBeforeStop", _DONE, Pace.SETTLED, ()),
         Case.FAILED: Row("False", "TaskFailed", _PERSON, Pace.OBSERVING),
         Case.GONE: Row("False", "TaskNotFound", _PERSON, Pace.RARELY),
+        Case.HOLDING: Row("True", "Holding", _DONE, Pace.OBSERVING),
+        Case.EARLY: Row("True", "Holding", _DONE, Pace.OBSERVING),
+        Case.WAVE_PAUSED: Row("True", "Holding", _DONE, Pace.OBSERVING),
+        Case.QUEUED: Row("False", "Queued", _GOES_ON, Pace.OBSERVING, passing=True),
+        Case.CATCHING_UP: Row("False", "CatchingUp", _GOES_ON, Pace.STOPPING, (_LIST, _STATS)),
+        Case.LAG_UNKNOWN: Row("False", "LagUnknown", _GOES_ON, Pace.STOPPING, (_LIST, _STATS)),
+        Case.TIMED_OUT: Row("False", "CutoverTimedOut", _PERSON, Pace.OBSERVING),
+        Case.WINDOW_MISSED: Row("False", "WindowMissed", _PERSON, Pace.OBSERVING),
+        Case.NOT_INCREMENTAL: Row("False", "NotIncremental", _PERSON, Pace.OBSERVING),
+        Case.NOT_REPLICATING: Row("False", "NotReplicating", _PERSON, Pace.STOPPING),
+        Case.WAVE_NOT_FOUND: Row("False", "WaveNotFound", _PERSON, Pace.OBSERVING),
     }
 )

@@ -19,6 +19,7 @@ READY: Final = "Ready"
 STOPPED: Final = "Stopped"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
+CAUGHT_UP: Final = "CaughtUp"
 
 
 class Standing(Enum):

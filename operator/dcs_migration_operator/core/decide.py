@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.backoff import Backoff
 from dcs_migration_operator.core.cases import CASES, SUSPENDED, Case, Pace, Row
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STOPPED, Standing
+from dcs_migration_operator.core.cutover import (
+    MAY_LEAVE,
+    OPEN_GATES,
+    TURN_S_MAX,
+    Gate,
+    Sampling,
+    gate_of,
+)
 from dcs_migration_operator.core.model import Outcome, Trouble, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dcs_migration_operator.core.cloud import Operation
+    from dcs_migration_operator.core.cutover import Conditional
     from dcs_migration_operator.core.model import (
         Instant,
         Observation,
@@ -49,6 +58,13 @@ QUIET_S: Final = 3.0
 """A state that passes by itself is written only if it lasts longer: this is what keeps a stop at
 two writes, and still shows a first status within the promised 5 s."""
 
+TURN_QUIET_S: Final = 10.0
+"""A task that was opened is sampled for the first time within a round of 5 s; only one that waits
+for longer says so."""
+
+WALL_S_MAX: Final = 60.0
+"""How long until a window is looked at again: people set clocks, and timers do not hear of it."""
+
 BACKLOG_S_MAX: Final = 30.0
 """While DCS answers, a task that waits behind many others stays quiet for so long."""
 
@@ -74,6 +90,7 @@ class Situation:
         unreadable: Why DCS says nothing about this one task.
         troubles: What keeps single calls of the channel from working.
         progress_at: When the channel's last call succeeded.
+        wish: What the wish depends on, if it is a conditional one.
     """
 
     task: Task
@@ -93,6 +110,7 @@ class Situation:
     unreadable: Trouble | None
     troubles: Mapping[Operation, Trouble]
     progress_at: float
+    wish: Conditional | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +124,7 @@ class Decision:
         trouble: The trouble to be shown, if it matters to this task.
         stop: Whether to request a stop.
         pace: How soon to poll.
+        sampling: How often to sample the lag.
         wake_at: Monotonic seconds of the next moment at which time alone changes the decision.
     """
 
@@ -114,6 +133,7 @@ class Decision:
     trouble: Trouble | None
     stop: bool
     pace: Pace
+    sampling: Sampling
     wake_at: float | None
 
 
@@ -129,6 +149,19 @@ _FULFILLED = frozenset({"Terminated", "EndedBeforeStop"})
 _TROUBLES = frozenset(kind.value for kind in TroubleKind)
 _REPEATING = TroubleKind.UNAVAILABLE
 _REPEATED = frozenset({Case.REJECTED, Case.REPEATING})
+_GATED = {
+    Gate.WAVE_MISSING: Case.WAVE_NOT_FOUND,
+    Gate.HELD: Case.HOLDING,
+    Gate.EARLY: Case.EARLY,
+    Gate.PAUSED: Case.WAVE_PAUSED,
+    Gate.WINDOW_OVER: Case.WINDOW_MISSED,
+    Gate.QUEUED: Case.QUEUED,
+    Gate.NOT_INCREMENTAL: Case.NOT_INCREMENTAL,
+    Gate.TIMED_OUT: Case.TIMED_OUT,
+    Gate.LAG_UNKNOWN: Case.LAG_UNKNOWN,
+    Gate.NOT_REPLICATING: Case.NOT_REPLICATING,
+    Gate.CATCHING_UP: Case.CATCHING_UP,
+}
 
 
 def decide(situation: Situation, now: Instant) -> Decision:
@@ -142,13 +175,19 @@ def decide(situation: Situation, now: Instant) -> Decision:
     pace = row.pace
     if due and not fresh:
         pace = Pace.CONFIRM if case is Case.TO_STOP_AGAIN else Pace.NOW
-    moments = (speak_at, _next_step_at(case, situation.request), _person_at(trouble))
+    moments = (
+        speak_at,
+        _next_step_at(case, situation.request),
+        _person_at(trouble),
+        *_gate_moments(situation, now),
+    )
     return Decision(
         case=case,
         speak=speak,
         trouble=trouble,
         stop=due and fresh,
         pace=pace,
+        sampling=_sampling(situation, now),
         wake_at=_earliest(moments, now),
     )
 
@@ -156,7 +195,7 @@ def decide(situation: Situation, now: Instant) -> Decision:
 def case_of(situation: Situation, now: Instant) -> Case:
     """Name the case; the order of the questions is their precedence."""
     task, observed = situation.task, situation.observed
-    settled = task.stopped and not situation.moved and is_settled(task, situation.shown)
+    settled = task.wishes_stop and not situation.moved and is_settled(task, situation.shown)
     if observed is None:
         if settled:
             return Case.SETTLED
@@ -170,7 +209,7 @@ def case_of(situation: Situation, now: Instant) -> Case:
         return doubt
     if kind in _EITHER_WAY:
         return _EITHER_WAY[kind]
-    if not task.stopped:
+    if not task.wishes_stop:
         return Case.OBSERVED
     return _active_case(situation, now) if kind is PhaseClass.ACTIVE else _WISHED[kind]
 
@@ -182,11 +221,11 @@ def _doubt(situation: Situation, kind: PhaseClass) -> Case | None:
         if not situation.confirmed:
             return Case.SURPRISING
         told = situation.started_again or situation.moved
-        if task.stopped and situation.shown.stop and not told:
+        if task.wishes_stop and situation.shown.stop and not told:
             return Case.STARTED_AGAIN
     if _is_unlisted(situation) and kind is not PhaseClass.GONE:
         return Case.UNLISTED
-    if task.stopped and not runs and situation.asked_at < situation.wished_at:
+    if task.wishes_stop and not runs and situation.asked_at < situation.wished_at:
         return Case.OUTDATED
     return None
 
@@ -209,6 +248,9 @@ def _active_case(situation: Situation, now: Instant) -> Case:
     if situation.suspended:
         # What has left stays; whether it took effect is still watched.
         return Case.LAGGING if request.outcome is Outcome.ACCEPTED else Case.SUSPENDED
+    gate = _gate(situation, now)
+    if gate and gate not in MAY_LEAVE:
+        return Case.LAGGING if request.outcome is Outcome.ACCEPTED else _GATED[gate]
     if request.outcome is Outcome.ACCEPTED:
         if now.mono >= _effect_at(request):
             return Case.TO_STOP_AGAIN
@@ -219,6 +261,37 @@ def _active_case(situation: Situation, now: Instant) -> Case:
         observed_since = situation.asked_at > request.answered_at
         return Case.REJECTED if observed_since else Case.UNSURE
     return Case.REPEATING if situation.asked_at > request.answered_at else Case.UNSURE
+
+
+def _gate(situation: Situation, now: Instant) -> Gate | None:
+    """Return what a conditional wish means now; None without one, or if the task does not run."""
+    wish, observed = situation.wish, situation.observed
+    if wish is None or observed is None or class_of(observed.word) is not PhaseClass.ACTIVE:
+        return None
+    return gate_of(wish, observed, now.mono, now.wall)
+
+
+def _sampling(situation: Situation, now: Instant) -> Sampling:
+    """Return how often the lag matters: until the request has left."""
+    wish, gate = situation.wish, _gate(situation, now)
+    accepted = situation.request.outcome is Outcome.ACCEPTED
+    if wish is None or gate is None or wish.committed or accepted:
+        return Sampling.NEVER
+    if gate is Gate.NOT_INCREMENTAL:
+        return Sampling.NEVER
+    opened = wish.opening is not None and gate in OPEN_GATES and not situation.suspended
+    return Sampling.OPEN if opened else Sampling.HOLDING
+
+
+def _gate_moments(situation: Situation, now: Instant) -> tuple[float | None, ...]:
+    """Return the moments at which time alone changes what a conditional wish means."""
+    wish = situation.wish
+    if wish is None:
+        return ()
+    change = wish.window.next_at(now.wall)
+    window_at = now.mono + min((change - now.wall).total_seconds(), WALL_S_MAX) if change else None
+    stale_at = wish.lag.asked_at + TURN_S_MAX if wish.lag else None
+    return (wish.deadline, window_at, stale_at)
 
 
 def _is_unlisted(situation: Situation) -> bool:
@@ -279,10 +352,18 @@ def _speech(
         return (True, None) if now.mono >= speak_at else (False, speak_at)
     if not row.passing:
         return True, None
+    if case is Case.QUEUED and _says_otherwise(situation, row):
+        quiet_until = situation.news_at + TURN_QUIET_S
+        return (True, None) if now.mono >= quiet_until else (False, quiet_until)
     if _speaks_of_this_generation(situation):
         return False, None
     quiet_until = _quiet_until(situation, row, now)
     return (True, None) if now.mono >= quiet_until else (False, quiet_until)
+
+
+def _says_otherwise(situation: Situation, row: Row) -> bool:
+    ready = situation.shown.condition(READY)
+    return ready is not None and ready.reason != row.reason
 
 
 def _quiet_until(situation: Situation, row: Row, now: Instant) -> float:

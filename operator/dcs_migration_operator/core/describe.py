@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.cases import CASES, Case
 from dcs_migration_operator.core.conditions import (
+    CAUGHT_UP,
     READY,
     STOPPED,
     Standing,
@@ -18,6 +19,14 @@ from dcs_migration_operator.core.conditions import (
     condition,
     dated,
     standing_condition,
+)
+from dcs_migration_operator.core.cutover import is_incremental
+from dcs_migration_operator.core.durations import in_words
+from dcs_migration_operator.core.lag_status import (
+    caught_up_condition,
+    in_numbers,
+    lag_record,
+    opening_record,
 )
 from dcs_migration_operator.core.phases import (
     PENDING,
@@ -77,6 +86,27 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         "See its log in the DCS console.",
         Case.GONE: "DCS does not know task {task_id} in this project. "
         "Check spec.taskId and the project; it is looked for again every 10 minutes.",
+        Case.HOLDING: "DCS says {word}; wave {wave} holds, so no stop is requested until its state "
+        "is Go.",
+        Case.EARLY: "DCS says {word}; the window of the cutover begins at {not_before}.",
+        Case.WAVE_PAUSED: "DCS says {word}; wave {wave} was paused by failures. It goes on by "
+        "Hold, then Go.",
+        Case.QUEUED: "DCS says {word}; the cutover waits for its turn.",
+        Case.CATCHING_UP: "DCS says {word}; {lag}. The stop is requested once the lag has stayed "
+        "within its limit for {stable}.",
+        Case.LAG_UNKNOWN: "DCS says {word}, but not how far the target is behind; it is asked "
+        "again by itself.",
+        Case.TIMED_OUT: "The target did not catch up within {timeout}; {lag}. Nothing was "
+        "requested. Set the state of the wave to Hold and back to Go, or change spec.cutover, to "
+        "open it again.",
+        Case.WINDOW_MISSED: "The window of the cutover ended at {not_after} before the target had "
+        "caught up; {lag}. Nothing was requested. Set a later window to open it again.",
+        Case.NOT_INCREMENTAL: "This is no incremental migration ({method}): it has no lag to wait "
+        "for, and ends by itself. Use spec.stopped to stop it whatever it has copied.",
+        Case.NOT_REPLICATING: "DCS says {word}, and that nothing is replicated at the moment; see "
+        "the log of the task in the DCS console. It is asked again by itself.",
+        Case.WAVE_NOT_FOUND: "DCS says {word}; there is no MigrationWave {wave} in this namespace, "
+        "so nothing is requested. Create it, or name another in spec.cutover.waveRef.",
     }
 )
 
@@ -109,9 +139,11 @@ def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
         ready, reason = "False", decision.trouble.kind.value
         person = decision.trouble.needs_person(now.mono)
         standing = Standing.STALLED if person else Standing.RECONCILING
+    wish, caught_up = situation.wish, _caught_up(situation, believed)
     conditions = (
         condition(READY, ready, reason, message),
         stopped,
+        *((caught_up,) if caught_up else ()),
         *standing_condition(standing, reason, message),
     )
     moment = rfc3339(now.wall)
@@ -123,6 +155,8 @@ def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
         stop=_stop_record(situation, phase, moment),
         task=_task_record(situation),
         error=_error_record(situation, decision, moment),
+        lag=lag_record(wish, situation.shown, caught_up, now) if wish else None,
+        opening=opening_record(wish) if wish else None,
     )
 
 
@@ -151,9 +185,21 @@ def _stopped(situation: Situation, observed: Observation | None) -> Condition:
     return condition(STOPPED, status, reason, message)
 
 
+def _caught_up(situation: Situation, observed: Observation | None) -> Condition | None:
+    """Return `CaughtUp` as the samples have it, else as it was."""
+    wish = situation.wish
+    if wish is None:
+        return None
+    if observed and (wish.lag or not is_incremental(observed)):
+        return caught_up_condition(wish, observed)
+    before = situation.shown.condition(CAUGHT_UP)
+    return condition(CAUGHT_UP, before.status, before.reason, before.message) if before else None
+
+
 def _message(situation: Situation, decision: Decision) -> str:
     trouble, request = decision.trouble, situation.request
     text = _MESSAGES.get(decision.case, "").format(
+        **_wish_in_words(situation),
         word=situation.observed.word if situation.observed else "",
         phase=situation.shown.phase,
         task_id=situation.task.task_id,
@@ -165,15 +211,36 @@ def _message(situation: Situation, decision: Decision) -> str:
     return f"{text} ({_in_words(trouble.detail)})" if trouble and trouble.detail else text
 
 
+def _wish_in_words(situation: Situation) -> dict[str, str]:
+    """Return what the messages about a conditional wish may say."""
+    wish = situation.wish
+    if wish is None:
+        return {}
+    return {
+        "wave": wish.wave,
+        "lag": in_numbers(wish),
+        "stable": in_words(wish.terms.stable_for_s),
+        "timeout": in_words(wish.terms.timeout_s),
+        "not_before": rfc3339(wish.window.not_before),
+        "not_after": rfc3339(wish.window.not_after),
+        "method": situation.observed.method if situation.observed else "",
+    }
+
+
 def _in_words(detail: ErrorDetail) -> str:
     text = clip(detail.message, ERROR_CHARS_MAX).rstrip(".")
     return f"{detail.code}: {text}" if text else detail.code
 
 
 def _stop_record(situation: Situation, phase: str, moment: str) -> StopRecord | None:
-    if not situation.task.stopped:
+    request, wish = situation.request, situation.wish
+    begun = situation.task.stopped or (wish and wish.committed) or situation.shown.stop
+    if not situation.task.wishes_stop or not begun:
         return None
-    request, before = situation.request, situation.shown.stop or StopRecord()
+    before = situation.shown.stop or StopRecord()
+    lag_at_order = before.lag_at_order
+    if wish and wish.committed and wish.lag_at_order is not None:
+        lag_at_order = wish.lag_at_order
     over = class_of(phase) in {PhaseClass.TERMINATED, PhaseClass.ENDED}
     terminated_at = before.terminated_at or (moment if phase == TERMINATED else "")
     return StopRecord(
@@ -182,6 +249,7 @@ def _stop_record(situation: Situation, phase: str, moment: str) -> StopRecord | 
         terminated_at=terminated_at if over else "",
         attempts=request.attempts,
         request_id=request.request_id,
+        lag_at_order=lag_at_order,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.core.admission import AllowedNamespaces
     from dcs_migration_operator.core.cloud import Operation
+    from dcs_migration_operator.core.cutover import Cutover, TermsSaid, Window
 
 PROJECT_KIND = "DCSProject"
 CLUSTER_PROJECT_KIND = "ClusterDCSProject"
@@ -83,7 +84,8 @@ class Task:
     Attributes:
         task_id: The id as the user wrote it.
         key: The same id in the form of `task_key`.
-        stopped: The wish: this migration shall not run.
+        stopped: The unconditional wish: this migration shall not run, whatever the lag.
+        cutover: The conditional one: it shall be stopped when its target has caught up.
     """
 
     ref: ObjectRef
@@ -92,6 +94,41 @@ class Task:
     key: str
     stopped: bool
     project: ProjectRef
+    cutover: Cutover | None = None
+
+    @property
+    def wishes_stop(self) -> bool:
+        """Whether the migration shall not run in the end, at once or on a condition."""
+        return self.stopped or self.cutover is not None
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRef:
+    """Names one wave."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """What one `MigrationWave` resource asks for.
+
+    Attributes:
+        goes: Its state is Go; else it holds.
+        under_way_max: Tasks from their admission to the accepted request.
+        failures_max: So many failures pause it; 0 means never.
+        said: The terms for tasks that do not say them.
+    """
+
+    ref: WaveRef
+    object: ObjectRef
+    generation: int
+    goes: bool
+    window: Window
+    under_way_max: int
+    failures_max: int
+    said: TermsSaid
 
 
 class Ambient(Enum):

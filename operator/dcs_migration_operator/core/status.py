@@ -23,6 +23,9 @@ ATTEMPTS_MAX: Final = 1_000_000
 """Stop requests that are counted; a stranger may have written any 32-bit number into the status,
 and one more than the largest would make our own write invalid for ever."""
 
+COUNT_MAX: Final = 2**63 - 1
+"""What the CRD takes for a lag and for numbers of keys."""
+
 NEVER: Final = "1970-01-01T00:00:00Z"
 """Since when the conditions hold that the CRDs give a resource which nobody has touched."""
 
@@ -48,6 +51,48 @@ class StopRecord:
     terminated_at: str = ""
     attempts: int = 0
     request_id: str = ""
+    lag_at_order: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LagRecord:
+    """`status.lag`; what DCS did not say is None, times are RFC 3339."""
+
+    offset: int | None = None
+    full_progress: int | None = None
+    source_keys: int | None = None
+    target_keys: int | None = None
+    observed_at: str = ""
+    caught_up_since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningRecord:
+    """`status.cutover`; times are RFC 3339."""
+
+    opened_at: str
+    times_out_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaveCounts:
+    """`status.tasks` of a wave: each of its tasks counts in `total` and in one of the others."""
+
+    total: int = 0
+    waiting: int = 0
+    caught_up: int = 0
+    stopping: int = 0
+    stopped: int = 0
+    trouble: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRecord:
+    """What only the status of a wave holds; times are RFC 3339."""
+
+    tasks: WaveCounts = WaveCounts()
+    opened_at: str = ""
+    completed_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +125,9 @@ class Status:
     stop: StopRecord | None = None
     task: TaskRecord | None = None
     error: ErrorRecord | None = None
+    lag: LagRecord | None = None
+    opening: OpeningRecord | None = None
+    wave: WaveRecord | None = None
 
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of this type, if there is one."""
@@ -96,6 +144,9 @@ def same_meaning(one: Status, other: Status) -> bool:
         one.phase == other.phase
         and one.generation == other.generation
         and one.task == other.task
+        and one.lag == other.lag
+        and one.opening == other.opening
+        and one.wave == other.wave
         and (one.error.code if one.error else "") == (other.error.code if other.error else "")
         and {(c.type, c.status, c.reason) for c in one.conditions}
         == {(c.type, c.status, c.reason) for c in other.conditions}
@@ -143,6 +194,7 @@ def to_json(status: Status) -> dict[str, Any]:
             terminatedAt=status.stop.terminated_at,
             requestId=status.stop.request_id,
         ) | {"attempts": status.stop.attempts}
+        body["stop"] |= _known(lagAtOrder=status.stop.lag_at_order)
     if status.task:
         body["task"] = _filled(
             name=status.task.name,
@@ -157,6 +209,34 @@ def to_json(status: Status) -> dict[str, Any]:
             requestId=status.error.request_id,
             time=status.error.time,
         )
+    body |= _cutover_to_json(status)
+    return body
+
+
+def _cutover_to_json(status: Status) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if status.lag:
+        body["lag"] = _known(
+            offset=status.lag.offset,
+            fullProgress=status.lag.full_progress,
+            sourceKeys=status.lag.source_keys,
+            targetKeys=status.lag.target_keys,
+        ) | _filled(observedAt=status.lag.observed_at, caughtUpSince=status.lag.caught_up_since)
+    if status.opening:
+        body["cutover"] = _filled(
+            openedAt=status.opening.opened_at, timesOutAt=status.opening.times_out_at
+        )
+    if status.wave:
+        tasks = status.wave.tasks
+        body["tasks"] = _known(
+            total=tasks.total,
+            waiting=tasks.waiting,
+            caughtUp=tasks.caught_up,
+            stopping=tasks.stopping,
+            stopped=tasks.stopped,
+            trouble=tasks.trouble,
+        )
+        body |= _filled(openedAt=status.wave.opened_at, completedAt=status.wave.completed_at)
     return body
 
 
@@ -166,6 +246,7 @@ def from_json(body: Mapping[str, Any]) -> Status:
     if "observedGeneration" not in body and any(c.since == NEVER for c in conditions):
         return Status()
     stop, task, error = (_mapping(body.get(key)) for key in ("stop", "task", "lastError"))
+    lag, opening = (_mapping(body.get(key)) for key in ("lag", "cutover"))
     return Status(
         phase=_text(body.get("phase")),
         generation=_number(body.get("observedGeneration")),
@@ -176,6 +257,7 @@ def from_json(body: Mapping[str, Any]) -> Status:
             terminated_at=_text(stop.get("terminatedAt")),
             attempts=_count(stop.get("attempts")),
             request_id=_text(stop.get("requestId")),
+            lag_at_order=_known_count(stop.get("lagAtOrder")),
         )
         if stop
         else None,
@@ -195,6 +277,36 @@ def from_json(body: Mapping[str, Any]) -> Status:
         )
         if error
         else None,
+        lag=LagRecord(
+            offset=_known_count(lag.get("offset")),
+            full_progress=_known_count(lag.get("fullProgress")),
+            source_keys=_known_count(lag.get("sourceKeys")),
+            target_keys=_known_count(lag.get("targetKeys")),
+            observed_at=_text(lag.get("observedAt")),
+            caught_up_since=_text(lag.get("caughtUpSince")),
+        )
+        if lag
+        else None,
+        opening=OpeningRecord(_text(opening.get("openedAt")), _text(opening.get("timesOutAt")))
+        if opening
+        else None,
+        wave=_wave(body) if "tasks" in body else None,
+    )
+
+
+def _wave(body: Mapping[str, Any]) -> WaveRecord:
+    tasks = _mapping(body.get("tasks"))
+    return WaveRecord(
+        WaveCounts(
+            total=_count(tasks.get("total")),
+            waiting=_count(tasks.get("waiting")),
+            caught_up=_count(tasks.get("caughtUp")),
+            stopping=_count(tasks.get("stopping")),
+            stopped=_count(tasks.get("stopped")),
+            trouble=_count(tasks.get("trouble")),
+        ),
+        opened_at=_text(body.get("openedAt")),
+        completed_at=_text(body.get("completedAt")),
     )
 
 
@@ -214,6 +326,17 @@ def _conditions(items: object) -> Iterable[Condition]:
 
 def _filled(**fields: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
+
+
+def _known(**fields: int | None) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _known_count(value: object) -> int | None:
+    """Return a count that somebody wrote, None for anything else; never 0 for what is unknown."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    return int(value) if value <= COUNT_MAX else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

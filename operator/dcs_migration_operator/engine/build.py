@@ -24,13 +24,15 @@ from dcs_migration_operator.engine.ports import NO_CLUSTER_READS
 from dcs_migration_operator.engine.projects import Past, Projects
 from dcs_migration_operator.engine.pump import Pump
 from dcs_migration_operator.engine.reconciler import Reconciler
+from dcs_migration_operator.engine.sampler import Sampler
 from dcs_migration_operator.engine.stops import Stops
 from dcs_migration_operator.engine.store import Store
+from dcs_migration_operator.engine.waves import Waves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dcs_migration_operator.core.model import Account, ProjectRef
+    from dcs_migration_operator.core.model import Account, ProjectRef, WaveRef
     from dcs_migration_operator.engine.ports import (
         Clock,
         ClusterReads,
@@ -88,6 +90,8 @@ class Engine:
     _reconciler: Reconciler
     _resources: Pump[str]
     _projects_due: Pump[ProjectRef]
+    _waves: Waves
+    _waves_due: Pump[WaveRef]
     _labels: NamespaceLabelsReader
     _ambient: AmbientCredentials
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -97,12 +101,14 @@ class Engine:
         self.intake.renew()
         self._projects_due.start(self.projects.process)
         self._resources.start(self._reconciler.reconcile)
+        self._waves_due.start(self._waves.reconcile)
         self._tasks.append(asyncio.get_running_loop().create_task(self._labels.run()))
 
     async def close(self, drain_s: float) -> None:
         """Request nothing more: what waits is sent within `drain_s` or given up."""
         self._reconciler.retire()
         self._projects_due.stop()
+        self._waves_due.stop()
         await self.projects.close(drain_s)
         for task in self._tasks:
             task.cancel()
@@ -135,9 +141,11 @@ def build(around: Surroundings) -> Engine:
     """Return an engine that is not yet active."""
     resources: Pump[str] = Pump(around.probe.failed)
     projects_due: Pump[ProjectRef] = Pump(around.probe.failed)
+    waves_due: Pump[WaveRef] = Pump(around.probe.failed)
     store = Store(
         resources.queue,
         projects_due.queue,
+        waves_due.queue,
         around.clock,
         cluster_projects=around.settings.cluster_projects,
     )
@@ -170,8 +178,20 @@ def build(around: Surroundings) -> Engine:
         probe=around.probe,
         clock=around.clock,
     )
+    waves = Waves(store, sink=around.sink, recorder=around.recorder, clock=around.clock)
     labels = NamespaceLabelsReader(store, around.cluster_reads.labels, around.clock)
-    return Engine(intake, store, projects, reconciler, resources, projects_due, labels, ambient)
+    return Engine(
+        intake,
+        store,
+        projects,
+        reconciler,
+        resources,
+        projects_due,
+        waves,
+        waves_due,
+        labels,
+        ambient,
+    )
 
 
 def _open_channel(
@@ -211,17 +231,20 @@ def _open_channel(
         facts,
         poller,
         partial(store.may_stop, facts),
+        partial(store.commit, facts),
         settings=settings,
         probe=around.probe,
         clock=around.clock,
         project_id=account.project_id,
     )
-    polling = asyncio.get_running_loop().create_task(_run(poller, dcs))
+    sampler = Sampler(dcs, facts, ledger.turns, around.clock)
+    polling = asyncio.get_running_loop().create_task(_run(poller, sampler, dcs))
     polling.add_done_callback(log_failure)
-    return Channel(account, facts, dcs, poller, stops, polling)
+    return Channel(account, facts, dcs, poller, stops, sampler, polling)
 
 
-async def _run(poller: Poller, dcs: PacedDcs) -> None:
+async def _run(poller: Poller, sampler: Sampler, dcs: PacedDcs) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(poller.run())
+        group.create_task(sampler.run())
         group.create_task(dcs.run())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dcs_migration_operator.engine.facts import ChannelFacts
     from dcs_migration_operator.engine.paced import PacedDcs
     from dcs_migration_operator.engine.poller import Poller
+    from dcs_migration_operator.engine.sampler import Sampler
     from dcs_migration_operator.engine.stops import Stops
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Channel:
         dcs: Makes the calls.
         poller: Asks.
         stops: Requests stops.
+        sampler: Samples how far targets are behind.
         polling: The poller's run.
     """
 
@@ -35,6 +37,7 @@ class Channel:
     dcs: PacedDcs
     poller: Poller
     stops: Stops
+    sampler: Sampler
     polling: asyncio.Task[None]
 
     @property
@@ -52,6 +55,7 @@ class Channel:
         await self.stops.close(timeout_s)
         await asyncio.gather(self.polling, return_exceptions=True)
         self.poller.close()
+        self.sampler.close()
         self.dcs.close()
 
 

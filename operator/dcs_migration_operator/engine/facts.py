@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core import requests
 from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.cutover import Sampling, Sight, Streak
 from dcs_migration_operator.core.model import NO_TROUBLES, StopRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dcs_migration_operator.core.cloud import Operation
+    from dcs_migration_operator.core.cutover import Lag
     from dcs_migration_operator.core.model import Observation, ProjectRef, Trouble
     from dcs_migration_operator.engine.workqueue import WorkQueue
 
@@ -44,6 +46,9 @@ class CloudTask:
         request: What was requested so far.
         requested: A request is under way.
         paces: How soon each resource that names it wants it to be polled, by uid.
+        lag: The newest sample.
+        streaks: For the limit of each resource with a conditional wish, by uid.
+        samplings: How often each of them wants its lag to be sampled, by uid.
     """
 
     key: str
@@ -56,6 +61,28 @@ class CloudTask:
     request: StopRequest = field(default_factory=StopRequest)
     requested: bool = False
     paces: dict[str, Pace] = field(default_factory=dict)
+    lag: Lag | None = None
+    streaks: dict[str, Streak] | None = None
+    samplings: dict[str, Sampling] | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """The most frequent of the samplings."""
+        return max((self.samplings or {}).values(), default=Sampling.NEVER)
+
+    def streak(self, uid: str, max_lag: int) -> Streak:
+        """Return the streak of one resource; another limit begins anew."""
+        if self.streaks is None:
+            self.streaks = {}
+        streak = self.streaks.get(uid)
+        if streak is None or streak.max_lag != max_lag:
+            streak = self.streaks[uid] = Streak(max_lag)
+        return streak
+
+    def forget_lag(self) -> None:
+        """Forget all samples."""
+        self.lag = None
+        self.streaks = {u: Streak(one.max_lag) for u, one in (self.streaks or {}).items()}
 
     @property
     def pace(self) -> Pace:
@@ -98,6 +125,9 @@ class ChannelFacts:
     def leave(self, uid: str, cloud: CloudTask) -> None:
         """Take in that a resource does not name this task here any more."""
         cloud.paces.pop(uid, None)
+        for of_wishes in (cloud.streaks, cloud.samplings):
+            if of_wishes:
+                of_wishes.pop(uid, None)
         if not cloud.requested:  # else whoever names it next has to know of that request
             self._drop_unnamed(cloud)
 
@@ -136,6 +166,23 @@ class ChannelFacts:
         before, cloud.unreadable = cloud.unreadable, trouble
         if before is None or before.kind is not trouble.kind:
             self._wake(cloud)
+
+    def sample(self, key: str, lag: Lag) -> bool:
+        """Take in a sample of how far a target is behind; it is news for all who wait for it.
+
+        Returns:
+            Whether the lag is within the limit of one of them.
+        """
+        cloud = self._tasks.get(key)
+        if cloud is None or (cloud.lag and lag.asked_at <= cloud.lag.asked_at):
+            return False
+        cloud.lag = lag
+        word = cloud.observed.word if cloud.observed else ""
+        streaks = cloud.streaks or {}
+        for uid, streak in streaks.items():
+            streaks[uid] = streak.after(lag, word)
+            self._resources.add(uid)
+        return any(streak.sight is Sight.WITHIN for streak in streaks.values())
 
     def settle(self, cloud: CloudTask, request: StopRequest) -> None:
         """Take in what became of a request."""

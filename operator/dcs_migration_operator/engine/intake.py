@@ -13,7 +13,7 @@ from dcs_migration_operator.engine.shadow import StatusShadow
 from dcs_migration_operator.engine.store import Entry
 
 if TYPE_CHECKING:
-    from dcs_migration_operator.core.model import ObjectRef, Project, Task
+    from dcs_migration_operator.core.model import ObjectRef, Project, Task, Wave
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.engine.ports import Clock, EventRecorder, Probe, StatusSink
     from dcs_migration_operator.engine.pump import Pump
@@ -87,14 +87,14 @@ class Intake:
         if entry is None:
             entry = Entry(task, StatusShadow(version=version, shown=status))
             entry.wished_at, entry.news_at = now.mono, now.mono
-            entry.wished = now.wall if task.stopped else None
+            entry.wished = now.wall if task.stopped else None  # else from its order on
             self._store.add(entry)
             return
         if task.generation != entry.task.generation:
             entry.news_at = now.mono
-        if task.stopped and not entry.task.stopped:
-            entry.wished_at, entry.wished = now.mono, now.wall
+            self._change_wish(entry, task)
         entry.task = task
+        self._store.join_wave(entry)
         if entry.shadow.told(version, status):
             self._overwritten(task.ref)
         self._resources.queue.add(uid)
@@ -112,6 +112,29 @@ class Intake:
             self._overwritten(project.object)
             self._store.check_project(project.ref)
 
+    def _change_wish(self, entry: Entry, task: Task) -> None:
+        """Take in a spec that has changed: a cutover has to be opened anew."""
+        now = self._clock()
+        if (task.stopped, task.wishes_stop) > (entry.task.stopped, entry.task.wishes_stop):
+            entry.wished_at = now.mono
+            entry.wished = now.wall if task.stopped else None
+        if task.cutover != entry.task.cutover:
+            entry.reopen()
+            self._store.leave_wave(entry)
+
+    def wave_changed(self, wave: Wave, status: Status, version: int) -> None:
+        """Take in a wave resource."""
+        known = self._store.wave(wave.ref)
+        same = known and known.wave and known.wave.object.uid == wave.object.uid
+        if known and same and version <= known.shadow.version:
+            return
+        entry = self._store.put_wave(wave)
+        if not same:
+            entry.shadow = StatusShadow(version=version, shown=status)
+        elif entry.shadow.told(version, status):
+            self._overwritten(wave.object)
+            self._store.check_wave(wave.ref)
+
     def gone(self, uid: str) -> None:
         """Take in that the resource with this uid, whatever it was, is not there any more."""
         entry = self._store.remove(uid)
@@ -121,6 +144,9 @@ class Intake:
         project = self._store.remove_project(uid)
         if project:
             self._sink.drop(project.object)
+        wave = self._store.remove_wave(uid)
+        if wave:
+            self._sink.drop(wave.object)
 
     def deleted(self, uid: str) -> None:
         """Take in the deletion of a resource."""
@@ -143,6 +169,9 @@ class Intake:
         project = self._store.project_of(uid)
         if project and project.project and project.shadow.confirm(version, status):
             self._sink.want(project.project.object, project.shadow.shown)
+        wave = self._store.wave_of(uid)
+        if wave and wave.wave and wave.shadow.confirm(version, status):
+            self._sink.want(wave.wave.object, wave.shadow.shown)
 
     def _overwritten(self, ref: ObjectRef) -> None:
         """Tell that somebody else writes the statuses that are ours."""

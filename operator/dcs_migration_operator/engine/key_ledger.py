@@ -20,6 +20,7 @@ from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.errors import AuthFailed, DcsError, Throttled
 from dcs_migration_operator.core.model import Trouble, TroubleKind
 from dcs_migration_operator.engine.rate_limiter import RATE_PER_S_MAX, RateLimiter
+from dcs_migration_operator.engine.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ their channel is known to be slow."""
 SLOW_AT_RISK_S: Final = YOUNG_S
 """The same for what was so slow the last time: it will be so again."""
 
-SHOWS_AT_RISK_MAX: Final = 2
+SINGLES_AT_RISK_MAX: Final = 2
 """Of the refusals that are tolerated; one id that hangs must not hold up stops and lists."""
 
 CALLER_AT_RISK_MAX: Final = REFUSALS_MAX - 1
@@ -82,8 +83,16 @@ SECRETS_MAX: Final = 64
 CLOCK_S: Final = 0.001
 """Waits shorter than what a timer can tell are over."""
 
-_URGENCY: Final = {Operation.BATCH_STOP: 0, Operation.LIST: 1, Operation.SHOW: 2}
-"""Stops leave before lists, and lists before single questions."""
+_URGENCY: Final = {
+    Operation.BATCH_STOP: 0,
+    Operation.LIST: 1,
+    Operation.SHOW: 2,
+    Operation.STATS: 3,
+}
+"""Stops leave before lists, lists before single questions, and samples of lags come last."""
+
+_SINGLE: Final = frozenset({Operation.SHOW, Operation.STATS})
+"""Calls about one task."""
 
 
 @dataclass(slots=True, eq=False)
@@ -166,6 +175,8 @@ class KeyLedger:
         self._throttles = 0
         self._timer: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
+        self.turns = Turns()
+        """Of the tasks whose lag is sampled."""
         self.pollers = 0
         """Channels of this key that poll often at the moment; they share its rate."""
 
@@ -331,10 +342,10 @@ class KeyLedger:
 
     def _has_share(self, waiter: _Waiter, at_risk: Sequence[Call]) -> bool:
         """Tell whether neither channel nor kind of a call have all that they may have."""
-        shows = sum(call.operation is Operation.SHOW for call in at_risk)
+        singles = sum(call.operation in _SINGLE for call in at_risk)
         own = sum(call.caller is waiter.caller for call in at_risk if call.caller is not None)
         return own < CALLER_AT_RISK_MAX and (
-            waiter.operation is not Operation.SHOW or shows < SHOWS_AT_RISK_MAX
+            waiter.operation not in _SINGLE or singles < SINGLES_AT_RISK_MAX
         )
 
     def _pump_all(self) -> None:

@@ -32,7 +32,7 @@ from dcs_migration_operator.engine.key_ledger import AT_RISK_S
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Page
+    from dcs_migration_operator.core.cloud import Page, Stats
     from dcs_migration_operator.core.model import Account, Observation, StopAnswer, Trouble
     from dcs_migration_operator.engine.breaker import CircuitBreaker
     from dcs_migration_operator.engine.facts import ChannelFacts
@@ -114,6 +114,10 @@ class PacedDcs:
     async def show(self, task_id: str) -> tuple[float, Observation]:
         """Return what DCS says about one task, and when it was asked."""
         return await self._call(Operation.SHOW, lambda: self._dcs.show(task_id), about=task_id)
+
+    async def stats(self, task_id: str) -> tuple[float, Stats]:
+        """Return what DCS says about the progress of one task, and when it was asked."""
+        return await self._call(Operation.STATS, lambda: self._dcs.stats(task_id), about=task_id)
 
     async def run(self) -> None:
         """Keep the facts up to date with what becomes of the key, until cancelled.
@@ -293,7 +297,7 @@ class PacedDcs:
 
 def _is_of_ids(operation: Operation, error: DcsError) -> bool:
     """Tell whether an error may well be about the ids that a call names, and not about others."""
-    if operation is Operation.SHOW:
+    if operation in {Operation.SHOW, Operation.STATS}:
         return error.answered or error.detail.code == TIMEOUT
     answered = error.answered and isinstance(error, (OutcomeUnknown, Unavailable))
     return answered or error.detail.code == TIMEOUT

@@ -14,7 +14,7 @@ from dcs_migration_operator.core.errors import ReadError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dcs_migration_operator.core.cloud import Operation, Page
+    from dcs_migration_operator.core.cloud import Operation, Page, Stats
     from dcs_migration_operator.core.model import (
         Ambient,
         Credentials,
@@ -49,6 +49,9 @@ class StatusSink(Protocol):
 
 class EventRecorder(Protocol):
     """Where events go; best effort, as events are."""
+
+    def tell(self, ref: ObjectRef, reason: str, message: str) -> None:
+        """Tell of something about an object that went as it should."""
 
     def warn(self, ref: ObjectRef, reason: str, message: str) -> None:
         """Tell of something about an object that a person should know."""
@@ -130,6 +133,9 @@ class Dcs(Protocol):
     async def show(self, task_id: str) -> Observation:
         """Return what DCS says about one task."""
 
+    async def stats(self, task_id: str) -> Stats:
+        """Return what DCS says about the progress of one task."""
+
     def close(self) -> None:
         """Give up what is still under way."""
 
@@ -151,6 +157,9 @@ class Probe(Protocol):
 
     def stopped(self, seconds: float) -> None:
         """One wish was fulfilled so long after it was made."""
+
+    def cut_over(self, seconds: float | None, lag: int | None) -> None:
+        """One conditional stop ended so long after its opening; the lag is that of its order."""
 
     def overwritten(self) -> None:
         """Somebody else replaced a status of ours by one that says something else."""

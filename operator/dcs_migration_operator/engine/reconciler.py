@@ -14,6 +14,7 @@ from dcs_migration_operator.core.cases import Case
 from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX, Situation, decide
 from dcs_migration_operator.core.describe import describe
 from dcs_migration_operator.core.model import NO_TROUBLES, Outcome, StopRequest
+from dcs_migration_operator.engine.cutovers import Cutovers
 
 if TYPE_CHECKING:
     from dcs_migration_operator.core.decide import Decision
@@ -46,6 +47,7 @@ class Reconciler:
     ) -> None:
         self._store, self._sink, self._recorder = store, sink, recorder
         self._probe, self._clock = probe, clock
+        self._cutovers = Cutovers(store, recorder, probe)
         self._retiring = False
 
     def retire(self) -> None:
@@ -64,6 +66,7 @@ class Reconciler:
         now = self._clock()
         self._follow(entry, self._store.route_of(entry.task), now)
         self._borrow_observation(entry, now)
+        self._cutovers.open(entry, now)
         situation = self._gather(entry)
         decision = decide(situation, now)
         if decision.case is Case.STARTED_AGAIN:
@@ -77,6 +80,7 @@ class Reconciler:
         entry.troubled = decision.trouble is not None and decision.speak
         write_at = self._show(entry, situation, decision, now) if decision.speak else None
         self._pace(entry, decision)
+        self._cutovers.note(entry, situation, decision)
         if decision.stop and not self._retiring and entry.channel and entry.cloud:
             entry.channel.stops.submit(entry.cloud)
         moments = (decision.wake_at, write_at)
@@ -99,8 +103,9 @@ class Reconciler:
         if channel is None:
             return
         if entry.site is None:
-            if entry.task.stopped:
+            if entry.task.wishes_stop:
                 entry.recalled = requests.recalled(entry.shadow.shown, now)
+                self._cutovers.recall(entry, now)
         elif entry.site != channel.site:
             entry.recalled, entry.moved = StopRequest(), True
             entry.news_at = now.mono
@@ -114,6 +119,7 @@ class Reconciler:
             entry.recalled = cloud.request
             channel.facts.leave(entry.task.ref.uid, cloud)
             channel.poller.watch(cloud.key, cloud.task_id, cloud.pace)
+            channel.sampler.watch(cloud.key, cloud.task_id, cloud.sampling)
         entry.channel = entry.cloud = None
 
     def _borrow_observation(self, entry: Entry, now: Instant) -> None:
@@ -128,7 +134,7 @@ class Reconciler:
     def _gather(self, entry: Entry) -> Situation:
         task, cloud, channel = entry.task, entry.cloud, entry.channel
         request = entry.recalled if cloud is None else cloud.request
-        if not task.stopped:
+        if not task.wishes_stop:
             request = _NO_REQUEST
         elif cloud and cloud.requested:
             request = replace(request, outcome=Outcome.WAITING)
@@ -150,6 +156,7 @@ class Reconciler:
             unreadable=cloud.unreadable if cloud else None,
             troubles=channel.facts.troubles if channel else NO_TROUBLES,
             progress_at=channel.facts.progress_at if channel else float("-inf"),
+            wish=self._store.conditional(entry),
         )
 
     def _begin_again(self, entry: Entry, situation: Situation, now: Instant) -> None:
@@ -157,15 +164,19 @@ class Reconciler:
         entry.started_again = True
         entry.news_at = now.mono
         cloud = entry.cloud
+        self._cutovers.begin_again(entry)
         if cloud is None or situation.observed is None:
             return
         if not cloud.requested and cloud.request.answered_at < cloud.asked_at:
             cloud.request = requests.begun_again(cloud.request)
+        again = "Its target has to catch up again first."
+        if entry.task.stopped:
+            again = "It is stopped again, since spec.stopped is true."
         self._recorder.warn(
             entry.task.ref,
             STARTED_AGAIN,
             f"DCS says {situation.observed.word} after {situation.shown.phase}: somebody started "
-            "the task again. It is stopped again, since spec.stopped is true.",
+            f"the task again. {again}",
         )
 
     def _show(
@@ -180,6 +191,7 @@ class Reconciler:
             return write_at
         if decision.case is Case.TERMINATED and entry.wished and situation.request.attempts:
             self._probe.stopped((now.wall - entry.wished).total_seconds())
+            self._cutovers.ended(situation, now)
         if situation.observed:  # from now on the status speaks of what is there
             entry.moved = entry.started_again = False
         entry.shadow.hand_on(status, now.mono)
@@ -192,3 +204,4 @@ class Reconciler:
         if cloud and channel:
             cloud.paces[entry.task.ref.uid] = decision.pace
             channel.poller.watch(cloud.key, cloud.task_id, cloud.pace)
+        self._cutovers.sample(entry, decision.sampling)

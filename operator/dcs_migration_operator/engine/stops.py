@@ -50,6 +50,7 @@ class Stops:
         facts: Of the channel.
         poller: Hurried when a stop was accepted.
         may_stop: Asked for each task before it leaves.
+        commit: The same, at the moment in which it leaves: what is answered yes counts as left.
         project_id: For the log.
     """
 
@@ -59,6 +60,7 @@ class Stops:
         facts: ChannelFacts,
         poller: Poller,
         may_stop: MayStop,
+        commit: MayStop,
         *,
         settings: ChannelSettings,
         probe: Probe,
@@ -66,7 +68,7 @@ class Stops:
         project_id: str,
     ) -> None:
         self._dcs, self._facts, self._poller = dcs, facts, poller
-        self._may_stop, self._clock, self._project_id = may_stop, clock, project_id
+        self._commit, self._clock, self._project_id = commit, clock, project_id
         self._batches = Batches(self._send, probe)
         window: partial[Coalescer[str, StopResult]] = partial(
             Coalescer,
@@ -111,7 +113,7 @@ class Stops:
 
     def _permit(self, task_ids: Sequence[str]) -> Sequence[str]:
         """Return those that may still be stopped; the call's turn may have come late."""
-        return [task_id for task_id in task_ids if self._may_stop(task_key(task_id))]
+        return [task_id for task_id in task_ids if self._commit(task_key(task_id))]
 
     def _settle(self, cloud: CloudTask, waiter: asyncio.Future[StopResult]) -> None:
         result: StopResult

@@ -13,14 +13,26 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from dcs_migration_operator.core.admission import Access, judge
 from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.cutover import (
+    MAY_LEAVE,
+    Conditional,
+    Opening,
+    Streak,
+    WaveStanding,
+    gate_of,
+    terms_of,
+)
 from dcs_migration_operator.core.decide import OBSERVATION_AGE_S_MAX
 from dcs_migration_operator.core.model import (
     CLUSTER_PROJECT_KIND,
+    Outcome,
     ProjectRef,
     StopRequest,
     Trouble,
     TroubleKind,
+    WaveRef,
 )
+from dcs_migration_operator.core.waves import OUTSIDE, Member
 from dcs_migration_operator.engine.shadow import StatusShadow
 
 if TYPE_CHECKING:
@@ -28,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dcs_migration_operator.core.admission import NamespaceLabels
-    from dcs_migration_operator.core.model import Project, Task
+    from dcs_migration_operator.core.model import Instant, Project, Task, Wave
     from dcs_migration_operator.engine.channel import Channel
     from dcs_migration_operator.engine.facts import ChannelFacts, CloudTask
     from dcs_migration_operator.engine.ports import Clock
@@ -64,6 +76,13 @@ class Entry:
         news_at: Monotonic seconds of the last change of the wish, or the end of a trouble.
         started_again: It was told already that the task runs again after its end.
         troubled: The last decision told of a trouble.
+        opening: When its cutover was opened; None while it is not, or not admitted by its wave.
+        expired: The time was up for this opening.
+        committed: A request has left for its conditional wish.
+        lag_at_order: The offset of the newest sample then.
+        told_lag: It was told whether its request left with a lag.
+        was_incremental: The newest sample that said anything was of the incremental phase.
+        member: What its wave counts it as.
     """
 
     task: Task
@@ -79,6 +98,51 @@ class Entry:
     news_at: float = float("-inf")
     started_again: bool = False
     troubled: bool = False
+    opening: Opening | None = None
+    expired: bool = False
+    committed: bool = False
+    lag_at_order: int | None = None
+    told_lag: bool = False
+    was_incremental: bool = False
+    member: Member = OUTSIDE
+
+    @property
+    def wave(self) -> WaveRef | None:
+        """The wave that it names."""
+        cutover = self.task.cutover
+        return WaveRef(self.task.ref.namespace, cutover.wave) if cutover and cutover.wave else None
+
+    def open(self, now: Instant) -> None:
+        """Let the cutover be opened at this moment."""
+        self.opening, self.news_at = Opening(now.mono, now.wall), now.mono
+
+    def reopen(self) -> None:
+        """Let the cutover have to be opened anew; what was accepted stays."""
+        self.opening, self.expired = None, False
+        accepted = self.cloud is not None and self.cloud.request.outcome is Outcome.ACCEPTED
+        self.committed = self.committed and accepted
+
+
+@dataclass(slots=True, eq=False)
+class WaveEntry:
+    """What is known about one wave that exists or is named by a task.
+
+    Attributes:
+        wave: None while it does not exist.
+        members: Its tasks, by uid.
+        forgiven: The uids whose failures a person has seen: they failed before the wave last went.
+        paused: Its failures have paused it.
+        begun: It was looked at since it went; until then nobody knows which failures are old.
+        wrote_at: Monotonic seconds of its last status.
+    """
+
+    wave: Wave | None = None
+    shadow: StatusShadow = field(default_factory=StatusShadow)
+    members: dict[str, Entry] = field(default_factory=dict)
+    forgiven: set[str] = field(default_factory=set)
+    paused: bool = False
+    begun: bool = False
+    wrote_at: float = float("-inf")
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +166,7 @@ class Store:
     Args:
         resources: The work queue of the task resources, by uid.
         projects: That of the project resources.
+        waves: That of the wave resources.
         cluster_projects: Whether cluster-scoped projects are watched at all.
     """
 
@@ -109,16 +174,20 @@ class Store:
         self,
         resources: WorkQueue[str],
         projects: WorkQueue[ProjectRef],
+        waves: WorkQueue[WaveRef],
         clock: Clock,
         *,
         cluster_projects: bool,
     ) -> None:
         self._resources, self._projects_due, self._clock = resources, projects, clock
+        self._waves_due = waves
         self._cluster_projects = cluster_projects
         self._entries: dict[str, Entry] = {}
         self._by_project: dict[ProjectRef, dict[str, Entry]] = {}
         self._projects: dict[ProjectRef, ProjectEntry] = {}
         self._project_refs: dict[str, ProjectRef] = {}
+        self._waves: dict[WaveRef, WaveEntry] = {}
+        self._wave_refs: dict[str, WaveRef] = {}
         self._unreadable: dict[str, int] = {}
         self.labels: dict[str, NamespaceLabels] = {}
         """What is known of the labels of namespaces, by name."""
@@ -143,6 +212,7 @@ class Store:
         group = self._by_project.setdefault(ref, {})
         group[uid] = entry
         self._resources.add(uid)
+        self.join_wave(entry)
         if len(group) == 1:
             self._projects.setdefault(ref, ProjectEntry())
             self._projects_due.add(ref)  # from now on it has to be kept usable
@@ -151,6 +221,7 @@ class Store:
         """Remove a task resource, and return what was known of it."""
         entry = self._entries.pop(uid, None)
         if entry:
+            self.leave_wave(entry)
             group = self._by_project[entry.task.project]
             del group[uid]
             if not group:
@@ -233,6 +304,110 @@ class Store:
                 route.channel.facts.leading.add(ref)
         self._wake(ref)
 
+    def join_wave(self, entry: Entry) -> None:
+        """Take in that a task names a wave."""
+        ref = entry.wave
+        if ref:
+            self._waves.setdefault(ref, WaveEntry()).members[entry.task.ref.uid] = entry
+            self._waves_due.add(ref)
+
+    def leave_wave(self, entry: Entry) -> None:
+        """Take in that a task does not name its wave any more."""
+        ref = entry.wave
+        known = self._waves.get(ref) if ref else None
+        if ref and known:
+            known.members.pop(entry.task.ref.uid, None)
+            known.forgiven.discard(entry.task.ref.uid)
+            self._waves_due.add(ref)
+
+    def check_task(self, uid: str) -> None:
+        """Let a task resource be looked at anew."""
+        self._resources.add(uid)
+
+    def wave(self, ref: WaveRef) -> WaveEntry | None:
+        """Return what is known of a wave."""
+        return self._waves.get(ref)
+
+    def check_wave(self, ref: WaveRef) -> None:
+        """Let a wave be looked at."""
+        self._waves_due.add(ref)
+
+    def put_wave(self, wave: Wave) -> WaveEntry:
+        """Take in a wave that is new, changed, or the same; at Hold nothing leaves from now on."""
+        entry = self._waves.setdefault(wave.ref, WaveEntry())
+        before, entry.wave = entry.wave, wave
+        if before and before.object.uid != wave.object.uid:
+            del self._wave_refs[before.object.uid]
+            entry.shadow = StatusShadow()
+        self._wave_refs[wave.object.uid] = wave.ref
+        self._unreadable.pop(wave.object.uid, None)
+        if before != wave:
+            self._turn(wave.ref, entry, went=bool(before and before.goes) and wave.goes)
+        return entry
+
+    def remove_wave(self, uid: str) -> Wave | None:
+        """Take in that a wave is gone, and return what it said; its tasks hold."""
+        ref = self._wave_refs.pop(uid, None)
+        entry = self._waves.get(ref) if ref else None
+        if ref is None or entry is None:
+            return None
+        gone, entry.wave, entry.shadow = entry.wave, None, StatusShadow()
+        self._turn(ref, entry, went=False)
+        return gone
+
+    def forget_wave(self, ref: WaveRef) -> None:
+        """Forget a wave that neither exists nor is named by a task."""
+        self._waves.pop(ref, None)
+
+    def wave_of(self, uid: str) -> WaveEntry | None:
+        """Return the wave with this uid."""
+        ref = self._wave_refs.get(uid)
+        return self._waves.get(ref) if ref else None
+
+    def _turn(self, ref: WaveRef, entry: WaveEntry, *, went: bool) -> None:
+        """Let everything that depends on a wave be looked at; unless it went, it begins anew."""
+        now = self._clock().mono
+        if not went:
+            entry.begun = entry.paused = False
+            entry.forgiven = {uid for uid, one in entry.members.items() if one.member.failed}
+        for uid, one in entry.members.items():
+            if not went:
+                one.reopen()
+                one.news_at = now
+            self._resources.add(uid)
+        self._waves_due.add(ref)
+
+    def conditional(self, entry: Entry) -> Conditional | None:
+        """Return what the conditional wish of a task depends on at this moment."""
+        cutover, ref = entry.task.cutover, entry.wave
+        if cutover is None or entry.task.stopped:
+            return None
+        known = self._waves.get(ref) if ref else None
+        wave = known.wave if known else None
+        standing, window, said = WaveStanding.NONE, cutover.window, None
+        if ref:
+            standing = WaveStanding.MISSING
+            if wave and known:
+                standing = WaveStanding.PAUSED if known.paused else WaveStanding.GOES
+                standing = standing if wave.goes else WaveStanding.HOLDS
+                window, said = wave.window, wave.said
+        terms = terms_of(cutover.said, said)
+        cloud = entry.cloud
+        return Conditional(
+            terms=terms,
+            window=window,
+            standing=standing,
+            wave=cutover.wave,
+            opening=entry.opening,
+            lag=cloud.lag if cloud else None,
+            streak=cloud.streak(entry.task.ref.uid, terms.max_lag)
+            if cloud
+            else Streak(terms.max_lag),
+            expired=entry.expired,
+            committed=entry.committed,
+            lag_at_order=entry.lag_at_order,
+        )
+
     def selecting_projects(self) -> list[ProjectRef]:
         """Return the projects that admit namespaces by their labels."""
         return [
@@ -268,11 +443,13 @@ class Store:
         found |= {uid: entry.shadow.version for uid, entry in self._entries.items()}
         for uid, ref in self._project_refs.items():
             found[uid] = self._projects[ref].shadow.version
+        for uid, wave_ref in self._wave_refs.items():
+            found[uid] = self._waves[wave_ref].shadow.version
         return found
 
     def version_of(self, uid: str) -> int | None:
         """Return the newest `resourceVersion` of one resource, if it is known."""
-        entry = self._entries.get(uid) or self.project_of(uid)
+        entry = self._entries.get(uid) or self.project_of(uid) or self.wave_of(uid)
         return entry.shadow.version if entry else self._unreadable.get(uid)
 
     def forget_unreadable(self, uid: str) -> None:
@@ -318,17 +495,40 @@ class Store:
             facts: Of the channel on which it would leave.
             key: Of the task.
         """
+        return bool(self._wishing(facts, key))
+
+    def commit(self, facts: ChannelFacts, key: str) -> bool:
+        """Take in that a stop leaves now, if it may: from then on later lag changes nothing."""
+        wishing = self._wishing(facts, key)
+        for entry in wishing:
+            if entry.task.cutover and not entry.committed:
+                lag = entry.cloud.lag if entry.cloud else None
+                entry.committed, entry.lag_at_order = True, lag.stats.offset if lag else None
+                entry.wished = self._clock().wall
+        return bool(wishing)
+
+    def _wishing(self, facts: ChannelFacts, key: str) -> list[Entry]:
+        """Return the resources for whose wish a stop may leave now."""
         cloud = facts.task(key)
         if cloud is None or cloud.asked_at < self._clock().mono - OBSERVATION_AGE_S_MAX:
-            return False
+            return []
         entries = (self._entries.get(uid) for uid in list(cloud.paces))
-        return any(
-            entry.task.stopped
-            and not self.is_suspended(entry.task)
-            and self._leads_to(entry.task, facts)
+        return [
+            entry
             for entry in entries
             if entry
-        )
+            and (entry.task.stopped or self._is_due(entry))
+            and not self.is_suspended(entry.task)
+            and self._leads_to(entry.task, facts)
+        ]
+
+    def _is_due(self, entry: Entry) -> bool:
+        """Tell whether the condition of a conditional wish is met at this very moment."""
+        wish, now = self.conditional(entry), self._clock()
+        observed = entry.cloud.observed if entry.cloud else None
+        if wish is None or observed is None:
+            return False
+        return gate_of(wish, observed, now.mono, now.wall) in MAY_LEAVE
 
     def _leads_to(self, task: Task, facts: ChannelFacts) -> bool:
         channel = self.route_of(task).channel

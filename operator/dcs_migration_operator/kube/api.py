@@ -32,12 +32,14 @@ VERSION: Final = "v1alpha1"
 TASKS: Final = "migrationtasks"
 PROJECTS: Final = "dcsprojects"
 CLUSTER_PROJECTS: Final = "clusterdcsprojects"
+WAVES: Final = "migrationwaves"
 
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KINDS: Final = {
     TASKS: "MigrationTask",
     PROJECTS: "DCSProject",
     CLUSTER_PROJECTS: "ClusterDCSProject",
+    WAVES: "MigrationWave",
 }
 
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"

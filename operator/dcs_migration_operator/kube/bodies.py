@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dcs_migration_operator.core.admission import NOBODY, allowed_from_json
+from dcs_migration_operator.core.cutover import Cutover, TermsSaid, Window
+from dcs_migration_operator.core.durations import seconds_of
 from dcs_migration_operator.core.endpoints import endpoint_of
 from dcs_migration_operator.core.model import (
     CLUSTER_PROJECT_KIND,
@@ -21,10 +24,12 @@ from dcs_migration_operator.core.model import (
     Project,
     ProjectRef,
     Task,
+    Wave,
+    WaveRef,
     task_key,
 )
 from dcs_migration_operator.core.texts import shared
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS
+from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, WAVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +58,8 @@ def task_of(body: Mapping[str, Any]) -> Task:
     """Return what a `MigrationTask` asks for.
 
     Raises:
-        Unreadable: It names no task.
+        Unreadable: It names no task, or says something of a cutover that cannot be understood: a
+            condition that is not known must not count as met.
     """
     spec = _mapping(body.get("spec"))
     project = _mapping(spec.get("projectRef"))
@@ -73,6 +79,27 @@ def task_of(body: Mapping[str, Any]) -> Task:
             "" if kind == CLUSTER_PROJECT_KIND else ref.namespace,
             _text(project.get("name")) or "default",
         ),
+        cutover=_cutover(spec["cutover"]) if spec.get("cutover") is not None else None,
+    )
+
+
+def wave_of(body: Mapping[str, Any]) -> Wave:
+    """Return what a `MigrationWave` says.
+
+    Raises:
+        Unreadable: Something in it cannot be understood; its tasks hold.
+    """
+    spec = _mapping(body.get("spec"))
+    ref = object_of(body, WAVES)
+    return Wave(
+        ref=WaveRef(ref.namespace, ref.name),
+        object=ref,
+        generation=_number(body["metadata"].get("generation")),
+        goes=spec.get("state") == "Go",
+        window=_window(spec, "spec"),
+        under_way_max=_limit(spec, "maxUnderWay", 50),
+        failures_max=_limit(spec, "pauseAfterFailures", 1),
+        said=_terms(_mapping(spec.get("cutover")), "spec.cutover"),
     )
 
 
@@ -106,6 +133,76 @@ def project_of(body: Mapping[str, Any]) -> Project:
 def status_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the status of an object as JSON."""
     return _mapping(body.get("status"))
+
+
+def _cutover(value: object) -> Cutover:
+    if not isinstance(value, dict):
+        raise Unreadable("spec.cutover is not an object.")
+    wave = _mapping(value.get("waveRef"))
+    name = _text(wave.get("name"))
+    if value.get("waveRef") is not None and not name:
+        raise Unreadable("spec.cutover.waveRef names no wave.")
+    return Cutover(
+        said=_terms(value, "spec.cutover"),
+        wave=shared(name),
+        window=_window(value, "spec.cutover"),
+    )
+
+
+def _terms(value: Mapping[str, Any], path: str) -> TermsSaid:
+    lag, timeout = value.get("maxLag"), value.get("onTimeout")
+    if lag is not None and (isinstance(lag, bool) or not isinstance(lag, int) or lag < 0):
+        raise Unreadable(f"{path}.maxLag is not a whole number from 0 on.")
+    if timeout not in {None, "Hold", "StopAnyway"}:
+        raise Unreadable(f"{path}.onTimeout is neither Hold nor StopAnyway.")
+    return _terms_said(
+        lag,
+        _duration(value.get("stableFor"), f"{path}.stableFor"),
+        _duration(value.get("timeout"), f"{path}.timeout"),
+        None if timeout is None else timeout == "StopAnyway",
+    )
+
+
+_terms_said = lru_cache(maxsize=1024)(TermsSaid)
+"""Thousands of tasks say the same few things."""
+
+
+def _window(value: Mapping[str, Any], path: str) -> Window:
+    return _window_of(
+        _moment(value.get("notBefore"), f"{path}.notBefore"),
+        _moment(value.get("notAfter"), f"{path}.notAfter"),
+    )
+
+
+_window_of = lru_cache(maxsize=1024)(Window)
+
+
+def _moment(value: object, path: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(_text(value))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise Unreadable(f"{path} is not a time with its zone, such as 2026-11-28T02:00:00+08:00.")
+
+
+def _duration(value: object, path: str) -> float | None:
+    if value is None:
+        return None
+    seconds = seconds_of(_text(value))
+    if seconds is None:
+        raise Unreadable(f"{path} is not a duration such as 10s or 1m30s.")
+    return seconds
+
+
+def _limit(spec: Mapping[str, Any], name: str, default: int) -> int:
+    value = spec.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Unreadable(f"spec.{name} is not a whole number from 0 on.")
+    return value
 
 
 def _ambient(word: object) -> Ambient | None:

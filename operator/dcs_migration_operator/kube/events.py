@@ -1,4 +1,4 @@
-"""Kubernetes Events: one Warning per resource and cause when a person is needed.
+"""Kubernetes Events: one per resource and cause, a Warning when a person is needed.
 
 A status with `Stalled` is told when it is on the server; the same cause again is not news. Where
 very many resources say the same, some are told and the last of them says that there are more.
@@ -82,8 +82,15 @@ class Events:
             self._told.popitem(last=False)
         self.warn(ref, stalled.reason, stalled.message)
 
+    def tell(self, ref: ObjectRef, reason: str, message: str) -> None:
+        """Post a Normal event (`engine.ports.EventRecorder`), unless very many say the same."""
+        self._post_soon(ref, "Normal", reason, message)
+
     def warn(self, ref: ObjectRef, reason: str, message: str) -> None:
         """Post a Warning (`engine.ports.EventRecorder`), unless very many say the same."""
+        self._post_soon(ref, "Warning", reason, message)
+
+    def _post_soon(self, ref: ObjectRef, kind: str, reason: str, message: str) -> None:
         alike = self._count_alike(ref, reason)
         if alike > ALIKE_MAX:
             return
@@ -92,7 +99,7 @@ class Events:
                 f" Further {KINDS[ref.plural]}s that say {reason} get no event for"
                 f" {ALIKE_S / 60:.0f} minutes; see kubectl get {ref.plural}."
             )
-        self._waiting.append((ref.namespace or "default", _event(ref, reason, message)))
+        self._waiting.append((ref.namespace or "default", _event(ref, kind, reason, message)))
         if self._poster is None or self._poster.done():
             self._poster = asyncio.get_running_loop().create_task(self._post_all())
 
@@ -135,7 +142,7 @@ class Events:
             await self._again(namespace, event["metadata"]["name"], news)
 
 
-def _event(ref: ObjectRef, reason: str, message: str) -> dict[str, Any]:
+def _event(ref: ObjectRef, kind: str, reason: str, message: str) -> dict[str, Any]:
     """Return the Event; its name follows from resource and cause, so that it exists once."""
     moment = rfc3339(datetime.now(UTC).replace(microsecond=0))
     digest = hashlib.sha256(f"{ref.uid} {reason}".encode()).hexdigest()[:DIGEST_CHARS]
@@ -150,7 +157,7 @@ def _event(ref: ObjectRef, reason: str, message: str) -> dict[str, Any]:
             "uid": ref.uid,
             **({"namespace": ref.namespace} if ref.namespace else {}),
         },
-        "type": "Warning",
+        "type": kind,
         "reason": reason,
         "message": clip(message),
         "source": {"component": COMPONENT},

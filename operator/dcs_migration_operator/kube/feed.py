@@ -17,6 +17,7 @@ from dcs_migration_operator.kube.bodies import (
     status_of,
     task_of,
     version_of,
+    wave_of,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ def task_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> Non
 def project_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
     """Hand one event of a `DCSProject` or a `ClusterDCSProject` on."""
     _hand_on(intake, plural, body, _take_project, deleted=deleted)
+
+
+def wave_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
+    """Hand one event of a `MigrationWave` on."""
+    _hand_on(intake, plural, body, _take_wave, deleted=deleted)
+
+
+def _take_wave(intake: Intake, body: Body) -> None:
+    intake.wave_changed(wave_of(body), from_json(status_of(body)), version_of(body))
 
 
 def _take_task(intake: Intake, body: Body) -> None:

@@ -7,7 +7,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS
+from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, WAVES
 from dcs_migration_operator.kube.errors import ApiError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ async def check(api: KubeApi, namespaces: Iterable[str], *, cluster_projects: bo
 
 
 async def _check(api: KubeApi, namespaces: tuple[str, ...], *, cluster_projects: bool) -> None:
-    scopes = dict.fromkeys((TASKS, PROJECTS), namespaces or ("",))
+    scopes = dict.fromkeys((TASKS, PROJECTS, WAVES), namespaces or ("",))
     if cluster_projects:
         scopes[CLUSTER_PROJECTS] = ("",)
     served = await api.served()

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, VERSION
+from dcs_migration_operator.kube.api import (
+    CLUSTER_PROJECTS,
+    GROUP,
+    PROJECTS,
+    TASKS,
+    VERSION,
+    WAVES,
+)
 from dcs_migration_operator.kube.echoes import response_without_echoes
-from dcs_migration_operator.kube.feed import project_event, task_event
+from dcs_migration_operator.kube.feed import project_event, task_event, wave_event
 from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
@@ -103,6 +110,10 @@ async def watch(
     @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
     async def _project(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
         contextvars.Context().run(project_event, intake, PROJECTS, body, deleted=type == "DELETED")
+
+    @kopf.on.event(GROUP, VERSION, WAVES, registry=registry)
+    async def _wave(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
+        contextvars.Context().run(wave_event, intake, WAVES, body, deleted=type == "DELETED")
 
     async def _shared(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
         deleted = type == "DELETED"

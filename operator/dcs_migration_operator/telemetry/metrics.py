@@ -29,7 +29,10 @@ _CALL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BATCH: Final = (1, 2, 5, 10, 20, 30, 40, 50)
 _STOP_S: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
-_OPERATIONS: Final = ("batch_stop", "list", "show")
+_CUTOVER_S: Final = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)
+_LAG: Final = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+
+_OPERATIONS: Final = ("batch_stop", "list", "show", "stats")
 _OUTCOMES: Final = ("ok", "throttled", "client_error", "server_error", "timeout", "auth")
 _RESULTS: Final = ("accepted", "rejected", "unknown")
 _WRITES: Final = ("ok", "gone", "error")
@@ -44,6 +47,7 @@ class Metrics:
         snapshot_ages: Seconds since the last complete list, by cloud project id.
         leads: Whether this replica is the leader.
         overlaps: Counts other installations that watch some of the same namespaces.
+        cutovers: Number of tasks with a cutover, by where they are.
         split_reason: Maps the code of a refusal to one of a limited number of labels.
     """
 
@@ -55,10 +59,11 @@ class Metrics:
         leads: Callable[[], bool],
         split_reason: Callable[[str], str],
         overlaps: Callable[[], int] = lambda: 0,
+        cutovers: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._split_reason = split_reason
         self._registry = registry = CollectorRegistry()
-        registry.register(_Gauges(tasks, snapshot_ages, leads, overlaps))
+        registry.register(_Gauges(tasks, snapshot_ages, leads, overlaps, cutovers))
         ProcessCollector(registry=registry)
         self._requests = Counter(
             "dcs_operator_cloud_requests",
@@ -95,6 +100,18 @@ class Metrics:
             "dcs_operator_stop_seconds",
             "From the wish until DCS said TERMINATED.",
             buckets=_STOP_S,
+            registry=registry,
+        )
+        self._cutover_seconds = Histogram(
+            "dcs_operator_cutover_seconds",
+            "From the opening of a cutover until DCS said TERMINATED.",
+            buckets=_CUTOVER_S,
+            registry=registry,
+        )
+        self._stop_lag = Histogram(
+            "dcs_operator_stop_lag",
+            "The lag at the moment in which the order of a cutover left, in DCS's own unit.",
+            buckets=_LAG,
             registry=registry,
         )
         self._writes = Counter(
@@ -153,6 +170,13 @@ class Metrics:
         """One wish was fulfilled so long after it was made."""
         self._stop_seconds.observe(max(seconds, 0.0))
 
+    def cut_over(self, seconds: float | None, lag: int | None) -> None:
+        """One conditional stop ended so long after its opening; the lag is that of its order."""
+        if seconds is not None:
+            self._cutover_seconds.observe(seconds)
+        if lag is not None:
+            self._stop_lag.observe(lag)
+
     def overwritten(self) -> None:
         """Somebody else replaced a status of ours by one that says something else."""
         self._overwrites.inc()
@@ -179,9 +203,10 @@ class _Gauges(Collector):
         snapshot_ages: Callable[[], Mapping[str, float]],
         leads: Callable[[], bool],
         overlaps: Callable[[], int],
+        cutovers: Callable[[], Mapping[str, int]],
     ) -> None:
         self._tasks, self._ages, self._leads = tasks, snapshot_ages, leads
-        self._overlaps = overlaps
+        self._overlaps, self._cutovers = overlaps, cutovers
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         return ()
@@ -206,4 +231,11 @@ class _Gauges(Collector):
             "Other installations of the operator that watch some of the same namespaces.",
         )
         overlaps.add_metric((), float(self._overlaps()))
-        return (tasks, ages, leads, overlaps)
+        cutovers = GaugeMetricFamily(
+            "dcs_operator_cutover_tasks",
+            "Resources with a cutover by where they are.",
+            labels=("state",),
+        )
+        for state, number in self._cutovers().items():
+            cutovers.add_metric((state,), number)
+        return (tasks, ages, leads, overlaps, cutovers)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from dcs_migration_operator.core.cases import Pace
+    from dcs_migration_operator.core.cutover import Sampling
     from dcs_migration_operator.core.model import ObjectRef, Observation, ProjectRef
     from dcs_migration_operator.core.status import Status
     from dcs_migration_operator.engine.facts import CloudTask
@@ -70,12 +71,14 @@ class Notes:
 
     wanted: list[tuple[str, Status]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
     warned: list[tuple[str, str]] = field(default_factory=list)
     requests: list[tuple[str, str, float]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     splits: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     stops: list[float] = field(default_factory=list)
+    cutovers: list[tuple[float | None, int | None]] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
 
     def want(self, ref: ObjectRef, status: Status) -> None:
@@ -85,6 +88,10 @@ class Notes:
     def drop(self, ref: ObjectRef) -> None:
         """Forget a status (`StatusSink`)."""
         self.dropped.append(ref.uid)
+
+    def tell(self, ref: ObjectRef, reason: str, _message: str) -> None:
+        """Take a Normal event (`EventRecorder`)."""
+        self.told.append((ref.uid, reason))
 
     def warn(self, ref: ObjectRef, reason: str, _message: str) -> None:
         """Take an event (`EventRecorder`)."""
@@ -109,6 +116,10 @@ class Notes:
     def stopped(self, seconds: float) -> None:
         """Take how long a stop took."""
         self.stops.append(seconds)
+
+    def cut_over(self, seconds: float | None, lag: int | None) -> None:
+        """Take how long a cutover took, and its lag."""
+        self.cutovers.append((seconds, lag))
 
     def overwritten(self) -> None:
         """Count a status that somebody else replaced."""
@@ -144,6 +155,20 @@ class Watched:
         self.submitted.append(cloud.task_id)
 
 
+class NoSampler:
+    """A sampler that keeps what it is to sample."""
+
+    def __init__(self) -> None:
+        self.watched: dict[str, Sampling] = {}
+
+    def watch(self, key: str, _task_id: str, sampling: Sampling) -> None:
+        """Keep it."""
+        self.watched[key] = sampling
+
+    def close(self) -> None:
+        """Bear it."""
+
+
 class Stand:
     """A channel whose facts are real and whose calls are not made."""
 
@@ -157,8 +182,10 @@ class Stand:
         self.facts = ChannelFacts(resources or queue(), projects or queue())
         self.watched = Watched()
         self.closed_after: list[float] = []
-        part = cast("Any", self.watched)
-        self.channel = Channel(account, self.facts, cast("Any", self), part, part, _NO_TASK)
+        part, self.sampler = cast("Any", self.watched), cast("Any", NoSampler())
+        self.channel = Channel(
+            account, self.facts, cast("Any", self), part, part, self.sampler, _NO_TASK
+        )
 
     async def close(self, timeout_s: float) -> None:
         """Keep for how long a close would have drained (`Stops`)."""

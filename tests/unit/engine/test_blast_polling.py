@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dcs_migration_operator.core.model import Credentials
-from dcs_migration_operator.engine.key_ledger import AT_RISK_S, REFUSALS_MAX, SHOWS_AT_RISK_MAX
+from dcs_migration_operator.engine.key_ledger import AT_RISK_S, REFUSALS_MAX, SINGLES_AT_RISK_MAX
 from simulation.cloud import HANGS, SHOWS, Migration, task_id
 from simulation.rig import Rig
 
@@ -64,7 +64,7 @@ class TestSingleQuestions:
         assert max(listed) <= LATE_S_MAX
         assert max(later) <= LATE_S_MAX
         # A dozen calls that hang for the first time, two by two, hold up the next such question.
-        first_s = AT_RISK_S * count / SHOWS_AT_RISK_MAX if shows == HANGS and count > 1 else 0.0
+        first_s = AT_RISK_S * count / SINGLES_AT_RISK_MAX if shows == HANGS and count > 1 else 0.0
         assert max(unlisted) <= LATE_S_MAX + first_s
 
     @pytest.mark.parametrize("shows", STRANGE_SHOWS)

@@ -25,9 +25,10 @@ class Parts:
         self.closed: list[str] = []
         self.drain_s = drain_s
         self.polling = asyncio.get_running_loop().create_task(polling)
-        poller, dcs, stops = (cast("Any", _Part(self, name)) for name in ("poller", "dcs", "stops"))
+        names = ("poller", "dcs", "stops", "sampler")
+        poller, dcs, stops, sampler = (cast("Any", _Part(self, name)) for name in names)
         facts = ChannelFacts(queue(), queue())
-        self.channel = Channel(ACCOUNT, facts, dcs, poller, stops, self.polling)
+        self.channel = Channel(ACCOUNT, facts, dcs, poller, stops, sampler, self.polling)
         stops.close = self._drain
 
     async def _drain(self, timeout_s: float) -> None:

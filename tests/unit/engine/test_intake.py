@@ -35,7 +35,9 @@ class Ground:
         self.notes, self.now = Notes(), NOW
         self.resources: Pump[str] = Pump(self.notes.failed)
         self.projects = queue()
-        self.store = Store(self.resources.queue, self.projects, self.clock, cluster_projects=True)
+        self.store = Store(
+            self.resources.queue, self.projects, queue(), self.clock, cluster_projects=True
+        )
         self.intake = Intake(
             self.store,
             Reconciler(

@@ -30,7 +30,7 @@ from dcs_migration_operator.engine.key_ledger import (
     RETRY_AFTER_S_MAX,
     RETRY_AFTER_S_MIN,
     SECRETS_MAX,
-    SHOWS_AT_RISK_MAX,
+    SINGLES_AT_RISK_MAX,
     SLOW_AT_RISK_S,
     STRANGE_REFUSALS_MAX,
     THROTTLED,
@@ -294,7 +294,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         "operation, caller, slow, most",
         [
-            pytest.param(Operation.SHOW, None, False, SHOWS_AT_RISK_MAX, id="shows"),
+            pytest.param(Operation.SHOW, None, False, SINGLES_AT_RISK_MAX, id="shows"),
             pytest.param(LIST, "channel", False, CALLER_AT_RISK_MAX, id="one channel"),
         ],
     )

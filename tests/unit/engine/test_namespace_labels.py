@@ -55,7 +55,7 @@ class Ground:
 
     def __init__(self) -> None:
         self.resources = queue()
-        self.store = Store(self.resources, queue(), clock, cluster_projects=True)
+        self.store = Store(self.resources, queue(), queue(), clock, cluster_projects=True)
         self.found: dict[str, Mapping[str, str] | Exception] = {"team-a": YES}
         self.reads: list[tuple[float, str]] = []
         self.read_s = 0.0

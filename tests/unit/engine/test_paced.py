@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dcs_migration_operator.core.cloud import Operation, Page
+from dcs_migration_operator.core.cloud import Operation, Page, Stats
 from dcs_migration_operator.core.errors import (
     TIMEOUT,
     AuthFailed,
@@ -82,6 +82,11 @@ class Cloud:
         await self._call(f"show {task_id}")
         return make.observed("MIGRATING")
 
+    async def stats(self, task_id: str) -> Stats:
+        """Return that nothing is known."""
+        await self._call(f"stats {task_id}")
+        return Stats()
+
     def close(self) -> None:
         """Keep that it was closed."""
         self.closed = True
@@ -132,6 +137,8 @@ class Ground:
                 return self.paced.list_page(0)
             case Operation.SHOW:
                 return self.paced.show(make.TASK_ID)
+            case Operation.STATS:
+                return self.paced.stats(make.TASK_ID)
             case Operation.BATCH_STOP:
                 return self.paced.batch_stop(IDS[:ids], lambda asked: asked)
             case Operation.STATS:

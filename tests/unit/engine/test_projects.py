@@ -68,7 +68,7 @@ class Opened:
         forever = asyncio.get_running_loop().create_task(asyncio.sleep(1e9))
         part = cast("Any", self)
         poller = cast("Any", _Closable())
-        self.channel = Channel(account, self.facts, poller, poller, part, forever)
+        self.channel = Channel(account, self.facts, poller, poller, part, poller, forever)
 
     async def close(self, timeout_s: float) -> None:
         """Keep how long a drain may take (`Stops`)."""
@@ -100,7 +100,7 @@ class Ground:
         self.read_s = 0.0
         self.at_once = self.at_once_max = 0
         self.pump: Pump[ProjectRef] = Pump(self.notes.failed)
-        self.store = Store(queue(), self.pump.queue, clock, cluster_projects=True)
+        self.store = Store(queue(), self.pump.queue, queue(), clock, cluster_projects=True)
         self.projects = Projects(
             self.store,
             self.pump,

@@ -39,7 +39,7 @@ class Ground:
 
     def __init__(self, shown: Status = Status(), **changes: Any) -> None:  # noqa: B008 - frozen
         self.notes, self.now = Notes(), NOW
-        self.store = Store(queue(), queue(), self.clock, cluster_projects=True)
+        self.store = Store(queue(), queue(), queue(), self.clock, cluster_projects=True)
         self.reconciler = Reconciler(
             self.store, sink=self.notes, recorder=self.notes, probe=self.notes, clock=self.clock
         )

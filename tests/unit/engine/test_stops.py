@@ -83,6 +83,7 @@ class Ground:
             self.facts,
             cast("Any", self),
             lambda key: key not in self.forbidden,
+            lambda key: key not in self.forbidden,
             settings=ChannelSettings(),
             probe=self.notes,
             clock=clock,

@@ -65,6 +65,7 @@ class Ground:
         self.store = Store(
             self.resources,
             self.projects,
+            queue(),
             lambda: make.now(self.now),
             cluster_projects=cluster_projects,
         )

@@ -1,0 +1,348 @@
+"""Wishes with a condition: what a task and its wave say, and whether the target has caught up.
+
+A lag counts in a streak of samples only; what is missing, unreadable or negative in a sample is
+unknown and ends the streak, as does anything but the incremental phase. With writers active a lag
+of 0 proves nothing: that they have stopped is what a person knows, and says by opening the cutover.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum, auto
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dcs_migration_operator.core.cloud import Stats
+    from dcs_migration_operator.core.model import ErrorDetail, Observation
+
+SAMPLES_MIN: Final = 2
+"""Samples that have to agree: RedisShake's users saw a single 0 of a source that was busy."""
+
+SAMPLE_AGE_S_MAX: Final = 10.0
+"""How old the last sample may be when the request leaves."""
+
+FULL_PROGRESS: Final = 100
+"""Percent of the full phase at which it is over."""
+
+_INCREMENTAL_WORDS: Final = frozenset({"INCRMIGEATING", "INCRMIGRATING"})
+"""The incremental phase, in both spellings of the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When a target counts as caught up, and for how long that is waited for.
+
+    Attributes:
+        max_lag: In DCS's own unit.
+        stable_for_s: How long the lag has to stay within it.
+        timeout_s: From the opening.
+        stop_anyway: Whether the stop is requested when that time is up.
+    """
+
+    max_lag: int = 0
+    stable_for_s: float = 10.0
+    timeout_s: float = 1800.0
+    stop_anyway: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TermsSaid:
+    """The terms as far as a resource says them."""
+
+    max_lag: int | None = None
+    stable_for_s: float | None = None
+    timeout_s: float | None = None
+    stop_anyway: bool | None = None
+
+
+def terms_of(task: TermsSaid, wave: TermsSaid | None = None) -> Terms:
+    """Return the terms: what the task does not say its wave says, else what is built in."""
+    terms = Terms()
+    for said in (wave, task):
+        if said:
+            terms = Terms(
+                max_lag=terms.max_lag if said.max_lag is None else said.max_lag,
+                stable_for_s=terms.stable_for_s if said.stable_for_s is None else said.stable_for_s,
+                timeout_s=terms.timeout_s if said.timeout_s is None else said.timeout_s,
+                stop_anyway=terms.stop_anyway if said.stop_anyway is None else said.stop_anyway,
+            )
+    return terms
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time in which a request may leave, in UTC; None is no bound."""
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    def is_early(self, wall: datetime) -> bool:
+        """Tell whether it has not begun."""
+        return self.not_before is not None and wall < self.not_before
+
+    def is_over(self, wall: datetime) -> bool:
+        """Tell whether it has ended."""
+        return self.not_after is not None and wall >= self.not_after
+
+    def next_at(self, wall: datetime) -> datetime | None:
+        """Return the next moment at which one of the two changes."""
+        bounds = (self.not_before, self.not_after)
+        return min((bound for bound in bounds if bound and bound > wall), default=None)
+
+
+ALWAYS: Final = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Cutover:
+    """`spec.cutover` of a task; with a wave the window is the wave's."""
+
+    said: TermsSaid = TermsSaid()
+    wave: str = ""
+    window: Window = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """One sample: what DCS said about how far a target is behind.
+
+    Attributes:
+        stats: All unknown if DCS did not say.
+        asked_at: Monotonic seconds at which it was asked.
+        at: The same as wall time.
+        detail: The error behind a sample that failed.
+    """
+
+    stats: Stats
+    asked_at: float
+    at: datetime
+    detail: ErrorDetail | None = None
+
+
+class Sight(Enum):
+    """What one sample shows."""
+
+    WITHIN = auto()  # the lag is within its limit
+    LAGGING = auto()
+    FULL_PHASE = auto()
+    NOT_REPLICATING = auto()
+    UNKNOWN = auto()
+
+
+def sight_of(stats: Stats, max_lag: int, word: str) -> Sight:
+    """Return what a sample shows, for a task of which DCS's status word is this."""
+    if stats.is_migrating is False:
+        return Sight.NOT_REPLICATING
+    if stats.full_progress is not None and stats.full_progress < FULL_PROGRESS:
+        return Sight.FULL_PHASE
+    if stats.is_migrating is None or stats.full_progress is None or stats.offset is None:
+        return Sight.UNKNOWN
+    if word.strip().upper() not in _INCREMENTAL_WORDS:
+        return Sight.FULL_PHASE
+    return Sight.WITHIN if stats.offset <= max_lag else Sight.LAGGING
+
+
+def is_incremental(observed: Observation) -> bool:
+    """Tell whether a task goes on after its full phase, as far as DCS says.
+
+    A full migration or a backup import has no lag, and ends by itself. `migration_method` may be
+    absent, and one official example has the word in `migration_type`; what is not said is left to
+    the samples.
+    """
+    method = observed.method.lower()
+    return not ("full" in method or "backup" in method)
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Samples in a row in which a target was within its limit.
+
+    Attributes:
+        max_lag: The limit.
+        since: Monotonic seconds of the first of them; None without any.
+        since_wall: The same as wall time.
+        samples: How many.
+        last_at: Monotonic seconds of the newest sample, whatever it showed.
+        sight: What that one showed; None before the first.
+    """
+
+    max_lag: int
+    since: float | None = None
+    since_wall: datetime | None = None
+    samples: int = 0
+    last_at: float = float("-inf")
+    sight: Sight | None = None
+
+    def after(self, lag: Lag, word: str) -> Streak:
+        """Return the streak after one more sample."""
+        sight = sight_of(lag.stats, self.max_lag, word)
+        if sight is not Sight.WITHIN:
+            return Streak(self.max_lag, last_at=lag.asked_at, sight=sight)
+        begun = self if self.since is not None else replace(self, since=lag.asked_at)
+        return replace(
+            begun,
+            since_wall=begun.since_wall or lag.at,
+            samples=begun.samples + 1,
+            last_at=lag.asked_at,
+            sight=sight,
+        )
+
+    def is_stable(self, stable_for_s: float) -> bool:
+        """Tell whether it is long enough to count as caught up."""
+        return (
+            self.since is not None
+            and self.samples >= SAMPLES_MIN
+            and self.last_at - self.since >= stable_for_s
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The moment from which on a target is waited for, on both clocks."""
+
+    mono: float
+    wall: datetime
+
+
+class WaveStanding(Enum):
+    """What the wave of a task lets happen."""
+
+    NONE = auto()  # the task names none
+    MISSING = auto()
+    HOLDS = auto()
+    PAUSED = auto()  # by failures; what it has admitted goes on
+    GOES = auto()
+
+
+class Sampling(IntEnum):
+    """How the lag of a task is sampled; the larger, the more often."""
+
+    NEVER = 0
+    HOLDING = 1
+    OPEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """Everything that a conditional wish depends on, at one moment.
+
+    Attributes:
+        window: The task's own, or that of its wave.
+        wave: The wave's name, for people.
+        opening: None while it is not opened, or not admitted by its wave.
+        lag: The newest sample.
+        streak: For this resource's limit.
+        expired: The time was up for this opening; only a person opens it again.
+        committed: A request has left for this wish, so that later lag changes nothing.
+        lag_at_order: The offset of the newest sample then, if DCS said it.
+    """
+
+    terms: Terms
+    window: Window
+    standing: WaveStanding
+    wave: str
+    opening: Opening | None
+    lag: Lag | None
+    streak: Streak
+    expired: bool = False
+    committed: bool = False
+    lag_at_order: int | None = None
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the target has caught up, as far as the samples say."""
+        return self.streak.is_stable(self.terms.stable_for_s)
+
+    @property
+    def deadline(self) -> float | None:
+        """Monotonic seconds at which the time is up."""
+        return self.opening.mono + self.terms.timeout_s if self.opening else None
+
+    def is_fresh(self, now: float) -> bool:
+        """Tell whether the newest sample, readable or not, is young enough to act on."""
+        return self.lag is not None and self.lag.asked_at >= now - SAMPLE_AGE_S_MAX
+
+
+class Gate(Enum):
+    """Why a conditional stop may not leave now, or that it may."""
+
+    OPEN = auto()
+    ANYWAY = auto()  # the time is up, and the terms say so
+    WAVE_MISSING = auto()
+    HELD = auto()
+    EARLY = auto()
+    PAUSED = auto()
+    WINDOW_OVER = auto()
+    QUEUED = auto()
+    NOT_INCREMENTAL = auto()
+    TIMED_OUT = auto()
+    LAG_UNKNOWN = auto()
+    NOT_REPLICATING = auto()
+    CATCHING_UP = auto()
+
+
+MAY_LEAVE: Final = frozenset({Gate.OPEN, Gate.ANYWAY})
+
+OPEN_GATES: Final = frozenset(
+    {
+        Gate.OPEN,
+        Gate.ANYWAY,
+        Gate.QUEUED,
+        Gate.LAG_UNKNOWN,
+        Gate.NOT_REPLICATING,
+        Gate.CATCHING_UP,
+    }
+)
+"""The gates at which an opened task is sampled often."""
+
+
+def gate_of(wish: Conditional, observed: Observation, now: float, wall: datetime) -> Gate:
+    """Return what a conditional wish means for a task that runs; the order is the precedence."""
+    barred = bar_of(wish, wall)
+    if barred:
+        return barred
+    if wish.committed:
+        return Gate.OPEN
+    if wish.opening is None:
+        return Gate.PAUSED if wish.standing is WaveStanding.PAUSED else Gate.QUEUED
+    if not is_incremental(observed):
+        return Gate.NOT_INCREMENTAL
+    if wish.expired:
+        return Gate.TIMED_OUT
+    if wish.deadline is not None and now >= wish.deadline and wish.is_fresh(now):
+        return Gate.ANYWAY if wish.terms.stop_anyway else Gate.TIMED_OUT
+    return _gate_of_lag(wish, now)
+
+
+def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
+    """Return what bars a request whatever the lag is, also one that was made before."""
+    match wish.standing:
+        case WaveStanding.MISSING:
+            return Gate.WAVE_MISSING
+        case WaveStanding.HOLDS:
+            return Gate.HELD
+        case _:
+            pass
+    if wish.window.is_over(wall):
+        return Gate.WINDOW_OVER
+    return Gate.EARLY if wish.window.is_early(wall) else None
+
+
+def _gate_of_lag(wish: Conditional, now: float) -> Gate:
+    opened_at = wish.opening.mono if wish.opening else now
+    if wish.lag is None or wish.lag.asked_at < max(opened_at, now - TURN_S_MAX):
+        return Gate.QUEUED
+    match wish.streak.sight:
+        case None | Sight.UNKNOWN:
+            return Gate.LAG_UNKNOWN
+        case Sight.NOT_REPLICATING:
+            return Gate.NOT_REPLICATING
+        case _:
+            pass
+    return Gate.OPEN if wish.caught_up and wish.is_fresh(now) else Gate.CATCHING_UP
+
+
+TURN_S_MAX: Final = 60.0
+"""A task whose newest sample is older waits for its turn to be sampled."""

@@ -1,0 +1,25 @@
+"""Durations as Kubernetes writes them (`1h30m`, `10s`, `250ms`), in seconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(ms|s|m|h)")
+_WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
+
+
+def seconds_of(text: str) -> float | None:
+    """Return the seconds behind a duration, or None if the text is none."""
+    if not _WHOLE.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as Kubernetes writes it, in whole seconds."""
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest_s, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"

@@ -1,0 +1,137 @@
+"""What happens to a conditional wish besides the decision: opened, sampled, counted, told to people.
+
+The wave of a task opens it (`waves.py`); without one it is opened here as soon as its window has
+begun. Deadlines stand in the status, and are taken up from it after a restart; streaks of samples
+are not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.cases import Case
+from dcs_migration_operator.core.conditions import CAUGHT_UP, READY
+from dcs_migration_operator.core.cutover import Opening, Sampling, Sight, bar_of
+from dcs_migration_operator.core.lag_status import in_numbers
+from dcs_migration_operator.core.model import Outcome
+from dcs_migration_operator.core.phases import PhaseClass, class_of
+from dcs_migration_operator.core.status import parse_time
+from dcs_migration_operator.core.waves import Place, member_of
+
+if TYPE_CHECKING:
+    from dcs_migration_operator.core.cutover import Conditional
+    from dcs_migration_operator.core.decide import Decision, Situation
+    from dcs_migration_operator.core.model import Instant
+    from dcs_migration_operator.engine.ports import EventRecorder, Probe
+    from dcs_migration_operator.engine.store import Entry, Store
+
+OPENED: Final = "CutoverOpened"
+OPENED_TEXT: Final = "Waiting for the target to catch up; then the stop is requested."
+FULL_SYNC_AGAIN: Final = "FullSyncAgain"
+FULL_SYNC_TEXT: Final = (
+    "DCS copies everything once more: the synchronization broke, and has begun again. The target "
+    "has not caught up before that is over."
+)
+STOPPED_WITH_LAG: Final = "StoppedWithLag"
+TIMED_OUT: Final = "CutoverTimedOut"
+
+
+class Cutovers:
+    """Keeps the conditional wishes of task resources.
+
+    Args:
+        store: All facts.
+        recorder: Takes what a status cannot say.
+    """
+
+    def __init__(self, store: Store, recorder: EventRecorder, probe: Probe) -> None:
+        self._store, self._recorder, self._probe = store, recorder, probe
+
+    def recall(self, entry: Entry, now: Instant) -> None:
+        """Take up what a status of an earlier life of the process says about the opening."""
+        task, shown = entry.task, entry.shadow.shown
+        if task.cutover is None:
+            return
+        entry.committed = entry.recalled.outcome is Outcome.ACCEPTED
+        opened = parse_time(shown.opening.opened_at) if shown.opening else None
+        wish = self._store.conditional(entry)
+        if opened is None or wish is None or shown.generation != task.generation:
+            return
+        if bar_of(wish, now.wall) is None:
+            age_s = max((now.wall - opened).total_seconds(), 0.0)
+            entry.opening = Opening(now.mono - age_s, opened)
+            ready = shown.condition(READY)
+            entry.expired = ready is not None and ready.reason == TIMED_OUT
+
+    def open(self, entry: Entry, now: Instant) -> None:
+        """Open a cutover without a wave as soon as its window has begun and its task runs."""
+        cutover, cloud = entry.task.cutover, entry.cloud
+        if cutover is None or cutover.wave or entry.opening or cloud is None:
+            return
+        wish = self._store.conditional(entry)
+        runs = cloud.observed and class_of(cloud.observed.word) is PhaseClass.ACTIVE
+        if wish and runs and not wish.committed and bar_of(wish, now.wall) is None:
+            entry.open(now)
+            self._recorder.tell(entry.task.ref, OPENED, OPENED_TEXT)
+
+    def begin_again(self, entry: Entry) -> None:
+        """Take in that the task was started again: what was known of its lag is of another run."""
+        entry.opening, entry.expired, entry.committed = None, False, False
+        if entry.cloud:
+            entry.cloud.forget_lag()
+
+    def sample(self, entry: Entry, sampling: Sampling) -> None:
+        """Let the lag of a task be sampled as often as the most urgent of its resources wants."""
+        cloud, channel = entry.cloud, entry.channel
+        if cloud is None or channel is None:
+            return
+        if sampling is Sampling.NEVER and not cloud.samplings:
+            return
+        if cloud.sampling is Sampling.NEVER and sampling is not Sampling.NEVER:
+            cloud.forget_lag()  # what was sampled long ago makes no streak with what comes
+        cloud.samplings = cloud.samplings or {}
+        cloud.samplings[entry.task.ref.uid] = sampling
+        channel.sampler.watch(cloud.key, cloud.task_id, cloud.sampling)
+
+    def note(self, entry: Entry, situation: Situation, decision: Decision) -> None:
+        """Tell the wave of a task where it is, and people what became of its lag."""
+        wish = situation.wish
+        if wish is None:
+            return
+        entry.expired = entry.expired or decision.case is Case.TIMED_OUT
+        before, entry.member = entry.member, member_of(situation, decision)
+        if before != entry.member and entry.wave:
+            self._store.check_wave(entry.wave)
+        if entry.member.place is Place.CAUGHT_UP and before.place is Place.WAITING:
+            self._recorder.tell(entry.task.ref, CAUGHT_UP, f"Caught up: {in_numbers(wish)}.")
+        if wish.committed and not entry.told_lag:
+            entry.told_lag = True
+            self._tell_lag(entry, wish)
+        entry.told_lag = wish.committed
+        self._note_phase(entry, wish)
+
+    def ended(self, situation: Situation, now: Instant) -> None:
+        """Take note of a conditional stop that is complete."""
+        wish = situation.wish
+        if wish and wish.committed:
+            seconds = now.mono - wish.opening.mono if wish.opening else None
+            self._probe.cut_over(seconds, wish.lag_at_order)
+
+    def _tell_lag(self, entry: Entry, wish: Conditional) -> None:
+        """Tell of a stop that was requested although the target had not caught up."""
+        lag = wish.lag_at_order
+        if wish.lag is None or wish.caught_up:
+            return
+        told = "with an unknown lag" if lag is None else f"with a lag of {lag}"
+        self._recorder.warn(
+            entry.task.ref,
+            STOPPED_WITH_LAG,
+            f"The time was up, and the stop was requested {told} (onTimeout: StopAnyway).",
+        )
+
+    def _note_phase(self, entry: Entry, wish: Conditional) -> None:
+        sight = wish.streak.sight
+        if sight is Sight.FULL_PHASE and entry.was_incremental:
+            self._recorder.warn(entry.task.ref, FULL_SYNC_AGAIN, FULL_SYNC_TEXT)
+        if sight in {Sight.WITHIN, Sight.LAGGING, Sight.FULL_PHASE}:
+            entry.was_incremental = sight is not Sight.FULL_PHASE

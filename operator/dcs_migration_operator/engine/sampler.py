@@ -1,0 +1,255 @@
+"""Samples how far targets are behind: for the tasks of one channel that wait to be stopped.
+
+Opened tasks are sampled in rounds of at most one batch and a few seconds; what a round has found is
+told at its end, so that the tasks that are ready leave together. A sample that fails is a sample
+that says nothing, and that task is asked again a little later; it holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from dcs_migration_operator.core.backoff import Backoff
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, Stats
+from dcs_migration_operator.core.cutover import Lag, Sampling
+from dcs_migration_operator.core.errors import DcsError
+from dcs_migration_operator.engine.turns import Seat, Turns
+
+if TYPE_CHECKING:
+    from dcs_migration_operator.engine.facts import ChannelFacts
+    from dcs_migration_operator.engine.ports import Clock
+
+SAMPLE_S: Final = 5.0
+"""How often an opened task is sampled: the usual 10 s take three samples."""
+
+ROUND_S_MAX: Final = 5.0
+"""A round lasts no longer, so that its first sample is young enough when its requests leave."""
+
+FAILED: Final = Backoff(SAMPLE_S, 60.0)
+"""Pause before a task whose sample failed is asked again."""
+
+YOUNG_S: Final = 1.0
+YOUNG_CALLS_MAX: Final = 2
+"""Calls under way at once, but for those that have no answer after `YOUNG_S`: the gateway refuses a
+bad key sooner, and an id that hangs takes no other one's place."""
+
+CALLS_MAX: Final = 16
+"""All calls under way, those that hang included."""
+
+HOLDING_S: Final = 10.0
+"""A holding task is not sampled more often, however few there are."""
+
+Wait = Callable[[float], float]
+"""Returns the seconds until one more call may leave, by the monotonic second of now."""
+
+
+class AsksStats(Protocol):
+    """The question, with the monotonic second at which it left in front of the answer."""
+
+    async def stats(self, task_id: str) -> tuple[float, Stats]:
+        """Return what DCS says about the progress of one task."""
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    """One task that is sampled.
+
+    Attributes:
+        due_at: Monotonic seconds.
+        seat: Its place in the queue for turns, if it is opened.
+        failures: Samples in a row that failed.
+        asking: A call is under way.
+    """
+
+    key: str
+    task_id: str
+    sampling: Sampling
+    due_at: float
+    seat: Seat | None = None
+    failures: int = 0
+    asking: bool = False
+
+    @property
+    def seated(self) -> bool:
+        return self.seat is not None and self.seat.since is not None
+
+
+class Sampler:
+    """Samples the tasks of one channel.
+
+    Args:
+        dcs: Asks.
+        facts: Hears the samples.
+        turns: Of the access key, which its channels share.
+    """
+
+    def __init__(self, dcs: AsksStats, facts: ChannelFacts, turns: Turns, clock: Clock) -> None:
+        self._dcs, self._facts, self._turns, self._clock = dcs, facts, turns, clock
+        self._watched: dict[str, _Watched] = {}
+        self._open_bell, self._holding_bell = asyncio.Event(), asyncio.Event()
+        self._calls: dict[asyncio.Task[None], float] = {}
+        self._found: dict[str, Lag] = {}
+
+    def watch(self, key: str, task_id: str, sampling: Sampling) -> None:
+        """Sample this task so often from now on; `Sampling.NEVER` forgets it."""
+        watched = self._watched.get(key)
+        if watched is None:
+            if sampling is Sampling.NEVER:
+                return
+            watched = _Watched(key, task_id, Sampling.NEVER, self._now())
+            self._watched[key] = watched
+        if watched.sampling is sampling:
+            return
+        watched.sampling, watched.due_at = sampling, min(watched.due_at, self._now())
+        if watched.seat and sampling is not Sampling.OPEN:
+            self._turns.leave(watched.seat, self._now())
+            watched.seat = None
+        if sampling is Sampling.NEVER:
+            del self._watched[key]
+        elif sampling is Sampling.OPEN:
+            watched.seat = Seat(self._open_bell.set)
+            self._turns.join(watched.seat, self._now())
+        self._ring()
+
+    async def run(self) -> None:
+        """Sample whenever something is due, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._open_again_and_again(group))
+            group.create_task(self._holding_again_and_again(group))
+
+    def close(self) -> None:
+        """Give up all turns."""
+        for watched in self._watched.values():
+            if watched.seat:
+                self._turns.leave(watched.seat, self._now())
+        self._watched.clear()
+
+    async def _open_again_and_again(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._open_bell.clear()
+            self._turns.pass_on(self._now())
+            opened = [one for one in self._watched.values() if one.seated and not one.asking]
+            due_at = min((one.due_at for one in opened), default=None)
+            if due_at is None or due_at > self._now():
+                await self._rest(self._open_bell, due_at)
+                continue
+            opened.sort(key=lambda one: one.due_at)
+            await self._sample_round(opened[:BATCH_IDS_MAX], group)
+
+    async def _sample_round(self, opened: list[_Watched], group: asyncio.TaskGroup) -> None:
+        """Sample some opened tasks that are due, and tell what was found together."""
+        ends_at, round_calls = self._now() + ROUND_S_MAX, []
+        for one in opened:
+            if one.due_at >= ends_at:
+                break
+            await asyncio.sleep(max(one.due_at - self._now(), 0.0))
+            await self._room(self._turns.open_wait_s)
+            if self._now() >= ends_at:
+                break
+            if not one.seated or one.asking or self._watched.get(one.key) is not one:
+                continue
+            self._turns.take_open(self._now())
+            call = self._ask(one, group)
+            self._calls[call] = self._now()
+            round_calls.append(call)
+        if round_calls:
+            await asyncio.wait(round_calls, timeout=max(ends_at - self._now(), YOUNG_S))
+        self._tell()
+
+    async def _holding_again_and_again(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._holding_bell.clear()
+            holding = [
+                one
+                for one in self._watched.values()
+                if one.sampling is Sampling.HOLDING and not one.asking
+            ]
+            first = min(holding, key=lambda one: one.due_at, default=None)
+            if first is None or first.due_at > self._now():
+                await self._rest(self._holding_bell, first.due_at if first else None)
+                continue
+            await self._room(self._turns.holding_wait_s)
+            if first.sampling is Sampling.HOLDING and not first.asking:
+                self._turns.take_holding(self._now())
+                self._calls[self._ask(first, group)] = self._now()
+
+    def _ask(self, one: _Watched, group: asyncio.TaskGroup) -> asyncio.Task[None]:
+        one.asking = True
+        call = group.create_task(self._sample(one))
+        call.add_done_callback(self._ended)
+        return call
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.pop(call, None)
+        self._ring()
+
+    def _ring(self) -> None:
+        self._open_bell.set()
+        self._holding_bell.set()
+
+    async def _sample(self, one: _Watched) -> None:
+        """Ask for one task; what fails is a sample that says nothing."""
+        began = self._clock()
+        try:
+            asked_at, stats = await self._dcs.stats(one.task_id)
+        except DcsError as error:
+            one.failures += 1
+            asked_at = began.mono if error.asked_at is None else error.asked_at
+            self._found[one.key] = Lag(Stats(), asked_at, began.wall, error.detail)
+            pause_s = FAILED.seconds(one.failures)
+        else:
+            one.failures = 0
+            self._found[one.key] = Lag(stats, asked_at, self._clock().wall)
+            pause_s = SAMPLE_S if one.sampling is Sampling.OPEN else HOLDING_S
+        finally:
+            one.asking = False
+        one.due_at = asked_at + pause_s
+        if not one.seated:  # nobody waits for the end of a round
+            self._tell_one(one.key)
+
+    def _tell(self) -> None:
+        """Hand on what was found, all at once."""
+        for key in list(self._found):
+            self._tell_one(key)
+
+    def _tell_one(self, key: str) -> None:
+        lag = self._found.pop(key, None)
+        watched = self._watched.get(key)
+        if lag is None:
+            return
+        close = self._facts.sample(key, lag)
+        if watched and watched.seat:
+            watched.seat.close = close
+
+    async def _room(self, wait_s: Wait) -> None:
+        """Wait until one more call may leave."""
+        while True:
+            now = self._now()
+            young = sorted(at for at in self._calls.values() if at + YOUNG_S > now)
+            full = len(young) >= YOUNG_CALLS_MAX
+            room_s = young[-YOUNG_CALLS_MAX] + YOUNG_S - now if full else 0.0
+            if len(self._calls) >= CALLS_MAX:
+                room_s = max(room_s, YOUNG_S)
+            pause_s = max(room_s, wait_s(now))
+            if pause_s <= 0.0:
+                return
+            if self._calls and room_s > 0.0:
+                await asyncio.wait(
+                    self._calls, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED
+                )
+            else:
+                await asyncio.sleep(pause_s)
+
+    async def _rest(self, bell: asyncio.Event, due_at: float | None) -> None:
+        """Wait until something changes or is due."""
+        try:
+            async with asyncio.timeout_at(due_at):
+                await bell.wait()
+        except TimeoutError:
+            return
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

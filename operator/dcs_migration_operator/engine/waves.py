@@ -1,0 +1,143 @@
+"""Reconciles waves: counts their tasks, admits as many as may be under way, pauses after failures.
+
+A wave makes no call of its own: it opens the cutover of a task, and the task does the rest. Whether
+a request may leave is looked up in the wave itself right before it does (`Store.may_stop`), so that
+nothing depends on how soon this is done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from dcs_migration_operator.core.conditions import READY
+from dcs_migration_operator.core.decide import WALL_S_MAX
+from dcs_migration_operator.core.waves import (
+    WRITE_S,
+    Place,
+    State,
+    counts_of,
+    describe_wave,
+    state_of,
+)
+from dcs_migration_operator.engine.cutovers import OPENED, OPENED_TEXT
+
+if TYPE_CHECKING:
+    from dcs_migration_operator.core.model import Instant, Wave, WaveRef
+    from dcs_migration_operator.core.status import WaveCounts
+    from dcs_migration_operator.engine.ports import Clock, EventRecorder, StatusSink
+    from dcs_migration_operator.engine.store import Entry, Store, WaveEntry
+
+FAILURES: Final = frozenset({"CutoverTimedOut", "StopRejected", "TaskFailed"})
+"""Reasons of tasks that count as failures of their wave."""
+
+
+class Waves:
+    """Reconciles wave resources.
+
+    Args:
+        store: All facts.
+        sink: Takes the statuses.
+        recorder: Takes what a status cannot say.
+    """
+
+    def __init__(
+        self, store: Store, *, sink: StatusSink, recorder: EventRecorder, clock: Clock
+    ) -> None:
+        self._store, self._sink, self._recorder = store, sink, recorder
+        self._clock = clock
+
+    def reconcile(self, ref: WaveRef) -> float | None:
+        """Do what follows for one wave.
+
+        Returns:
+            The next moment, in monotonic seconds, at which time alone changes something, or None.
+        """
+        entry = self._store.wave(ref)
+        if entry is None:
+            return None
+        if entry.wave is None:
+            if not entry.members:
+                self._store.forget_wave(ref)
+            return None
+        now = self._clock()
+        wave = entry.wave
+        self._begin(entry)
+        counts = counts_of(one.member for one in entry.members.values())
+        state = state_of(wave, counts, now, paused=entry.paused)
+        if state is State.GOING and self._pauses(entry, wave):
+            state = State.PAUSED
+        if state is State.GOING:
+            self._admit(entry, wave, now)
+        change = wave.window.next_at(now.wall)
+        moments = [self._show(entry, wave, counts, state, now)]
+        if change:
+            moments.append(now.mono + min((change - now.wall).total_seconds(), WALL_S_MAX))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _begin(self, entry: WaveEntry) -> None:
+        """Take up what the status of the wave says, once in this life of the process.
+
+        A wave that was going in spite of failures goes on in spite of them.
+        """
+        if entry.begun or not (entry.wave and entry.wave.goes):
+            return
+        entry.begun = True
+        ready = entry.shadow.shown.condition(READY)
+        if ready is None or ready.reason not in {State.GOING.value, State.PAUSED.value}:
+            return
+        entry.paused = ready.reason == State.PAUSED.value
+        if not entry.paused:
+            entry.forgiven |= {uid for uid, one in entry.members.items() if _says_failed(one)}
+
+    def _pauses(self, entry: WaveEntry, wave: Wave) -> bool:
+        """Tell whether failures pause the wave now; that stays until a person lets it hold."""
+        failed = sum(
+            one.member.failed for uid, one in entry.members.items() if uid not in entry.forgiven
+        )
+        entry.paused = 0 < wave.failures_max <= failed
+        if entry.paused:
+            for uid in entry.members:
+                self._store.check_task(uid)
+        return entry.paused
+
+    def _admit(self, entry: WaveEntry, wave: Wave, now: Instant) -> None:
+        """Open as many cutovers as there is room for, those that have caught up first."""
+        members = entry.members.values()
+        under_way = sum(one.opening is not None and not one.member.over for one in members)
+        room = wave.under_way_max - under_way
+        if room <= 0:
+            return
+        able = [one for one in members if self._is_able(one)]
+        able.sort(key=lambda one: (one.member.place is not Place.CAUGHT_UP, one.task.ref.name))
+        for one in able[:room]:
+            one.open(now)
+            self._recorder.tell(one.task.ref, OPENED, OPENED_TEXT)
+            self._store.check_task(one.task.ref.uid)
+
+    def _is_able(self, one: Entry) -> bool:
+        return (
+            one.opening is None
+            and one.member.runs
+            and one.channel is not None
+            and not self._store.is_suspended(one.task)
+        )
+
+    def _show(
+        self, entry: WaveEntry, wave: Wave, counts: WaveCounts, state: State, now: Instant
+    ) -> float | None:
+        """Write what the wave should say, if it says something else; return when, if later."""
+        status = describe_wave(wave, entry.shadow.shown, counts, state, now)
+        if not entry.shadow.wants(status):
+            return None
+        write_at = max(entry.wrote_at + WRITE_S, entry.shadow.write_at(now.mono))
+        if write_at > now.mono:
+            return write_at
+        entry.wrote_at = now.mono
+        entry.shadow.hand_on(status, now.mono)
+        self._sink.want(wave.object, status)
+        return None
+
+
+def _says_failed(one: Entry) -> bool:
+    ready = one.shadow.shown.condition(READY)
+    return ready is not None and ready.reason in FAILURES

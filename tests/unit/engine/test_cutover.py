@@ -1,0 +1,310 @@
+"""A conditional wish through the whole engine: stopped when the target has caught up, else not."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dcs_migration_operator.core.cutover import Cutover, TermsSaid, Window
+from simulation.cloud import HANGS, Migration, task_id
+from simulation.lags import LagModel
+from simulation.rig import ModelApi, Rig
+from simulation.virtual import clock
+
+pytestmark = pytest.mark.looptime
+
+FOREVER = 1e9
+
+
+def fleet(count: int, **lag: float) -> dict[str, Migration]:
+    """Return incremental migrations with equal lags."""
+    return {task_id(n): Migration("INCRMIGEATING", lag=LagModel(**lag)) for n in range(count)}
+
+
+def wait(*, stable_s: float | None = None, timeout_s: float | None = None, **said: bool) -> Cutover:
+    """Return a wish without a wave."""
+    return Cutover(TermsSaid(None, stable_s, timeout_s, said.get("anyway")))
+
+
+def in_s(seconds: float) -> datetime:
+    """Return the wall time in so many seconds."""
+    return clock().wall + timedelta(seconds=seconds)
+
+
+class TestOneTask:
+    """Without a wave."""
+
+    async def test_it_is_stopped_once_its_lag_has_rested_at_zero(self) -> None:
+        """The writers stop after 60 s, the lag falls for 5 s more, and rests for 10 s."""
+        async with Rig(fleet(1, quiet_at=60.0, left=500)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(70.0)
+            assert rig.batches == []
+            assert rig.reason(uid) == "CatchingUp"
+            await asyncio.sleep(30.0)
+            assert rig.batches == [(task_id(0),)]
+            assert rig.reason(uid) == "Terminated"
+            assert rig.fleet[task_id(0)].lost == [0]
+            status = rig.api.objects[uid].status
+            assert status.stop
+            assert status.stop.lag_at_order == 0
+            caught_up = status.condition("CaughtUp")
+            assert caught_up
+            assert caught_up.status == "True"
+
+    async def test_a_busy_source_is_not_stopped(self) -> None:
+        """Its lag is 0 now and then; two samples in a row that span the time are needed."""
+        async with Rig(fleet(1, quiet_at=FOREVER)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(1700.0)
+            assert rig.batches == []
+            assert rig.reason(uid) == "CatchingUp"
+            await asyncio.sleep(200.0)
+            assert rig.reason(uid) == "CutoverTimedOut"
+            assert (uid, "CutoverOpened") in rig.events
+
+    async def test_stop_anyway_says_what_it_lost(self) -> None:
+        """When the time is up the stop is requested, and a Warning tells the lag."""
+        async with Rig(fleet(1, quiet_at=FOREVER)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait(timeout_s=60.0, anyway=True))
+            rig.engine.activate()
+            await asyncio.sleep(55.0)
+            assert rig.batches == []
+            await asyncio.sleep(30.0)
+            assert len(rig.batches) == 1
+            assert (uid, "StoppedWithLag") in rig.events
+
+    @pytest.mark.parametrize("how", ["silent", "500", HANGS])
+    async def test_an_unknown_lag_is_never_caught_up(self, how: str) -> None:
+        """Stats that fail, hang or say nothing hold the stop back, and the reason says so."""
+        migrations = fleet(1)
+        migrations[task_id(0)].lag.silent = how == "silent"
+        migrations[task_id(0)].shows = "" if how == "silent" else how
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(120.0)
+            assert rig.batches == []
+            assert rig.reason(uid) == "LagUnknown"
+
+    async def test_a_dead_replication_is_told(self) -> None:
+        """A lag that rests at 0 because nothing is replicated proves nothing."""
+        migrations = fleet(1)
+        migrations[task_id(0)].lag.dead = True
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(120.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "NotReplicating")
+
+    async def test_a_full_sync_that_begins_again_is_waited_for(self) -> None:
+        """The streak is lost, a Warning tells, and the stop comes after it."""
+        async with Rig(fleet(1, again=(7.0, 60.0))) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert rig.batches == []
+            assert (uid, "FullSyncAgain") in rig.events
+            await asyncio.sleep(30.0)
+            assert rig.reason(uid) == "Terminated"
+
+    async def test_a_window_bounds_the_order(self) -> None:
+        """Nothing leaves before it begins; what has not caught up at its end is not stopped."""
+        async with Rig(fleet(2)) as rig:
+            rig.add_project()
+            rig.fleet[task_id(1)].lag = LagModel(quiet_at=FOREVER)
+            window = Window(in_s(100.0), in_s(200.0))
+            first, second = (rig.cut_over(n, Cutover(window=window)) for n in range(2))
+            rig.engine.activate()
+            await asyncio.sleep(95.0)
+            assert (rig.batches, rig.reason(first)) == ([], "Holding")
+            await asyncio.sleep(40.0)
+            assert rig.reason(first) == "Terminated"
+            await asyncio.sleep(100.0)
+            assert (len(rig.batches), rig.reason(second)) == (1, "WindowMissed")
+
+    async def test_without_a_cutover_nothing_is_sampled(self) -> None:
+        """A task that is only stopped or observed costs no call for stats, ever."""
+        async with Rig(fleet(2)) as rig:
+            rig.add_project()
+            rig.add_task(0)
+            rig.add_task(1, stopped=False)
+            rig.engine.activate()
+            await asyncio.sleep(700.0)
+            assert "stats" not in rig.calls
+
+    async def test_removed_before_its_order_it_is_only_observed(self) -> None:
+        """A `git revert` takes the wish back."""
+        async with Rig(fleet(1, quiet_at=60.0)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(30.0)
+            rig.change_cutover(uid, None)
+            await asyncio.sleep(300.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "Observed")
+
+
+class TestRestart:
+    """A new process, or another leader."""
+
+    async def test_the_streak_begins_anew_and_the_deadline_stands(self) -> None:
+        """What was sampled before counts no more; the time goes on."""
+        api = ModelApi()
+        migrations = fleet(1, quiet_at=FOREVER)
+        async with Rig(migrations, api=api) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait(timeout_s=100.0))
+            rig.engine.activate()
+            await asyncio.sleep(40.0)
+        async with Rig(migrations, api=api) as rig:
+            rig.tell_all()
+            rig.engine.activate()
+            await asyncio.sleep(50.0)
+            assert rig.reason(uid) == "CatchingUp"
+            await asyncio.sleep(20.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
+        migrations[task_id(0)].lag.quiet_at = 0.0
+        async with Rig(migrations, api=api) as rig:
+            rig.tell_all()
+            rig.engine.activate()
+            await asyncio.sleep(300.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
+
+
+class TestWaves:
+    """Many tasks that are opened together."""
+
+    async def test_ready_tasks_leave_in_full_orders(self) -> None:
+        """A hundred that have caught up are stopped by two orders."""
+        async with Rig(fleet(100)) as rig:
+            rig.add_project()
+            rig.add_wave(under_way_max=100)
+            uids = [rig.cut_over(n) for n in range(100)]
+            rig.engine.activate()
+            await asyncio.sleep(120.0)
+            assert rig.batches == []
+            assert {rig.reason(uid) for uid in uids} == {"Holding"}
+            assert rig.wave_reason() == "Holding"
+            rig.add_wave(goes=True, under_way_max=100)
+            await asyncio.sleep(60.0)
+            assert [len(batch) for batch in rig.batches] == [50, 50]
+            assert {rig.reason(uid) for uid in uids} == {"Terminated"}
+            assert rig.wave_reason() == "Complete"
+
+    async def test_no_more_than_so_many_are_under_way(self) -> None:
+        """One order after the other leaves; the rest waits for its turn."""
+        async with Rig(fleet(30)) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True, under_way_max=10)
+            uids = [rig.cut_over(n) for n in range(30)]
+            rig.engine.activate()
+            await asyncio.sleep(120.0)
+            assert [len(batch) for batch in rig.batches] == [10, 10, 10]
+            assert {rig.reason(uid) for uid in uids} == {"Terminated"}
+
+    async def test_hold_stops_what_has_not_left(self) -> None:
+        """After Hold no order leaves, and Go opens everything anew."""
+        async with Rig(fleet(20, quiet_at=60.0)) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True)
+            uids = [rig.cut_over(n) for n in range(20)]
+            rig.engine.activate()
+            await asyncio.sleep(65.0)
+            rig.add_wave(goes=False)
+            await asyncio.sleep(120.0)
+            assert rig.batches == []
+            assert {rig.reason(uid) for uid in uids} == {"Holding"}
+            rig.add_wave(goes=True)
+            await asyncio.sleep(60.0)
+            assert len(rig.batches) == 1
+
+    async def test_a_failure_pauses_the_wave(self) -> None:
+        """One task times out: nothing more is admitted until Hold and Go."""
+        migrations = fleet(4)
+        migrations[task_id(0)].lag = LagModel(quiet_at=FOREVER)
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            said = TermsSaid(timeout_s=60.0)
+            rig.add_wave(goes=True, under_way_max=1, said=said)
+            uids = [rig.cut_over(n) for n in range(4)]
+            rig.engine.activate()
+            await asyncio.sleep(200.0)
+            assert rig.reason(uids[0]) == "CutoverTimedOut"
+            assert rig.wave_reason() == "PausedByFailures"
+            assert (rig.batches, rig.reason(uids[1])) == ([], "Holding")
+            migrations[task_id(0)].lag = LagModel()
+            rig.add_wave(goes=False, said=said)
+            await asyncio.sleep(1.0)
+            rig.add_wave(goes=True, said=said)
+            await asyncio.sleep(120.0)
+            assert {rig.reason(uid) for uid in uids} == {"Terminated"}
+
+    @pytest.mark.parametrize("how", ["missing", "deleted"])
+    async def test_without_its_wave_a_task_holds(self, how: str) -> None:
+        """It says which wave it misses."""
+        async with Rig(fleet(2, quiet_at=60.0)) as rig:
+            rig.add_project()
+            if how == "deleted":
+                rig.add_wave(goes=True)
+            uid = rig.cut_over(0)
+            rig.engine.activate()
+            await asyncio.sleep(30.0)
+            if how == "deleted":
+                rig.delete_wave()
+            await asyncio.sleep(120.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "WaveNotFound")
+
+    async def test_late_tasks_join(self) -> None:
+        """A task that names a wave that goes is opened at once."""
+        async with Rig(fleet(2)) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True)
+            rig.cut_over(0)
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert rig.wave_reason() == "Complete"
+            uid = rig.cut_over(1)
+            await asyncio.sleep(60.0)
+            assert rig.reason(uid) == "Terminated"
+
+    async def test_samples_keep_within_what_a_key_may_ask(self) -> None:
+        """A thousand opened tasks: a hundred at once, ten calls a second, the others queue."""
+        async with Rig(fleet(1000, quiet_at=FOREVER)) as rig:
+            rig.add_project()
+            uids = [rig.cut_over(n, wait()) for n in range(1000)]
+            rig.engine.activate()
+            await asyncio.sleep(61.0)
+            assert rig.calls["stats"] <= 10 * 61 + 1
+            reasons = [rig.reason(uid) for uid in uids]
+            assert reasons.count("Queued") >= 800
+            assert reasons.count("CatchingUp") <= 200
+
+    async def test_a_suspended_project_holds(self) -> None:
+        """The emergency brake stands above every wave."""
+        async with Rig(fleet(3)) as rig:
+            rig.add_project(suspended=True)
+            rig.add_wave(goes=True)
+            uids = [rig.cut_over(n) for n in range(3)]
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert rig.batches == []
+            assert {rig.reason(uid) for uid in uids} == {"Suspended"}
+            rig.add_project()
+            await asyncio.sleep(60.0)
+            assert len(rig.batches) == 1
+
+
+def test_the_epoch_of_the_virtual_clock_is_in_utc() -> None:
+    """Windows are compared with it."""
+    assert datetime.fromtimestamp(0, UTC).tzinfo is UTC
