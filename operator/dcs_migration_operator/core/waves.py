@@ -78,7 +78,9 @@ def member_of(situation: Situation, decision: Decision) -> Member:
         place=place,
         over=place in {Place.STOPPING, Place.STOPPED} or case in _OVER,
         failed=case in _FAILED,
-        runs=place in {Place.WAITING, Place.CAUGHT_UP} and situation.observed is not None,
+        runs=place in {Place.WAITING, Place.CAUGHT_UP}
+        and situation.observed is not None
+        and not situation.suspended,
     )
 
 

@@ -1,4 +1,4 @@
-"""What happens to a conditional wish besides the decision: opened, sampled, counted, told to people.
+"""What happens to a conditional wish besides the decision: opened, sampled, counted, told.
 
 The wave of a task opens it (`waves.py`); without one it is opened here as soon as its window has
 begun. Deadlines stand in the status, and are taken up from it after a restart; streaks of samples

@@ -8,7 +8,7 @@ that says nothing, and that task is asked again a little later; it holds up nobo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -28,6 +28,9 @@ SAMPLE_S: Final = 5.0
 ROUND_S_MAX: Final = 5.0
 """A round lasts no longer, so that its first sample is young enough when its requests leave."""
 
+GATHER_S: Final = 0.5
+"""A round waits so long for the tasks that are opened with its first one."""
+
 FAILED: Final = Backoff(SAMPLE_S, 60.0)
 """Pause before a task whose sample failed is asked again."""
 
@@ -41,6 +44,9 @@ CALLS_MAX: Final = 16
 
 HOLDING_S: Final = 10.0
 """A holding task is not sampled more often, however few there are."""
+
+EARLY_S: Final = 0.001
+"""Timers may fire early by the clock's resolution; what is due this soon is due now."""
 
 Wait = Callable[[float], float]
 """Returns the seconds until one more call may leave, by the monotonic second of now."""
@@ -131,32 +137,40 @@ class Sampler:
         while True:
             self._open_bell.clear()
             self._turns.pass_on(self._now())
-            opened = [one for one in self._watched.values() if one.seated and not one.asking]
-            due_at = min((one.due_at for one in opened), default=None)
-            if due_at is None or due_at > self._now():
-                await self._rest(self._open_bell, due_at)
-                continue
-            opened.sort(key=lambda one: one.due_at)
-            await self._sample_round(opened[:BATCH_IDS_MAX], group)
+            first = self._first_opened(())
+            if first is None or first.due_at > self._now() + EARLY_S:
+                await self._rest(self._open_bell, first.due_at if first else None)
+            else:
+                await self._sample_round(group)
 
-    async def _sample_round(self, opened: list[_Watched], group: asyncio.TaskGroup) -> None:
-        """Sample some opened tasks that are due, and tell what was found together."""
-        ends_at, round_calls = self._now() + ROUND_S_MAX, []
-        for one in opened:
-            if one.due_at >= ends_at:
-                break
-            await asyncio.sleep(max(one.due_at - self._now(), 0.0))
-            await self._room(self._turns.open_wait_s)
-            if self._now() >= ends_at:
-                break
-            if not one.seated or one.asking or self._watched.get(one.key) is not one:
+    def _first_opened(self, asked: Collection[_Watched]) -> _Watched | None:
+        """Return the opened task that is due next, but for those that were asked for already."""
+        opened = (one for one in self._watched.values() if one.seated and not one.asking)
+        return min((o for o in opened if o not in asked), key=lambda o: o.due_at, default=None)
+
+    async def _sample_round(self, group: asyncio.TaskGroup) -> None:
+        """Sample the opened tasks that are due meanwhile, and tell what was found together."""
+        began = self._now()
+        calls: dict[_Watched, asyncio.Task[None]] = {}
+        while len(calls) < BATCH_IDS_MAX:
+            one = self._first_opened(calls)
+            due_at = one.due_at if one else began + ROUND_S_MAX
+            if due_at >= began + ROUND_S_MAX:
+                if self._now() >= began + GATHER_S:
+                    break
+                await asyncio.sleep(began + GATHER_S - self._now())
                 continue
-            self._turns.take_open(self._now())
-            call = self._ask(one, group)
-            self._calls[call] = self._now()
-            round_calls.append(call)
-        if round_calls:
-            await asyncio.wait(round_calls, timeout=max(ends_at - self._now(), YOUNG_S))
+            await asyncio.sleep(max(due_at - self._now(), 0.0))
+            await self._room(self._turns.open_wait_s)
+            if self._now() >= began + ROUND_S_MAX:
+                break
+            if one and one.seated and not one.asking and self._watched.get(one.key) is one:
+                self._turns.take_open(self._now())
+                calls[one] = self._ask(one, group)
+        if calls:
+            await asyncio.wait(
+                calls.values(), timeout=max(began + ROUND_S_MAX - self._now(), YOUNG_S)
+            )
         self._tell()
 
     async def _holding_again_and_again(self, group: asyncio.TaskGroup) -> None:
@@ -168,17 +182,18 @@ class Sampler:
                 if one.sampling is Sampling.HOLDING and not one.asking
             ]
             first = min(holding, key=lambda one: one.due_at, default=None)
-            if first is None or first.due_at > self._now():
+            if first is None or first.due_at > self._now() + EARLY_S:
                 await self._rest(self._holding_bell, first.due_at if first else None)
                 continue
             await self._room(self._turns.holding_wait_s)
             if first.sampling is Sampling.HOLDING and not first.asking:
                 self._turns.take_holding(self._now())
-                self._calls[self._ask(first, group)] = self._now()
+                _ = self._ask(first, group)
 
     def _ask(self, one: _Watched, group: asyncio.TaskGroup) -> asyncio.Task[None]:
         one.asking = True
         call = group.create_task(self._sample(one))
+        self._calls[call] = self._now()
         call.add_done_callback(self._ended)
         return call
 
@@ -206,7 +221,7 @@ class Sampler:
             pause_s = SAMPLE_S if one.sampling is Sampling.OPEN else HOLDING_S
         finally:
             one.asking = False
-        one.due_at = asked_at + pause_s
+        one.due_at = asked_at + pause_s + 2.0 * EARLY_S  # never sooner than the pause
         if not one.seated:  # nobody waits for the end of a round
             self._tell_one(one.key)
 
@@ -234,7 +249,7 @@ class Sampler:
             if len(self._calls) >= CALLS_MAX:
                 room_s = max(room_s, YOUNG_S)
             pause_s = max(room_s, wait_s(now))
-            if pause_s <= 0.0:
+            if pause_s <= EARLY_S:
                 return
             if self._calls and room_s > 0.0:
                 await asyncio.wait(

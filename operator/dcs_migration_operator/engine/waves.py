@@ -107,20 +107,12 @@ class Waves:
         room = wave.under_way_max - under_way
         if room <= 0:
             return
-        able = [one for one in members if self._is_able(one)]
+        able = [one for one in members if one.opening is None and one.member.runs]
         able.sort(key=lambda one: (one.member.place is not Place.CAUGHT_UP, one.task.ref.name))
         for one in able[:room]:
             one.open(now)
             self._recorder.tell(one.task.ref, OPENED, OPENED_TEXT)
             self._store.check_task(one.task.ref.uid)
-
-    def _is_able(self, one: Entry) -> bool:
-        return (
-            one.opening is None
-            and one.member.runs
-            and one.channel is not None
-            and not self._store.is_suspended(one.task)
-        )
 
     def _show(
         self, entry: WaveEntry, wave: Wave, counts: WaveCounts, state: State, now: Instant

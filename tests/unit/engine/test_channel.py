@@ -65,7 +65,8 @@ async def test_stops_are_drained_before_anything_that_they_need_is_closed() -> N
     parts = Parts(poll(), drain_s=2.0)
     await asyncio.sleep(0)
     await parts.channel.close(3.0)
-    assert parts.closed == ["stops", "poller after the polling", "dcs after the polling"]
+    names = ["stops", *(f"{name} after the polling" for name in ("poller", "sampler", "dcs"))]
+    assert parts.closed == names
     assert asyncio.get_running_loop().time() == 2.0
     assert parts.polling.cancelled()
 
@@ -86,7 +87,7 @@ async def test_polling_that_has_failed_is_stuck_for_ever(caplog: pytest.LogCaptu
     assert parts.channel.stuck_s() == float("inf")
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     await parts.channel.close()
-    assert len(parts.closed) == 3
+    assert len(parts.closed) == 4
 
 
 async def test_polling_that_was_ended_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:

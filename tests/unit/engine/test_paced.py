@@ -137,8 +137,6 @@ class Ground:
                 return self.paced.list_page(0)
             case Operation.SHOW:
                 return self.paced.show(make.TASK_ID)
-            case Operation.STATS:
-                return self.paced.stats(make.TASK_ID)
             case Operation.BATCH_STOP:
                 return self.paced.batch_stop(IDS[:ids], lambda asked: asked)
             case Operation.STATS:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.looptime
 
 ALL = {
     f"{plural}{suffix}"
-    for plural in ("migrationtasks", "dcsprojects", "clusterdcsprojects")
+    for plural in ("migrationtasks", "dcsprojects", "migrationwaves", "clusterdcsprojects")
     for suffix in ("", "/status")
 }
 
@@ -68,6 +68,8 @@ async def test_everything_that_will_be_watched_is_tried() -> None:
         ("dcsprojects", "b"),
         ("migrationtasks", "a"),
         ("migrationtasks", "b"),
+        ("migrationwaves", "a"),
+        ("migrationwaves", "b"),
     ]
 
 
@@ -94,7 +96,8 @@ async def test_what_will_not_pass_ends_it_at_once(status: int, text: str) -> Non
 
 async def test_a_missing_status_subresource_is_named() -> None:
     """With the command that installs it; what is not watched may be missing."""
-    served = {"migrationtasks", "migrationtasks/status", "dcsprojects"}
+    waves = {"migrationwaves", "migrationwaves/status"}
+    served = {"migrationtasks", "migrationtasks/status", "dcsprojects"} | waves
     with pytest.raises(Unfit, match=r"serve dcsprojects/status of .*kubectl apply -f crds/"):
         await run(Server(served=served), cluster_projects=False)
 

@@ -30,6 +30,9 @@ DOCUMENTED: Final[dict[str, tuple[str, set[str]]]] = {
     "dcs_operator_snapshot_age_seconds": ("gauge", {"project"}),
     "dcs_operator_leader": ("gauge", set()),
     "dcs_operator_overlaps": ("gauge", set()),
+    "dcs_operator_cutover_tasks": ("gauge", {"state"}),
+    "dcs_operator_cutover_seconds": ("histogram", set()),
+    "dcs_operator_stop_lag": ("histogram", set()),
 }
 """Name → type and labels."""
 
@@ -50,6 +53,7 @@ def metrics(
         snapshot_ages=lambda: ages or {},
         leads=lambda: leads,
         overlaps=overlaps,
+        cutovers=lambda: {"waiting": 0},
         split_reason=reason_of,
     )
 
