@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator import __version__
 from dcs_migration_operator.core.conditions import READY
+from dcs_migration_operator.core.kinds import CLUSTER_PROJECTS, PROJECTS, TASKS, WAVES
 from dcs_migration_operator.core.model import Instant
 from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.core.waves import Place
@@ -29,15 +30,7 @@ from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.dcs.threads import PATIENCE, ThreadedDcs, in_thread
 from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.engine.ports import ClusterReads
-from dcs_migration_operator.kube.api import (
-    CLUSTER_PROJECTS,
-    LEASE_CONNECTIONS_MAX,
-    LEASE_TIMEOUT_S,
-    PROJECTS,
-    TASKS,
-    WAVES,
-    KubeApi,
-)
+from dcs_migration_operator.kube.api import LEASE_CONNECTIONS_MAX, LEASE_TIMEOUT_S, KubeApi
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector

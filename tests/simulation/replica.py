@@ -24,7 +24,7 @@ from simulation.virtual import clock, now
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Page, Stats
+    from dcs_migration_operator.core.cloud import Page, Permit, Stats
     from dcs_migration_operator.core.model import (
         Account,
         ObjectRef,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         StopAnswer,
         Task,
     )
-    from dcs_migration_operator.engine.ports import Permit
     from simulation.world import World
 
 

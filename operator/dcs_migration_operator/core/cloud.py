@@ -6,6 +6,7 @@ identity policies.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -25,6 +26,10 @@ LIST_ROWS_MAX: Final = 1000
 LOG_LINES_MAX: Final = 1000
 """Lines per page of a task's log. DCS documents 10 as the default and no limit; this one is that of
 the list."""
+
+
+Permit = Callable[[Sequence[str]], Sequence[str]]
+"""Asked with the ids of a request right before it leaves; returns those that may be in it."""
 
 
 class Operation(Enum):

@@ -34,11 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-    from dcs_migration_operator.core.cloud import LogPage, Page, Stats
+    from dcs_migration_operator.core.cloud import LogPage, Page, Permit, Stats
     from dcs_migration_operator.core.model import Account, StopAnswer
     from dcs_migration_operator.dcs.transport import Answer
     from dcs_migration_operator.dcs.trust import Trust
-    from dcs_migration_operator.engine.ports import Permit
 
 
 BODY_BYTES_MAX: Final = 16 * 2**20

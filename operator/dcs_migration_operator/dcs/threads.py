@@ -31,10 +31,9 @@ from dcs_migration_operator.dcs.trust import NoCertificate, trust_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Page, Stats
+    from dcs_migration_operator.core.cloud import Page, Permit, Stats
     from dcs_migration_operator.core.model import Account, Observation, StopAnswer
     from dcs_migration_operator.dcs.trust import Trust
-    from dcs_migration_operator.engine.ports import Permit
     from dcs_migration_operator.settings import ChannelSettings
 
 _log = logging.getLogger(__name__)

@@ -32,12 +32,12 @@ from dcs_migration_operator.engine.key_ledger import AT_RISK_S
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Page, Stats
+    from dcs_migration_operator.core.cloud import Page, Permit, Stats
     from dcs_migration_operator.core.model import Account, Observation, StopAnswer, Trouble
     from dcs_migration_operator.engine.breaker import CircuitBreaker
     from dcs_migration_operator.engine.facts import ChannelFacts
     from dcs_migration_operator.engine.key_ledger import Call, KeyLedger
-    from dcs_migration_operator.engine.ports import Dcs, Permit, Probe
+    from dcs_migration_operator.engine.ports import Dcs, Probe
 
 _log = logging.getLogger(__name__)
 

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from dcs_migration_operator.core.errors import ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Operation, Page, Stats
+    from dcs_migration_operator.core.cloud import Operation, Page, Permit, Stats
     from dcs_migration_operator.core.model import (
         Ambient,
         Credentials,
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
         StopAnswer,
     )
     from dcs_migration_operator.core.status import Status
-
-Permit = Callable[[Sequence[str]], Sequence[str]]
-"""Asked with the ids of a request right before it leaves; returns those that may be in it."""
 
 
 class Clock(Protocol):

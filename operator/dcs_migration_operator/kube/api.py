@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import aiohttp
 
+from dcs_migration_operator.core.kinds import GROUP, VERSION
 from dcs_migration_operator.kube.credentials import credentials_of
 from dcs_migration_operator.kube.errors import ApiError, NotFound, api_error
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
@@ -26,21 +27,6 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.core.model import Credentials, ObjectRef
     from dcs_migration_operator.kube.session import Cluster
-
-GROUP: Final = "dcs.huaweicloud.com"
-VERSION: Final = "v1alpha1"
-TASKS: Final = "migrationtasks"
-PROJECTS: Final = "dcsprojects"
-CLUSTER_PROJECTS: Final = "clusterdcsprojects"
-WAVES: Final = "migrationwaves"
-
-API_VERSION: Final = f"{GROUP}/{VERSION}"
-KINDS: Final = {
-    TASKS: "MigrationTask",
-    PROJECTS: "DCSProject",
-    CLUSTER_PROJECTS: "ClusterDCSProject",
-    WAVES: "MigrationWave",
-}
 
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 ALL_LEASES: Final = "/apis/coordination.k8s.io/v1/leases"

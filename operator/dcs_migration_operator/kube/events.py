@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.conditions import STALLED, clip
+from dcs_migration_operator.core.kinds import API_VERSION, KINDS
 from dcs_migration_operator.core.status import rfc3339
-from dcs_migration_operator.kube.api import API_VERSION, KINDS
 from dcs_migration_operator.kube.errors import ApiError, Conflict
 
 if TYPE_CHECKING:

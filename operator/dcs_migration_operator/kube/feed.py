@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from dcs_migration_operator.core.status import from_json
-from dcs_migration_operator.kube.bodies import (
+from dcs_migration_operator.core.bodies import (
     Unreadable,
     object_of,
     project_of,
@@ -19,6 +18,7 @@ from dcs_migration_operator.kube.bodies import (
     version_of,
     wave_of,
 )
+from dcs_migration_operator.core.status import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

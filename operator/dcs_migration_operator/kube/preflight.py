@@ -7,7 +7,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, WAVES
+from dcs_migration_operator.core.kinds import CLUSTER_PROJECTS, GROUP, PROJECTS, TASKS, WAVES
 from dcs_migration_operator.kube.errors import ApiError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 
-from dcs_migration_operator.kube.api import (
+from dcs_migration_operator.core.kinds import (
     CLUSTER_PROJECTS,
     GROUP,
     PROJECTS,

@@ -41,8 +41,8 @@ from unit.engine.parts import ACCOUNT, DETAIL, KEYS, Notes, due, lowest, named, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
+    from dcs_migration_operator.core.cloud import Permit
     from dcs_migration_operator.core.model import Observation
-    from dcs_migration_operator.engine.ports import Permit
 
 pytestmark = pytest.mark.looptime
 

@@ -31,8 +31,7 @@ from unit.engine.parts import DETAIL, Notes, due, named, queue
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dcs_migration_operator.core.cloud import Operation
-    from dcs_migration_operator.engine.ports import Permit
+    from dcs_migration_operator.core.cloud import Operation, Permit
 
 pytestmark = pytest.mark.looptime
 

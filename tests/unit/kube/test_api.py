@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from dcs_migration_operator.core.kinds import PROJECTS, TASKS
 from dcs_migration_operator.core.model import ObjectRef
-from dcs_migration_operator.kube.api import METADATA_ONLY, PROJECTS, TASKS, KubeApi
+from dcs_migration_operator.kube.api import METADATA_ONLY, KubeApi
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.session import Cluster
 from unit.kube.apiserver import ApiServer, Asked, Reply, api_of, ok, refusal, serving

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from dcs_migration_operator.kube.api import TASKS, KubeApi
+from dcs_migration_operator.core.kinds import TASKS
+from dcs_migration_operator.kube.api import KubeApi
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.pulse import Pulse
 from dcs_migration_operator.kube.session import USER_AGENT, Cluster, open_session

@@ -16,6 +16,7 @@ from dcs_migration_operator.core.admission import NOBODY, allowed_from_json
 from dcs_migration_operator.core.cutover import Cutover, TermsSaid, Window
 from dcs_migration_operator.core.durations import seconds_of
 from dcs_migration_operator.core.endpoints import endpoint_of
+from dcs_migration_operator.core.kinds import CLUSTER_PROJECTS, PROJECTS, TASKS, WAVES
 from dcs_migration_operator.core.model import (
     CLUSTER_PROJECT_KIND,
     PROJECT_KIND,
@@ -29,7 +30,6 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.texts import shared
-from dcs_migration_operator.kube.api import CLUSTER_PROJECTS, PROJECTS, TASKS, WAVES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
