@@ -97,6 +97,22 @@ def _place_of(situation: Situation, decision: Decision) -> Place:
     return Place.CAUGHT_UP if wish and (wish.caught_up or wish.committed) else Place.WAITING
 
 
+def to_admit(members: Iterable[tuple[str, Member, bool]], under_way_max: int) -> list[str]:
+    """Return whose cutovers may be opened now: those that have caught up first, then by name.
+
+    Args:
+        members: Name, place and whether the cutover is opened, of each task of the wave.
+        under_way_max: Opened ones at once, until they are over.
+    """
+    everybody = list(members)
+    room = under_way_max - sum(opened and not member.over for _, member, opened in everybody)
+    if room <= 0:
+        return []
+    able = [(name, member) for name, member, opened in everybody if member.runs and not opened]
+    able.sort(key=lambda one: (one[1].place is not Place.CAUGHT_UP, one[0]))
+    return [name for name, _ in able[:room]]
+
+
 def counts_of(members: Iterable[Member]) -> WaveCounts:
     """Return how many tasks are where."""
     places = Counter(member.place for member in members)

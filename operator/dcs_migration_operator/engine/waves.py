@@ -13,11 +13,11 @@ from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.decide import WALL_S_MAX
 from dcs_migration_operator.core.waves import (
     WRITE_S,
-    Place,
     State,
     counts_of,
     describe_wave,
     state_of,
+    to_admit,
 )
 from dcs_migration_operator.engine.cutovers import OPENED, OPENED_TEXT
 
@@ -102,14 +102,10 @@ class Waves:
 
     def _admit(self, entry: WaveEntry, wave: Wave, now: Instant) -> None:
         """Open as many cutovers as there is room for, those that have caught up first."""
-        members = entry.members.values()
-        under_way = sum(one.opening is not None and not one.member.over for one in members)
-        room = wave.under_way_max - under_way
-        if room <= 0:
-            return
-        able = [one for one in members if one.opening is None and one.member.runs]
-        able.sort(key=lambda one: (one.member.place is not Place.CAUGHT_UP, one.task.ref.name))
-        for one in able[:room]:
+        by_name = {one.task.ref.name: one for one in entry.members.values()}
+        members = [(name, one.member, one.opening is not None) for name, one in by_name.items()]
+        for name in to_admit(members, wave.under_way_max):
+            one = by_name[name]
             one.open(now)
             self._recorder.tell(one.task.ref, OPENED, OPENED_TEXT)
             self._store.check_task(one.task.ref.uid)
