@@ -157,7 +157,7 @@ def test_the_chart_may_go_first(chart: Installation) -> None:
     chart.helm("uninstall", RELEASE)
     end(pods, in_order=False)
     assert chart.left() == []
-    assert len(chart.crds()) == 3
+    assert len(chart.crds()) == 4
     assert len(chart.phases()) == 60
     chart.install()
     pod = chart.pod()
@@ -236,4 +236,4 @@ def test_crds_that_were_applied_by_hand_are_taken_over(chart: Installation) -> N
     with pytest.raises(HelmError, match="cannot be imported into the current release"):
         chart.install()
     chart.install("--take-ownership", "--force-conflicts")
-    assert len(chart.crds()) == 3
+    assert len(chart.crds()) == 4

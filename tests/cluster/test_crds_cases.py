@@ -74,7 +74,7 @@ PROJECTS_TAKEN: Final = {
     "pid-exp": (CN, "0970e1234567890123456789012345678", True),
     "pid-name": (CN, "cn-north-4", True),
     # Only names can tell that they are wrong; whether they lead anywhere is found out by asking.
-    "region-eu": ("https://dcs.eu-west-101.myhuaweicloud.com", ID, True),
+    "region-eu": ("https://dcs.eu-west-101.myhuaweicloud.eu", ID, True),
     "region-unknown": ("https://dcs.cn-nowhere-9.myhuaweicloud.com", ID, True),
 }
 """Case → endpoint and project id that arrive, and whether the default list allows the endpoint."""
