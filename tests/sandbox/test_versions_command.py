@@ -143,7 +143,7 @@ def test_every_kubernetes_is_tested_on_the_python_of_the_image(
     releases = list(toolchain.releases())
     image = kubernetes.of_image()
     python = sys.executable if image == OWN else str(runs.ROOT / f".venv-{image}/bin/python")
-    paths = ("tests/cluster", "tests/docs/test_commands.py")
+    paths = kubernetes.PATHS
     assert bench.tests == [(python, paths, {}, release) for release in releases]
     out = capsys.readouterr().out
     for module in toolchain.releases().values():
