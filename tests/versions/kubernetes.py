@@ -1,8 +1,8 @@
 """Cluster tests and the pages' commands against other versions of Kubernetes.
 
 Owns what runs against each: what may differ between them, with the tests of `make cluster`; the
-operator runs on the Python that the image ships, where that is at hand. The servers are built from source on
-first use, which takes minutes for each version; then they are kept.
+operator runs on the Python that the image ships, where that is at hand. The servers are built from
+source on first use, which takes minutes for each version; then they are kept.
 """
 
 from __future__ import annotations

@@ -80,6 +80,7 @@ class Entry:
         expired: The time was up for this opening.
         committed: A request has left for its conditional wish.
         lag_at_order: The offset of the newest sample then.
+        resumed_at: Monotonic seconds at which its project was last resumed.
         told_lag: It was told whether its request left with a lag.
         was_incremental: The newest sample that said anything was of the incremental phase.
         member: What its wave counts it as.
@@ -102,6 +103,7 @@ class Entry:
     expired: bool = False
     committed: bool = False
     lag_at_order: int | None = None
+    resumed_at: float = float("-inf")
     told_lag: bool = False
     was_incremental: bool = False
     member: Member = OUTSIDE
@@ -258,6 +260,9 @@ class Store:
         if before != project:
             if before is None or before.allowed != project.allowed:
                 entry.changed_at = self._clock().mono
+            if before and before.suspended and not project.suspended:
+                for one in self._by_project.get(project.ref, {}).values():
+                    one.resumed_at = one.news_at = self._clock().mono
             channel = entry.route.channel
             if channel and channel.site != (project.endpoint, project.project_id):
                 self.lead(project.ref, UNKNOWN)  # nothing leaves for where it led before
@@ -406,6 +411,7 @@ class Store:
             expired=entry.expired,
             committed=entry.committed,
             lag_at_order=entry.lag_at_order,
+            resumed_at=entry.resumed_at,
         )
 
     def selecting_projects(self) -> list[ProjectRef]:

@@ -305,4 +305,4 @@ class TestWaves:
             assert {rig.reason(uid) for uid in uids} == {"Suspended"}
             rig.add_project()
             await asyncio.sleep(60.0)
-            assert len(rig.batches) == 1
+            assert [len(batch) for batch in rig.batches] == [3]
