@@ -134,7 +134,7 @@ class Projects:
 
     async def _look_at(self, ref: ProjectRef, entry: ProjectEntry) -> None:
         """Resolve one project, let it lead where it should, and say how it is."""
-        project, moment = entry.project, None
+        project, before, moment = entry.project, entry.route, None
         try:
             found = await self._resolve(ref, entry)
             if entry.project == project and self._store.project(ref) is entry:
@@ -142,7 +142,7 @@ class Projects:
                     found = Route(self._channel(ref, entry, found))
                 self._lead(ref, found)
                 moment = self._next_look_at(ref, entry)
-                self._show(entry)
+                self._show(entry, healed=before.trouble is not None)
             else:
                 self._again.add(ref)
         except Exception:  # noqa: BLE001 - whatever it is concerns this project alone
@@ -250,8 +250,13 @@ class Projects:
             moments += [trouble.since + TROUBLE_PATIENCE_S + CLOCK_S, trouble.person_at or 0.0]
         return min(moment for moment in moments if moment > now)
 
-    def _show(self, entry: ProjectEntry) -> None:
-        """Let a project say what is wrong with it, or that it works."""
+    def _show(self, entry: ProjectEntry, *, healed: bool) -> None:
+        """Let a project say what is wrong with it, or that it works.
+
+        Args:
+            entry: The project.
+            healed: What kept it from having a channel is over.
+        """
         now = self._clock()
         route, shadow = entry.route, entry.shadow
         if not entry.project or route == UNKNOWN:
@@ -261,7 +266,7 @@ class Projects:
             return
         # After a restart nothing is known of a channel until its first call: what is shown stays.
         untried = route.channel is not None and route.channel.facts.progress_at == float("-inf")
-        awaited = untried and self._store.in_use(entry.project.ref)
+        awaited = untried and not healed and self._store.in_use(entry.project.ref)
         if not trouble and awaited and shadow.shown.condition(READY):
             return
         status = describe_project(entry.project, shadow.shown, trouble, now)

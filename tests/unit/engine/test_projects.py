@@ -506,6 +506,19 @@ class TestChannelTrouble:
             refused = kind is TroubleKind.CREDENTIALS
             assert ground.opened[0].past.trusted_at == (LOCK_S if refused else float("-inf"))
 
+    async def test_a_secret_that_appears_is_told_without_a_call(self) -> None:
+        """Where all tasks are settled, the next call may be ten minutes away."""
+        async with Ground() as ground:
+            secret = ground.secrets["dcs"]
+            ground.secrets["dcs"] = SecretReadError("It is missing.")
+            ground.name()
+            ready = make.condition("Ready", "False", "ProjectNotReady")
+            ground.apply(shown=Status(generation=1, conditions=(ready,)))
+            await asyncio.sleep(10.0)
+            ground.secrets["dcs"] = secret
+            await asyncio.sleep(30.0)
+            assert ground.reasons[-1:] == ["Configured"]
+
     async def test_what_an_earlier_life_was_refused_counts_for_the_first_minutes(self) -> None:
         """Whatever is in the Secret meanwhile: nobody knows how often the key was refused."""
         async with Ground() as ground:
