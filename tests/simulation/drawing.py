@@ -45,6 +45,7 @@ class Case:
         decoys: A wrong cloud project knows the same ids, where they run; else it knows none.
         refusal_s: How long the gateway takes for a 401.
         poll_settled_s: As in the settings.
+        window_s: How long a stop waits for company at most.
     """
 
     fleet: dict[str, Migration]
@@ -59,8 +60,11 @@ class Case:
     decoys: bool = False
     refusal_s: float = 0.05
     poll_settled_s: float = 600.0
+    window_s: float = 2.0
 
 
+SIZES = [1, 2, 3, 5, 8, 60]
+SMALL_SIZES = [1, 2, 2, 3, 3, 5, 5, 8, 60]
 TIMES = st.integers(0, int(BUSY_S) * 4).map(lambda quarter: quarter / 4)
 SPANS = st.sampled_from([0.5, 2.0, 10.0, 45.0])
 WORDS = ["MIGRATING", "INCRMIGEATING", "NEW_WORD", "TERMINATING", "TERMINATED", "SUCCESS", "FAILED"]
@@ -125,7 +129,7 @@ CONSOLE = ["start", "start", "stop", "remove"]
 def cases(draw: st.DrawFn) -> Case:
     """Draw one case: mostly a few tasks, sometimes more than one batch."""
     sort = draw(st.sampled_from(SORTS))
-    count = draw(st.sampled_from([1, 2, 3, 5, 8, 60]))
+    count = draw(st.sampled_from(SIZES if sort == "weather" else SMALL_SIZES))
     models = [draw(MIGRATIONS) for _ in range(min(count, 8))]
     if sort in {"ids", "all"}:
         models[0] = draw(STRANGE)
@@ -133,11 +137,11 @@ def cases(draw: st.DrawFn) -> Case:
     if sort in {"ids", "all"} and count > len(models):
         healthy = draw(MIGRATIONS)
         fleet |= {task_id(n): healthy for n in range(len(models), count, len(models))}
-    projects = draw(st.sampled_from([2, 3, 12])) if sort == "tenants" else 1
+    projects = draw(st.sampled_from([2, 2, 3, 3, 12])) if sort == "tenants" else 1
     if sort == "all":
         projects = draw(st.integers(1, 3))
     keys = draw(st.sampled_from([1, 1, projects]))
-    unknown = draw(st.sampled_from([0, 0, 1, 1, 150] if sort == "ids" else [0, 1]))
+    unknown = draw(st.sampled_from([0, 0, 0, 1, 1, 1, 150] if sort == "ids" else [0, 1]))
     replicas = draw(st.integers(1, 2)) if sort in {"weather", "all", "tenants"} else 1
     deeds = draw(users(count, unknown))
     if sort in {"console", "all"}:

@@ -66,7 +66,10 @@ class Replica:
                 probe=NoProbe(),
                 clock=clock,
                 settings=Settings(
-                    channel=ChannelSettings(poll_settled_s=world.case.poll_settled_s)
+                    channel=ChannelSettings(
+                        poll_settled_s=world.case.poll_settled_s,
+                        batch_max_wait_s=world.case.window_s,
+                    )
                 ),
                 draw=lambda: 0.5,
                 may_act=self._may_act,
