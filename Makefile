@@ -55,7 +55,7 @@ check: lint unit ## What to run while you work: style, types, contracts, unit te
 
 .PHONY: simulation
 simulation: $(STAMP) ## Thousands of drawn cases on virtual time: faults, crashes, two replicas
-	$(BIN)/pytest tests/simulation
+	$(BIN)/pytest -n 2 tests/simulation
 
 .PHONY: pythons
 pythons: $(STAMP) ## Unit tests and a short simulation on other versions of Python that are at hand

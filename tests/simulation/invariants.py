@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import TroubleKind, task_key
 from dcs_migration_operator.core.phases import PhaseClass, class_of
-from simulation.bounds import requests_max
+from simulation.bounds import calls_max, requests_max
 from simulation.watching import FULFILLED
 from simulation.world import NAMESAKES
 
 if TYPE_CHECKING:
     from simulation.cloud import Migration
     from simulation.drawing import Case
+    from simulation.notes import SentOrder
     from simulation.world import Stored, World
 
 REFUSALS_MAX: Final = 5
@@ -30,6 +31,10 @@ BACKLOG_S: Final = 30.0
 WRITES_S: Final = 0.5
 """What hundreds of writes take that are wanted at once."""
 
+BURST_S: Final = 1.0
+FEW: Final = 16
+"""So many ids may well come one by one."""
+
 _NO_ORDER: Final = frozenset(
     {*(kind.value for kind in TroubleKind), "StopRejected", "StopNotEffective", "Pending"}
 )
@@ -41,6 +46,8 @@ def check(case: Case, world: World) -> None:
     check_rest(world, world.notes.rested_at)
     _check_orders(world)
     _check_requests(case, world)
+    if not any(one.spoils for one in case.fleet.values()):
+        _check_calls(world)
     _check_words(world)
     assert not world.notes.early, f"claimed without having asked: {world.notes.early}"
     assert not world.notes.stuck, f"no progress and no reason: {world.notes.stuck}"
@@ -114,6 +121,22 @@ def _check_requests(case: Case, world: World) -> None:
     for (project_id, key), at in times.items():
         allowed = requests_max(at[-1] - at[0], lives=lives_of(world, key), spoils=spoils)
         assert len(at) <= allowed, f"{key} in {project_id} was ordered at {at}, not {allowed} times"
+
+
+def _check_calls(world: World) -> None:
+    """Many ids that wait together share few calls, whatever calls have met before."""
+    bursts: list[list[SentOrder]] = []
+    for order in sorted(world.notes.orders, key=lambda one: (one.project_id, one.at)):
+        last = bursts[-1][-1] if bursts else None
+        near = last and last.project_id == order.project_id and order.at - last.at < BURST_S
+        if near:
+            bursts[-1].append(order)
+        else:
+            bursts.append([order])
+    for burst in bursts:
+        ids = {one for order in burst for one in order.task_ids}
+        if len(ids) > FEW:
+            assert len(burst) <= calls_max(len(ids)), f"{len(burst)} requests for {len(ids)} ids"
 
 
 def _check_refusals(case: Case, world: World) -> None:
