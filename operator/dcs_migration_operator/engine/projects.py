@@ -19,7 +19,7 @@ from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
 from dcs_migration_operator.engine.key_ledger import LOCK_S
-from dcs_migration_operator.engine.pump import FAILED
+from dcs_migration_operator.engine.pump import EARLY_S, FAILED
 from dcs_migration_operator.engine.store import UNKNOWN, Route
 
 if TYPE_CHECKING:
@@ -247,8 +247,10 @@ class Projects:
             pause_s = max(pause_s, UNUSED_S)
         moments = [now + pause_s * (1.0 + JITTER * (2.0 * self._draw() - 1.0))]
         if trouble:
-            moments += [trouble.since + TROUBLE_PATIENCE_S + CLOCK_S, trouble.person_at or 0.0]
-        return min(moment for moment in moments if moment > now)
+            person_at = float("-inf") if trouble.person_at is None else trouble.person_at
+            moments += [at + CLOCK_S for at in (trouble.since + TROUBLE_PATIENCE_S, person_at)]
+        # What is due within the pump's tolerance would be due again at once, and again.
+        return min(moment for moment in moments if moment > now + EARLY_S)
 
     def _show(self, entry: ProjectEntry, *, healed: bool) -> None:
         """Let a project say what is wrong with it, or that it works.
