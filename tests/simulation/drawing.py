@@ -92,7 +92,7 @@ STRANGE = st.builds(
 CLOUD_FAULTS = st.builds(
     CloudFault,
     begins_s=TIMES,
-    lasts_s=SPANS,
+    lasts_s=st.sampled_from([0.5, 2.0, 10.0, 45.0, 0.5, 2.0, 10.0, 45.0, 300.0]),
     operation=st.sampled_from(["any", "batch_stop", "list", "show"]),
     kind=st.sampled_from(sorted(CLOUD)),
     moment=st.sampled_from(["before", "after"]),
@@ -118,7 +118,8 @@ WEATHERS = st.builds(
     answers_s=st.lists(st.sampled_from([0.05, 0.5, 5.0]), min_size=1, max_size=3).map(tuple),
     connects_s=st.lists(st.sampled_from([0.0, 0.0, 5.0]), min_size=1, max_size=3).map(tuple),
 )
-MILD = st.builds(Weather, cloud_faults=st.lists(CLOUD_FAULTS, max_size=1).map(tuple))
+THROTTLED = st.builds(CloudFault, TIMES, SPANS, st.just("any"), st.just("throttled"), st.just(""))
+MILD = st.builds(Weather, cloud_faults=st.lists(CLOUD_FAULTS | THROTTLED, max_size=1).map(tuple))
 SECRETS = ["right", "missing", "guess 1", "guess 2", "guess 3", "guess 4", "guess 5"]
 PROJECTS = ["right", "wrong", "suspend", "delete"]
 SETTLED_S = st.sampled_from([60.0, 600.0])
@@ -137,7 +138,7 @@ def cases(draw: st.DrawFn) -> Case:
     if sort in {"ids", "all"} and count > len(models):
         healthy = draw(MIGRATIONS)
         fleet |= {task_id(n): healthy for n in range(len(models), count, len(models))}
-    projects = draw(st.sampled_from([2, 2, 3, 3, 12])) if sort == "tenants" else 1
+    projects = draw(st.sampled_from([2, 2, 3, 3, 12, 30])) if sort == "tenants" else 1
     if sort == "all":
         projects = draw(st.integers(1, 3))
     keys = draw(st.sampled_from([1, 1, projects]))

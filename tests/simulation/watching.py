@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SAMPLE_S: Final = 10.0
 PATIENCE_S: Final = 60.0
+CALM_S: Final = 15.0
+"""Where everybody answers for so long and nothing is strange, a stop is requested by then."""
+
 EFFECT_S: Final = 75.0
 """A minute after an acceptance the stop is requested again, and a request may take a while."""
 
@@ -91,6 +94,15 @@ def _somebody_acts(world: World) -> bool:
     )
 
 
+def _is_calm(world: World) -> bool:
+    """Tell whether nothing goes wrong in a case but what single calls meet for a while."""
+    case, weather = world.case, world.weather
+    disturbed = weather.api_faults or weather.pauses or weather.slow or case.replicas > 1
+    lately = (now() - at < CALM_S for at in world.notes.failed_at.values())
+    strange = any(one.is_strange(0.0) for one in case.fleet.values())
+    return not disturbed and not strange and not any(lately)
+
+
 def _complaints(world: World) -> dict[str, tuple[str, float]]:
     """Return by name what complains at this moment, and how long it may."""
     found = {
@@ -118,7 +130,7 @@ def _of_task(world: World, stored: Stored) -> tuple[str, float] | None:
     reason = ready.reason if ready else ""
     number = int(task.key[:8], 16) % world.case.projects
     if reason in {"", "Pending", "Observed"}:
-        return "gives no reason", PATIENCE_S
+        return "gives no reason", CALM_S if _is_calm(world) else PATIENCE_S
     known = world.projects.get(number)
     if not is_usable(world, number) or known is None:
         return None
