@@ -78,16 +78,34 @@ MIGRATIONS = st.builds(
     ignores=st.sampled_from([0, 0, 0, 1]),
     listed=st.sampled_from([True, True, False]),
 )
-STRANGE = st.builds(
-    Migration,
-    word=st.sampled_from(["MIGRATING", "MIGRATING", *STRANGE_WORDS]),
-    lag_s=st.sampled_from([0.0, 8.0]),
-    listed=st.sampled_from([True, False]),
-    ignores=st.sampled_from([0, 2]),
-    spoils=st.sampled_from(["", "", *SPOILS, HANGS]),
-    shows=st.sampled_from(["", *SHOWS, HANGS]),
-    odd=st.sampled_from(["", "", "effect", "no effect"]),
-    until_s=st.sampled_from([20.0, 150.0, float("inf")]),
+SPOILING = st.sampled_from([*SPOILS, HANGS])
+SHOWN = st.sampled_from([*SHOWS, HANGS])
+ODD = st.sampled_from(["effect", "no effect"])
+NO = st.just("")
+
+
+def strange(
+    spoils: st.SearchStrategy[str], shows: st.SearchStrategy[str], odd: st.SearchStrategy[str]
+) -> st.SearchStrategy[Migration]:
+    """Draw a migration about which these things are strange."""
+    return st.builds(
+        Migration,
+        word=st.sampled_from(["MIGRATING", "MIGRATING", *STRANGE_WORDS]),
+        lag_s=st.sampled_from([0.0, 8.0]),
+        listed=st.sampled_from([True, False]),
+        ignores=st.sampled_from([0, 0, 2]),
+        spoils=spoils,
+        shows=shows,
+        odd=odd,
+        until_s=st.sampled_from([20.0, 150.0, float("inf")]),
+    )
+
+
+STRANGE = st.one_of(
+    strange(SPOILING, NO, NO),
+    strange(NO, SHOWN, NO),
+    strange(NO, NO, ODD),
+    strange(NO | SPOILING, NO | SHOWN, NO | ODD),
 )
 CLOUD_FAULTS = st.builds(
     CloudFault,
