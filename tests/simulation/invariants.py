@@ -46,6 +46,7 @@ _NO_ORDER: Final = frozenset(
 
 def check(case: Case, world: World) -> None:
     """Hold every invariant against what happened."""
+    assert not world.notes.stuck, f"no progress and no reason: {world.notes.stuck}"
     check_rest(world, world.notes.rested_at)
     _check_orders(world)
     _check_requests(case, world)
@@ -53,7 +54,6 @@ def check(case: Case, world: World) -> None:
         _check_calls(world)
     _check_words(world)
     assert not world.notes.early, f"claimed without having asked: {world.notes.early}"
-    assert not world.notes.stuck, f"no progress and no reason: {world.notes.stuck}"
     _check_refusals(case, world)
     if _is_calm(case):
         _check_first_words(world)
@@ -88,19 +88,19 @@ def _is_exempt(stored: Stored, one: Migration | None, reason: str, now: float) -
 
 def _check_task_at_rest(uid: str, stored: Stored, one: Migration | None, reason: str) -> None:
     if one is None:
-        assert (stored.status.phase, reason) == ("DELETED", "TaskNotFound")
+        assert (stored.status.phase, reason) == ("DELETED", "TaskNotFound"), f"{uid} says {reason}"
         return
     kind = class_of(one.word)
     if kind is PhaseClass.FAILED:
-        assert reason == "TaskFailed"
+        assert reason == "TaskFailed", f"{uid} says {reason}"
     elif stored.task.stopped:
         assert kind in {PhaseClass.TERMINATED, PhaseClass.ENDED}, f"{uid} still runs"
-        assert reason in FULFILLED
+        assert reason in FULFILLED, f"{uid} says {reason}"
         # What has ended is not asked about again; somebody may have ended it once more.
         assert class_of(stored.status.phase) in {PhaseClass.TERMINATED, PhaseClass.ENDED}
     else:
-        assert reason == "Observed"
-        assert stored.status.phase == one.word
+        said = (reason, stored.status.phase)
+        assert said == ("Observed", one.word), f"{uid} says {said}, DCS {one.word}"
 
 
 def _check_orders(world: World) -> None:
