@@ -1,11 +1,15 @@
 """How many stop requests one id may cost, as a formula; what is counted must not exceed it.
 
 A request is repeated after 15 s, 30 s … 10 min where it was refused or nobody knows what became of
-it, and after 60 s, 120 s … 10 min where it was accepted and shows no effect. Whatever starts this
-anew (a process that was killed before it had written down what it did, other credentials, somebody
-who starts the task again) adds one life to a task, and what an id spoils is sent in halves:
+it, and after 60 s, 120 s … 10 min where it was accepted and shows no effect, which is less often.
+Whatever starts this anew adds one life to a task: a process that ended before it had written down
+what it did, other credentials or another project, somebody who starts the task again or claims in
+its status that it had ended, an acceptance without effect. What is in a request that fails as a
+whole is sent in halves each time:
 
-    requests(T) ≤ (lives + accepted lives) * (1 + repeats(T)) + halvings * (1 + repeats(T))
+    requests(T) ≤ lives * (1 + halvings) * (1 + repeats(T))
+
+T are the seconds from the first of them to the last, so that it bounds any stretch of them.
 """
 
 from __future__ import annotations
@@ -18,6 +22,13 @@ PAUSE_S_MAX: Final = 600.0
 
 HALVINGS: Final = 6
 """Requests in which one id of 50 is, when a batch is halved until it is alone."""
+
+
+SIZE_MIN: Final = 4
+"""The smallest requests into which a batch is divided that fails without any guilty id."""
+
+WINDOWS: Final = 8
+"""Windows of a burst of requests that leave because nothing more comes."""
 
 
 def repeats(seconds: float, first_s: float = REPEAT_S) -> int:
@@ -40,3 +51,8 @@ def requests_max(seconds: float, *, lives: int = 1, spoils: bool = False) -> int
     """
     each = 1 + (HALVINGS if spoils else 0)
     return lives * each * (1 + repeats(seconds))
+
+
+def calls_max(ids: int) -> int:
+    """Return how many requests of one burst at most name so many ids, if none of them spoils it."""
+    return ids // SIZE_MIN + WINDOWS

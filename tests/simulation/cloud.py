@@ -72,6 +72,12 @@ def task_id(number: int) -> str:
     return f"{number:08x}-0000-4000-8000-000000000000"
 
 
+def dashed(text: str) -> str:
+    """Return an id in the spelling of `task_id`, whichever it has."""
+    key = task_key(text)
+    return "-".join((key[:8], key[8:12], key[12:16], key[16:20], key[20:]))
+
+
 @dataclass(slots=True)
 class Migration:
     """One migration in the cloud.
@@ -114,8 +120,20 @@ class Migration:
             self.stopped_at = 0.0
 
     def start(self) -> None:
-        """Begin to run again, as if somebody had asked for that in the console."""
-        self.word, self.stopped_at = "MIGRATING", None
+        """Begin to run again, as if somebody had asked for that in the console.
+
+        From now on the list mentions it: what no list mentions is not found to run again.
+        """
+        self.word, self.stopped_at, self.listed = "MIGRATING", None, True
+
+    def halt(self) -> None:
+        """End at once, as if somebody had asked for that in the console."""
+        if class_of(self.word) is PhaseClass.ACTIVE:
+            self.word, self.stopped_at = "TERMINATED", None
+
+    def is_strange(self, now: float) -> bool:
+        """Tell whether calls that name it fail at this moment."""
+        return now < self.until_s and bool(self.spoils or self.shows or self.odd)
 
     def at(self, now: float) -> str:
         """Return the word at this moment, and remember that it was true."""
@@ -139,6 +157,7 @@ class ModelDcs:
         page_rows: Rows of a full page; DCS may give fewer than it is asked for.
         endless: The list goes on for ever, with tasks that nobody knows.
         connect_s: How long a connection takes, until which nothing may leave.
+        undashed: The list writes ids as 32 hex digits.
     """
 
     def __init__(
@@ -151,10 +170,12 @@ class ModelDcs:
         page_rows: int = LIST_ROWS_MAX,
         endless: bool = False,
         connect_s: Callable[[], float] = lambda: 0.0,
+        undashed: bool = False,
     ) -> None:
         self.fleet, self.answer_s, self.interfere = fleet, answer_s, interfere
         self.page_rows, self._endless = page_rows, endless
         self._signer, self._connect_s = signer, connect_s
+        self._spell = task_key if undashed else str
         self.counts: Counter[str] = Counter()
         self.batches: list[tuple[str, ...]] = []
         self.times: list[tuple[float, str]] = []
@@ -188,13 +209,14 @@ class ModelDcs:
         page = rows[offset : offset + self.page_rows]
         now = asyncio.get_running_loop().time()
         self.interfere("list", "after", ())
-        return Page(len(page), tuple(Observation(one.at(now), task_id) for task_id, one in page))
+        tasks = tuple(Observation(one.at(now), self._spell(task_id)) for task_id, one in page)
+        return Page(len(page), tasks)
 
     async def show(self, task_id: str) -> Observation:
         """Return one migration."""
         await self._begin("show", (task_id,))
         await self._fail_by([one.shows for one in self._named((task_id,))], SHOWS, (task_id,))
-        one = self.fleet.get(task_id)
+        one = self._find(task_id)
         self.interfere("show", "after", (task_id,))
         if one is None:
             raise NotFound(ErrorDetail("DCS.4133", "instance job not found"))
@@ -226,8 +248,11 @@ class ModelDcs:
     def _named(self, task_ids: Sequence[str]) -> list[Migration]:
         """Return the migrations of a call that exist and about which something is strange now."""
         now = asyncio.get_running_loop().time()
-        found = (self.fleet.get(task_id) for task_id in task_ids)
+        found = (self._find(task_id) for task_id in task_ids)
         return [one for one in found if one and now < one.until_s]
+
+    def _find(self, task_id: str) -> Migration | None:
+        return self.fleet.get(task_id) or self.fleet.get(dashed(task_id))
 
     async def _fail_by(
         self,
@@ -245,7 +270,7 @@ class ModelDcs:
             raise error()
 
     def _stop(self, task_id: str) -> StopAnswer:
-        one, now = self.fleet.get(task_id), asyncio.get_running_loop().time()
+        one, now = self._find(task_id), asyncio.get_running_loop().time()
         if one is None:
             fault = ErrorDetail("DCS.4133", "instance job not found")
             return StopAnswer(Outcome.REJECTED, REQUEST_ID, fault)

@@ -1,4 +1,8 @@
-"""Draws cases: a fleet, what users do, what happens to the replicas, and a weather."""
+"""Draws cases: a fleet, what users do, what happens to the replicas, and a weather.
+
+Most cases are small. A case is of a sort, so that each sort of trouble meets a world that is quiet
+enough for its effects to be told apart; one sort has everything.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,15 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from simulation.cloud import Migration, task_id
-from simulation.faults import API, CLOUD, ApiFault, CloudFault, Pause, Weather
+from simulation.cloud import HANGS, SHOWS, SPOILS, Migration, task_id
+from simulation.deeds import FORGERIES
+from simulation.faults import API, API_CALLS, CLOUD, ApiFault, CloudFault, Pause, Weather
+from simulation.world import NAMESAKES
 
 BUSY_S: Final = 120.0
 """Users and weather are busy for so long."""
+
+SORTS: Final = ("weather", "weather", "weather", "ids", "tenants", "console", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,32 +33,84 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One drawn case."""
+    """One drawn case.
+
+    Attributes:
+        fleet: The migrations by id; the n-th is in the cloud project n modulo `projects`.
+        unknown: So many resources more name ids that DCS does not know.
+        projects: Projects, each with a Secret of its own.
+        keys: Access keys; the n-th project has the key n modulo `keys`.
+        page_rows: Rows of a full page of the list.
+        undashed: The list writes ids as 32 hex digits.
+        decoys: A wrong cloud project knows the same ids, where they run; else it knows none.
+        refusal_s: How long the gateway takes for a 401.
+        poll_settled_s: As in the settings.
+        window_s: How long a stop waits for company at most.
+    """
 
     fleet: dict[str, Migration]
     unknown: int
     deeds: tuple[Deed, ...]
     weather: Weather
-    replicas: int
+    replicas: int = 1
+    projects: int = 1
+    keys: int = 1
+    page_rows: int = 1000
+    undashed: bool = False
+    decoys: bool = False
+    refusal_s: float = 0.05
+    poll_settled_s: float = 600.0
+    window_s: float = 2.0
 
 
+SIZES = [1, 2, 3, 5, 8, 60]
+SMALL_SIZES = [1, 2, 2, 3, 3, 5, 5, 8, 60]
 TIMES = st.integers(0, int(BUSY_S) * 4).map(lambda quarter: quarter / 4)
 SPANS = st.sampled_from([0.5, 2.0, 10.0, 45.0])
+WORDS = ["MIGRATING", "INCRMIGEATING", "NEW_WORD", "TERMINATING", "TERMINATED", "SUCCESS", "FAILED"]
+STRANGE_WORDS = ["", "\ud800", "terminated?", "RUNNING" * 40]
 MIGRATIONS = st.builds(
     Migration,
-    word=st.sampled_from(
-        ["MIGRATING", "INCRMIGEATING", "NEW_WORD", "TERMINATING", "TERMINATED", "SUCCESS", "FAILED"]
-    ),
+    word=st.sampled_from(WORDS),
     lag_s=st.sampled_from([0.0, 1.0, 8.0]),
     stop_s=st.sampled_from([0.0, 3.0, 30.0]),
     ends_as=st.sampled_from(["TERMINATED", "TERMINATED", "SUCCESS"]),
     ignores=st.sampled_from([0, 0, 0, 1]),
     listed=st.sampled_from([True, True, False]),
 )
+SPOILING = st.sampled_from([*SPOILS, HANGS])
+SHOWN = st.sampled_from([*SHOWS, HANGS])
+ODD = st.sampled_from(["effect", "no effect"])
+NO = st.just("")
+
+
+def strange(
+    spoils: st.SearchStrategy[str], shows: st.SearchStrategy[str], odd: st.SearchStrategy[str]
+) -> st.SearchStrategy[Migration]:
+    """Draw a migration about which these things are strange."""
+    return st.builds(
+        Migration,
+        word=st.sampled_from(["MIGRATING", "MIGRATING", *STRANGE_WORDS]),
+        lag_s=st.sampled_from([0.0, 8.0]),
+        listed=st.sampled_from([True, False]),
+        ignores=st.sampled_from([0, 0, 2]),
+        spoils=spoils,
+        shows=shows,
+        odd=odd,
+        until_s=st.sampled_from([20.0, 150.0, float("inf")]),
+    )
+
+
+STRANGE = st.one_of(
+    strange(SPOILING, NO, NO),
+    strange(NO, SHOWN, NO),
+    strange(NO, NO, ODD),
+    strange(NO | SPOILING, NO | SHOWN, NO | ODD),
+)
 CLOUD_FAULTS = st.builds(
     CloudFault,
     begins_s=TIMES,
-    lasts_s=SPANS,
+    lasts_s=st.sampled_from([0.5, 2.0, 10.0, 45.0, 0.5, 2.0, 10.0, 45.0, 300.0]),
     operation=st.sampled_from(["any", "batch_stop", "list", "show"]),
     kind=st.sampled_from(sorted(CLOUD)),
     moment=st.sampled_from(["before", "after"]),
@@ -61,6 +121,7 @@ API_FAULTS = st.builds(
     lasts_s=SPANS,
     status=st.sampled_from(API),
     moment=st.sampled_from(["before", "after"]),
+    calls=st.sampled_from(API_CALLS),
 )
 WEATHERS = st.builds(
     Weather,
@@ -73,34 +134,103 @@ WEATHERS = st.builds(
         tuple
     ),
     answers_s=st.lists(st.sampled_from([0.05, 0.5, 5.0]), min_size=1, max_size=3).map(tuple),
+    connects_s=st.lists(st.sampled_from([0.0, 0.0, 5.0]), min_size=1, max_size=3).map(tuple),
 )
+THROTTLED = st.builds(CloudFault, TIMES, SPANS, st.just("any"), st.just("throttled"), st.just(""))
+MILD = st.builds(Weather, cloud_faults=st.lists(CLOUD_FAULTS | THROTTLED, max_size=1).map(tuple))
+SECRETS = ["right", "missing", "guess 1", "guess 2", "guess 3", "guess 4", "guess 5"]
+PROJECTS = ["right", "wrong", "suspend", "delete"]
+SETTLED_S = st.sampled_from([60.0, 600.0])
+CONSOLE = ["start", "start", "stop", "remove"]
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Draw one case: mostly a few tasks, sometimes more than one batch."""
-    count = draw(st.sampled_from([1, 2, 3, 5, 8, 60]))
+    sort = draw(st.sampled_from(SORTS))
+    count = draw(st.sampled_from(SIZES if sort == "weather" else SMALL_SIZES))
     models = [draw(MIGRATIONS) for _ in range(min(count, 8))]
-    fleet = {task_id(n): copy_of(models[n % len(models)]) for n in range(count)}
-    unknown = draw(st.integers(0, 1))
+    if sort in {"ids", "all"}:
+        models[0] = draw(STRANGE)
+    fleet = {task_id(n): models[n % len(models)] for n in range(count)}
+    if sort in {"ids", "all"} and count > len(models):
+        healthy = draw(MIGRATIONS)
+        fleet |= {task_id(n): healthy for n in range(len(models), count, len(models))}
+    projects = draw(st.sampled_from([2, 2, 3, 3, 12, 30])) if sort == "tenants" else 1
+    if sort == "all":
+        projects = draw(st.integers(1, 3))
+    keys = draw(st.sampled_from([1, 1, projects]))
+    unknown = draw(st.sampled_from([0, 0, 0, 1, 1, 1, 150] if sort == "ids" else [0, 1]))
+    replicas = draw(st.integers(1, 2)) if sort in {"weather", "all", "tenants"} else 1
+    deeds = draw(users(count, unknown))
+    if sort in {"console", "all"}:
+        deeds += draw(console(count))
+    if sort in {"tenants", "all"}:
+        deeds += draw(tenants(projects, keys))
+    if sort in {"weather", "all", "tenants"}:
+        lives = st.builds(
+            Deed, TIMES, st.sampled_from(["kill", "end"]), st.integers(0, replicas - 1)
+        )
+        deeds += draw(st.lists(lives, max_size=3))
+    return Case(
+        fleet,
+        unknown,
+        tuple(sorted(deeds, key=lambda deed: deed.at_s)),
+        draw(WEATHERS if sort in {"weather", "all"} else MILD),
+        replicas,
+        projects,
+        keys,
+        page_rows=draw(st.sampled_from([1000, 1000, 7])) if sort in {"ids", "all"} else 1000,
+        undashed=sort in {"ids", "all"} and draw(st.booleans()),
+        decoys=sort in {"tenants", "all"} and draw(st.booleans()),
+        refusal_s=draw(st.sampled_from([0.05, 0.3, 3.0])) if sort == "tenants" else 0.05,
+        poll_settled_s=draw(st.sampled_from([60.0, 600.0]))
+        if sort in {"console", "all"}
+        else 600.0,
+    )
+
+
+@st.composite
+def users(draw: st.DrawFn, count: int, unknown: int) -> list[Deed]:
+    """Draw who wishes what when; of a large fleet most is wished at once."""
     deeds = [
         Deed(draw(TIMES) if count <= 8 else 0.0, draw(st.sampled_from(["stop", "observe"])), n)
-        for n in range(min(count, 8) + unknown)
+        for n in range(min(count, 8) + min(unknown, 1))
     ]
     deeds += [Deed(1.0, "stop", n) for n in range(8, count)]
+    deeds += [Deed(1.0, "stop", n) for n in range(count, count + unknown)]
     numbers = st.integers(0, count - 1)
     deeds += draw(
         st.lists(st.builds(Deed, TIMES, st.sampled_from(["stop", "delete"]), numbers), max_size=4)
     )
-    replicas = draw(st.integers(1, 2))
-    lives = st.builds(Deed, TIMES, st.sampled_from(["kill", "end"]), st.integers(0, replicas - 1))
-    deeds += draw(st.lists(lives, max_size=3))
-    ordered = tuple(sorted(deeds, key=lambda deed: deed.at_s))
-    return Case(fleet, unknown, ordered, draw(WEATHERS), replicas)
+    namesakes = numbers.map(lambda number: number + NAMESAKES)
+    deeds += draw(st.lists(st.builds(Deed, TIMES, st.just("stop"), namesakes), max_size=2))
+    return deeds
 
 
-def copy_of(one: Migration) -> Migration:
-    """Return the same migration with no past."""
-    return Migration(
-        one.word, one.lag_s, one.stop_s, one.ends_as, one.refuses, one.ignores, listed=one.listed
-    )
+@st.composite
+def console(draw: st.DrawFn, count: int) -> list[Deed]:
+    """Draw what people do at the console, and strangers to statuses."""
+    numbers = st.integers(0, min(count, 8) - 1)
+    console = st.sampled_from(CONSOLE).map(lambda what: f"console: {what}")
+    forge = st.sampled_from(sorted(FORGERIES)).map(lambda what: f"forge: {what}")
+    late = TIMES.map(lambda at: 3.0 * at)
+    return [
+        *draw(st.lists(st.builds(Deed, late, console, numbers), max_size=4)),
+        *draw(st.lists(st.builds(Deed, TIMES, forge, numbers), max_size=2)),
+    ]
+
+
+@st.composite
+def tenants(draw: st.DrawFn, projects: int, keys: int) -> list[Deed]:
+    """Draw what happens to projects, their Secrets and their keys."""
+    numbers = st.integers(0, projects - 1)
+    project = st.sampled_from(PROJECTS).map(lambda what: f"project: {what}")
+    secret = st.sampled_from(SECRETS).map(lambda what: f"secret: {what}")
+    deeds = draw(st.lists(st.builds(Deed, TIMES, project, numbers), max_size=4))
+    deeds += draw(st.lists(st.builds(Deed, TIMES, secret, numbers), max_size=8))
+    if draw(st.booleans()):  # everybody has the same wrong key from the beginning
+        deeds += [Deed(0.0, "secret: guess", n) for n in range(projects)]
+    key = st.builds(Deed, TIMES, st.just("key: dies"), st.integers(0, keys - 1))
+    deeds += draw(st.lists(key, max_size=1))
+    return deeds

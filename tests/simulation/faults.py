@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.errors import (
+    TIMEOUT,
     AuthFailed,
+    Busy,
     DcsError,
+    Misconfigured,
     OutcomeUnknown,
     PermissionDenied,
     Throttled,
@@ -23,17 +26,31 @@ if TYPE_CHECKING:
 _FAULT: Final = ErrorDetail("model", "drawn by the simulation", "model-request")
 
 CLOUD: Final[dict[str, Callable[[], DcsError]]] = {
-    "throttled": lambda: Throttled(_FAULT),
-    "throttled for 20 s": lambda: Throttled(_FAULT, after_s=20.0),
-    "unavailable": lambda: Unavailable(_FAULT),
+    "throttled": lambda: Throttled(_FAULT, http_status=429),
+    "throttled for 20 s": lambda: Throttled(_FAULT, after_s=20.0, http_status=429),
+    "no connection": lambda: Unavailable(_FAULT),
+    "503": lambda: Unavailable(_FAULT, http_status=503),
+    "no answer": lambda: OutcomeUnknown(ErrorDetail(TIMEOUT, "no answer")),
     "unknown": lambda: OutcomeUnknown(_FAULT),
-    "unauthorized": lambda: AuthFailed(_FAULT),
-    "forbidden": lambda: PermissionDenied(_FAULT),
+    "500": lambda: OutcomeUnknown(_FAULT, http_status=500),
+    "busy": lambda: Busy(_FAULT, http_status=400),
+    "unauthorized": lambda: AuthFailed(_FAULT, http_status=401),
+    "forbidden": lambda: PermissionDenied(_FAULT, http_status=403),
+    "not found": lambda: Misconfigured(_FAULT, http_status=404),
 }
-AFTER: Final = frozenset({"unknown"})
+AFTER: Final = frozenset({"unknown", "no answer", "500"})
 """Only an unknown outcome can hide an effect; the others promise that there was none."""
 
-API: Final = (0, 409, 422, 429, 500)
+UNAUTHORIZED: Final = "unauthorized"
+"""Said by the gateway, whatever is called."""
+
+STOPS_ONLY: Final = frozenset({"busy"})
+
+API_CALLS: Final = ("any", "lease", "patch", "secret")
+HANGS: Final = -1
+API: Final = (HANGS, 0, 409, 422, 429, 500)
+API_TIMEOUT_S: Final = {"lease": 4.0, "patch": 30.0, "secret": 30.0}
+"""When the operator gives up a call of the API server that hangs (`kube/api.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +63,27 @@ class CloudFault:
     kind: str
     moment: str
 
+    def is_on(self, at: float) -> bool:
+        """Tell whether it lasts."""
+        return self.begins_s <= at < self.begins_s + self.lasts_s
+
     def hits(self, at: float, operation: str, moment: str) -> bool:
         """Tell whether a call is hit."""
-        in_time = self.begins_s <= at < self.begins_s + self.lasts_s
+        if self.kind in STOPS_ONLY and operation != "batch_stop":
+            return False
         moment_fits = moment == (self.moment if self.kind in AFTER else "before")
-        return in_time and moment_fits and self.operation in {operation, "any"}
+        return self.is_on(at) and moment_fits and self.operation in {operation, "any"}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiFault:
-    """Calls of the API server fail during a time."""
+    """Calls of the API server fail during a time: those of one kind, or all."""
 
     begins_s: float
     lasts_s: float
     status: int
     moment: str
+    calls: str = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +102,8 @@ class Weather:
     Attributes:
         watch_delays_s: Taken in turn for the deliveries of the watch.
         answers_s: Taken in turn for the time that a DCS call takes.
+        connects_s: Taken in turn for the time that a connection for a stop takes.
+        slow: By cloud project, the time that all its calls take instead.
         met: What hit a call, each time that it did.
     """
 
@@ -87,6 +112,8 @@ class Weather:
     pauses: tuple[Pause, ...] = ()
     watch_delays_s: tuple[float, ...] = (0.0,)
     answers_s: tuple[float, ...] = (0.05,)
+    connects_s: tuple[float, ...] = (0.0,)
+    slow: dict[str, float] = field(default_factory=dict)
     met: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -100,27 +127,40 @@ class Weather:
         """Raise what hits this call, if anything does."""
         at = asyncio.get_running_loop().time()
         for fault in self.cloud_faults:
-            if fault.hits(at, operation, moment):
+            if fault.kind != UNAUTHORIZED and fault.hits(at, operation, moment):
                 self.met.append(fault.kind)
                 error = CLOUD[fault.kind]
                 raise error()
 
-    def api(self, moment: str) -> None:
+    def refuses_all(self) -> bool:
+        """Tell whether the gateway refuses every signature at the moment."""
+        at = asyncio.get_running_loop().time()
+        return any(f.kind == UNAUTHORIZED and f.is_on(at) for f in self.cloud_faults)
+
+    async def api(self, moment: str, call: str) -> None:
         """Raise what hits this call of the API server, if anything does."""
         at = asyncio.get_running_loop().time()
         for fault in self.api_faults:
-            in_time = fault.begins_s <= at < fault.begins_s + fault.lasts_s
-            if in_time and fault.moment == moment:
-                self.met.append(f"API server: {fault.status}")
-                raise api_error(fault.status, "drawn by the simulation")
+            ends_s = fault.begins_s + fault.lasts_s
+            if not fault.begins_s <= at < ends_s or fault.calls not in {"any", call}:
+                continue
+            if fault.moment == moment:
+                self.met.append(f"API server: {fault.status} for {call}")
+                if fault.status == HANGS:
+                    await asyncio.sleep(API_TIMEOUT_S[call])
+                raise api_error(max(fault.status, 0), "drawn by the simulation")
 
     def watch_delay_s(self) -> float:
         """Return how late the next delivery is."""
         return self._turn(self.watch_delays_s)
 
-    def answer_s(self) -> float:
+    def answer_s(self, project_id: str) -> float:
         """Return how long the next DCS call takes."""
-        return self._turn(self.answers_s)
+        return self.slow.get(project_id) or self._turn(self.answers_s)
+
+    def connect_s(self) -> float:
+        """Return how long the next connection for a stop takes."""
+        return self._turn(self.connects_s)
 
     def pause_left_s(self, replica: int) -> float:
         """Return how long a replica still stands still."""

@@ -15,6 +15,8 @@ from dcs_migration_operator.core.errors import AuthFailed
 from dcs_migration_operator.core.model import ErrorDetail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcs_migration_operator.core.model import Account
 
 LOCK_S: Final = 300.0
@@ -34,6 +36,8 @@ class Gateway:
 
     secrets: dict[str, str] = field(default_factory=dict)
     refusal_s: float = 0.05
+    broken: Callable[[], bool] = lambda: False
+    """Whether it refuses everybody at the moment."""
     refusals: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     most: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     """By access key, the most refusals in a row within `LOCK_S` so far."""
@@ -41,7 +45,7 @@ class Gateway:
     def is_right(self, account: Account) -> bool:
         """Tell whether the signature of an account is right at this moment."""
         key = account.credentials
-        return self.secrets.get(key.access_key) == key.secret_key
+        return not self.broken() and self.secrets.get(key.access_key) == key.secret_key
 
     def count(self, account: Account) -> None:
         """Take note of a call as it comes in."""

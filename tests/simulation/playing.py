@@ -6,57 +6,75 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from simulation import virtual
-from simulation.drawing import copy_of
+from simulation.deeds import do, put_right
 from simulation.invariants import check_rest
 from simulation.replica import Replica
+from simulation.watching import watch
 from simulation.world import World
 
 if TYPE_CHECKING:
-    from simulation.drawing import Case, Deed
+    from simulation.drawing import Case
 
-REST_S: Final = 2400.0
-"""Longer than the longest pause (a refused key rests 330 s, an order without effect 600 s) and the
-rare look (600 s) one after the other."""
+REST_S: Final = 4200.0
+"""Longer than the longest pauses one after the other: a refused key rests 330 s, what has no effect
+or fails for one id 600 s, the rare look comes after 660 s, and a batch that hangs because of one id
+is divided within 1,800 s."""
 
 LOOK_S: Final = 30.0
 """How often a case is asked whether it is at rest."""
 
 
-def play(case: Case) -> World:
+def play(case: Case, rest_s: float = REST_S) -> World:
     """Play a case to its end and return the world as it is then."""
-    world = virtual.run(_play(case))
+    world = virtual.run(_play(case, rest_s))
     assert isinstance(world, World)
     return world
 
 
-async def _play(case: Case) -> World:
-    world = World({key: copy_of(one) for key, one in case.fleet.items()}, case.weather)
+async def _play(case: Case, rest_s: float) -> World:
+    world = World(case)
     living: dict[int, Replica] = {}
+    put_right(world)
     for number in range(case.replicas):
         _start(world, number, living)
+    watching = asyncio.create_task(watch(world))
     loop = asyncio.get_running_loop()
     for deed in case.deeds:
         await asyncio.sleep(max(deed.at_s - loop.time(), 0.0))
-        await _do(world, deed, living)
-    await asyncio.sleep(max(case.weather.ends_s - loop.time(), 0.0))
-    await _rest(world)
+        if deed.what in {"kill", "end"}:
+            await _end(world, deed.number, living, kill=deed.what == "kill")
+        else:
+            do(world, deed)
+    await asyncio.sleep(max(_calm_at(case) - loop.time(), 0.0))
+    put_right(world)
+    await _rest(world, rest_s)
+    watching.cancel()
     for replica in list(world.replicas):
         await replica.kill()
     world.close()
-    await asyncio.sleep(0)
+    await asyncio.wait({watching})
+    if not watching.cancelled():
+        watching.result()
     return world
 
 
-async def _rest(world: World) -> None:
+def _calm_at(case: Case) -> float:
+    """Return when the last fault is over of those that end."""
+    strange = (one.until_s for one in case.fleet.values() if one.until_s < float("inf"))
+    return max(case.weather.ends_s, *strange, 0.0)
+
+
+async def _rest(world: World, rest_s: float) -> None:
     """Wait until everything is at rest, and then a little for what should not come any more."""
-    for _ in range(int(REST_S / LOOK_S)):
+    for _ in range(int(rest_s / LOOK_S)):
         await asyncio.sleep(LOOK_S)
         try:
-            check_rest(world)
+            check_rest(world, virtual.now())
         except AssertionError:
             continue
         break
     await asyncio.sleep(LOOK_S)
+    world.notes.rested_at = virtual.now()
 
 
 def _start(world: World, number: int, living: dict[int, Replica]) -> None:
@@ -64,14 +82,9 @@ def _start(world: World, number: int, living: dict[int, Replica]) -> None:
     living[number].start()
 
 
-async def _do(world: World, deed: Deed, living: dict[int, Replica]) -> None:
-    match deed.what:
-        case "stop" | "observe":
-            world.apply(deed.number, stopped=deed.what == "stop")
-        case "delete":
-            world.delete(deed.number)
-        case _:
-            current = [one for one in world.replicas if one.number == deed.number]
-            for replica in current:
-                await (replica.kill() if deed.what == "kill" else replica.end())
-            _start(world, deed.number, living)
+async def _end(world: World, number: int, living: dict[int, Replica], *, kill: bool) -> None:
+    """End the process of this number, and start it anew."""
+    current = [one for one in world.replicas if one.number == number]
+    for replica in current:
+        await (replica.kill() if kill else replica.end())
+    _start(world, number, living)

@@ -9,31 +9,25 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.errors import OutcomeUnknown
-from dcs_migration_operator.core.model import Credentials, task_key
-from dcs_migration_operator.core.status import Status, to_json
+from dcs_migration_operator.core.model import Task
+from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
-from dcs_migration_operator.settings import Settings
-from simulation.cloud import ModelDcs
+from dcs_migration_operator.settings import ChannelSettings, Settings
+from simulation.calls import Calls
 from simulation.probe import NoProbe
 from simulation.virtual import clock, now
+from simulation.world import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from dcs_migration_operator.core.cloud import Page, Permit, Stats
-    from dcs_migration_operator.core.model import (
-        Account,
-        ObjectRef,
-        Observation,
-        Project,
-        StopAnswer,
-        Task,
-    )
-    from simulation.world import World
+    from dcs_migration_operator.core.model import Account, Credentials, ObjectRef, Project
+    from dcs_migration_operator.core.status import Status
+    from simulation.notes import At
+    from simulation.world import News, World
 
 
 KOPF_S: Final = 0.05
@@ -46,11 +40,13 @@ class Replica:
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number, self.name = world, number, f"replica-{number}"
         self.dead = self.ending = False
-        self._wishes: dict[str, str] = {}
-        self.looked_at = -1.0
-        """When the last look began."""
-        self.doubts: dict[str, float] = {}
-        """Task id → when an order for it came back without a clear answer."""
+        self._wishes: dict[str, Task] = {}
+        self._projects: dict[str, tuple[int, Project]] = {}
+        """The newest version that was heard of each, by uid."""
+        self.seen: dict[At, tuple[float, str]] = {}
+        """What DCS last said of a task, and when it was asked."""
+        self.doubts: dict[At, float] = {}
+        """When an order for a task came back without a clear answer."""
         self.elector = Elector(
             _Steps(self), namespace="ns", name="lease", identity=self.name, monotonic=now
         )
@@ -69,7 +65,12 @@ class Replica:
                 open_dcs=self._open_dcs,
                 probe=NoProbe(),
                 clock=clock,
-                settings=Settings(),
+                settings=Settings(
+                    channel=ChannelSettings(
+                        poll_settled_s=world.case.poll_settled_s,
+                        batch_max_wait_s=world.case.window_s,
+                    )
+                ),
                 draw=lambda: 0.5,
                 may_act=self._may_act,
             )
@@ -85,6 +86,7 @@ class Replica:
     def start(self) -> None:
         """Begin: list, campaign, act once elected."""
         self.world.replicas.append(self)
+        self.world.notes.starts += 1
         self.world.list_to(self)
         self._runner = asyncio.create_task(self._run())
 
@@ -108,34 +110,40 @@ class Replica:
         await self.elector.release()
         await self.kill()
 
-    def hear(self, uid: str, news: tuple[Task, Status, int] | None) -> None:
+    def hear(self, uid: str, news: News | None) -> None:
         """Take in one line of the watch: an echo ends at the door, kopf hands on what is left."""
         if news:
-            task, _, version = news
-            if not self.dead and self.engine.intake.is_echo(uid, task.generation, version):
+            wish, _, version = news
+            echo = self.engine.intake.is_echo
+            known = not self.dead and isinstance(wish, Task)
+            if known and echo(uid, wish.generation, version):
                 self.engine.intake.echoed(uid, version)
                 return
         asyncio.get_running_loop().call_later(KOPF_S, self._hear, uid, news)
 
-    def _hear(self, uid: str, news: tuple[Task, Status, int] | None) -> None:
+    def _hear(self, uid: str, news: News | None) -> None:
         if self.dead:
             return
         if news is None:
             self._wishes.pop(uid, None)
+            self._projects.pop(uid, None)
             self.engine.intake.deleted(uid)
             return
-        task, status, version = news
-        if task.stopped:
-            self._wishes[uid] = task.key
-        self.engine.intake.task_changed(task, status, version)
+        wish, status, version = news
+        if isinstance(wish, Task):
+            if wish.stopped:
+                self._wishes[uid] = wish
+            self.engine.intake.task_changed(wish, status, version)
+        else:
+            if version > self._projects.get(uid, (0, wish))[0]:
+                self._projects[uid] = version, wish
+            self.engine.intake.project_changed(wish, status, version)
 
-    def hear_project(self, project: Project) -> None:
-        """Take in the project."""
-        self.engine.intake.project_changed(project, Status(), 1)
-
-    def knows_wish(self, task_id: str) -> bool:
-        """Tell whether any resource that this replica knows wishes this task stopped."""
-        return task_key(task_id) in self._wishes.values()
+    def knows_wish(self, project_id: str, key: str) -> bool:
+        """Tell whether a resource that this replica knows wishes this task stopped there."""
+        projects = [project for _, project in self._projects.values()]
+        leading = {p.ref for p in projects if p.project_id == project_id and not p.suspended}
+        return any(one.key == key and one.project in leading for one in self._wishes.values())
 
     async def step(self) -> None:
         """Stand still while paused; a dead process never goes on."""
@@ -177,12 +185,14 @@ class Replica:
         self.engine.intake.written(ref.uid, version, status)
 
     async def _read_secret(self, namespace: str, name: str) -> Credentials:
-        assert (namespace, name) == (self.world.project.ref.namespace, "dcs")
+        assert namespace == NAMESPACE
         await self.step()
-        return Credentials("AK", "SK")
+        found = await self.world.read_secret(name)
+        await self.step()
+        return found
 
-    def _open_dcs(self, _: Account) -> _Dcs:
-        return _Dcs(self)
+    def _open_dcs(self, account: Account) -> Calls:
+        return Calls(self, account)
 
 
 class _Steps:
@@ -202,55 +212,3 @@ class _Steps:
     async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
         await self._replica.step()
         return await self._replica.world.put_lease(lease)
-
-
-class _Dcs:
-    """The DCS calls of one replica, in the weather of the world."""
-
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
-        weather = replica.world.weather
-        self._dcs = ModelDcs(
-            replica.world.fleet,
-            interfere=lambda operation, moment, _: weather.cloud(operation, moment),
-        )
-
-    async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
-        permitted = permit(task_ids)
-        if not permitted:
-            return {}
-        self._replica.world.sent(self._replica, tuple(permitted))
-        self._take_time()
-        try:
-            answers = await self._dcs.batch_stop(permitted, lambda ids: ids)
-        except OutcomeUnknown:
-            self._replica.doubts |= dict.fromkeys(permitted, now())
-            raise
-        await self._replica.step()
-        return answers
-
-    async def list_page(self, offset: int) -> Page:
-        self._take_time()
-        self._replica.looked_at = now()
-        page = await self._dcs.list_page(offset)
-        await self._replica.step()
-        return page
-
-    async def show(self, task_id: str) -> Observation:
-        self._take_time()
-        self._replica.looked_at = now()
-        seen = await self._dcs.show(task_id)
-        await self._replica.step()
-        return seen
-
-    async def stats(self, task_id: str) -> Stats:
-        self._take_time()
-        stats = await self._dcs.stats(task_id)
-        await self._replica.step()
-        return stats
-
-    def close(self) -> None:
-        self._dcs.close()
-
-    def _take_time(self) -> None:
-        self._dcs.answer_s = self._replica.world.weather.answer_s()

@@ -69,7 +69,7 @@ def play_round(number: int, count: Counter[str]) -> None:
         world = play(case)
         count["cases"] += 1
         count["faults"] += len(case.weather.met)
-        count["stop orders"] += len(world.orders)
+        count["stop orders"] += len(world.notes.orders)
         check(case, world)
 
     play_one()

@@ -1,8 +1,9 @@
 """The promises that hold in any weather, over thousands of drawn cases on virtual time.
 
-Each case is a fleet, a script of what users do, and a weather; then the weather clears and
-everything has to come to rest in the right phase. Hypothesis prints what is needed to repeat a
-case, and shrinks it first. `python -m simulation.soak` goes on drawing for as long as asked.
+Each case is a fleet, a script of what people do, and a weather; then the weather clears, what only
+a person can put right is put right, and everything has to come to rest in the right phase.
+Hypothesis prints what is needed to repeat a case, and shrinks it first. `python -m simulation.soak`
+goes on drawing for as long as asked.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from simulation.playing import play
 CASES: Final = int(os.environ.get("SIMULATION_CASES", "2000"))
 """How many are drawn: fewer where the same is only tried on another version of Python."""
 
+SHARDS: Final = 4
+"""Parts of the cases, each a test with a seed and a database of its own, for as many cores."""
 
-@given(cases())
+
+@pytest.mark.parametrize("_shard", range(SHARDS))
+@given(case=cases())
 @settings(
-    max_examples=CASES,
+    max_examples=CASES // SHARDS,
     deadline=None,
     print_blob=True,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @pytest.mark.timeout(600)
-def test_every_wish_ends_well_in_any_weather(case: Case) -> None:
+def test_every_wish_ends_well_in_any_weather(case: Case, _shard: int) -> None:
     """All invariants, for all drawn cases, once the faults cease."""
     check(case, play(case))

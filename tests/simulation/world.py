@@ -1,7 +1,7 @@
 """A model of everything around the operator that may fail: the API server, its watch, its Lease.
 
-Replicas (`replica.py`) live in it. It keeps the true state and records what an invariant may ask:
-who wrote which status, which orders were sent for which wishes, who held the Lease at that moment.
+Replicas (`replica.py`) live in it, users act on it (`deeds.py`). It keeps the true state, and notes
+what an invariant may ask (`notes.py`).
 """
 
 from __future__ import annotations
@@ -11,71 +11,106 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.model import ObjectRef, Project, ProjectRef, Task, task_key
-from dcs_migration_operator.core.phases import TERMINATING
-from dcs_migration_operator.core.status import Status, from_json, parse_time
-from dcs_migration_operator.kube.errors import api_error
-from simulation.cloud import task_id
-from simulation.virtual import clock, now
+from dcs_migration_operator.core.conditions import READY
+from dcs_migration_operator.core.model import (
+    Credentials,
+    ObjectRef,
+    Project,
+    ProjectRef,
+    Task,
+    task_key,
+)
+from dcs_migration_operator.core.status import Status, from_json
+from dcs_migration_operator.engine.ports import SecretReadError
+from dcs_migration_operator.kube.errors import ApiError, api_error
+from simulation.cloud import Migration, dashed, task_id
+from simulation.gateway import Gateway
+from simulation.notes import Notes
+from simulation.virtual import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simulation.cloud import Migration
-    from simulation.faults import Weather
+    from simulation.drawing import Case
     from simulation.replica import Replica
 
 NAMESPACE: Final = "team-a"
 LEASE: Final = "lease"
 WRITE_S: Final = 0.01
 
-HEARD_S: Final = 16.0
-"""The latest that any watch delivers, in any weather."""
+NAMESAKES: Final = 1000
+"""The n-th resource and the one so many further on name the same task, in two spellings."""
 
-PATIENCE_S: Final = 59.0
-"""So long nothing is ordered again after an acceptance; a second for the status's coarse times."""
+CLAIMS: Final = frozenset({"Terminated", "EndedBeforeStop", "TaskFailed", "TaskNotFound"})
+"""What a status may only say of a wish after DCS was asked."""
 
 
 @dataclass(slots=True)
 class Stored:
-    """One task resource on the server."""
+    """One task resource on the server.
+
+    Attributes:
+        wished_at: When the wish to stop was made.
+        forged: Phases that strangers wrote into its status.
+        history: The statuses that the operator wrote.
+    """
 
     task: Task
     version: int
     born_at: float
+    wished_at: float = float("inf")
+    forged: set[str] = field(default_factory=set)
     status: Status = field(default_factory=Status)
     history: list[tuple[float, Status]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class SentOrder:
-    """One stop order as it left a replica."""
+@dataclass(slots=True)
+class StoredProject:
+    """One project resource on the server."""
 
-    at: float
-    replica: str
-    task_ids: tuple[str, ...]
-    led: bool
-    unwished: tuple[str, ...]
-    unlooked: tuple[str, ...]
-    hasty: tuple[str, ...]
+    project: Project
+    version: int
+    changed_at: float
+    status: Status = field(default_factory=Status)
+
+
+News = tuple[Task | Project, Status, int]
+"""What a line of the watch says of an object that is there."""
 
 
 class World:
     """The state that outlives every replica."""
 
-    def __init__(self, fleet: dict[str, Migration], weather: Weather) -> None:
-        self.fleet, self.weather = fleet, weather
+    def __init__(self, case: Case) -> None:
+        self.case, self.weather = case, case.weather
+        self.notes = Notes()
         self.objects: dict[str, Stored] = {}
-        self._uids: dict[int, str] = {}
-        self._births = 0
+        self.projects: dict[int, StoredProject] = {}
+        self.secrets: dict[str, Credentials | None] = {}
+        self.gateway = Gateway(
+            {f"AK-{k}": f"SK-{k}" for k in range(case.keys)},
+            case.refusal_s,
+            self.weather.refuses_all,
+        )
+        self.fleets = {f"project-{p}": _fleet(case, p) for p in range(case.projects)}
+        if case.decoys:
+            self.fleets |= {f"wrong-{p}": _fleet(case, p) for p in range(case.projects)}
         self.version = 100
         self.lease: dict[str, Any] | None = None
         self.replicas: list[Replica] = []
-        self.orders: list[SentOrder] = []
-        self.writes_while_not_leading = 0
-        self.project = _project()
+        self._uids: dict[int, str] = {}
+        self._births = 0
         self._deliveries: set[asyncio.Task[None]] = set()
         self._last_due: dict[tuple[str, str], float] = defaultdict(float)
+
+    def migration(self, task: Task) -> Migration | None:
+        """Return the migration that a resource means, in the project that it should be in."""
+        text = dashed(task.task_id)
+        return self.fleets[self.home_of(task.key)].get(text)
+
+    def home_of(self, key: str) -> str:
+        """Return the cloud project in which a task is, if it is anywhere."""
+        return f"project-{int(key[:8], 16) % self.case.projects}"
 
     def apply(self, number: int, *, stopped: bool) -> str:
         """Create a task resource, or set the wish on the one that is there."""
@@ -84,18 +119,21 @@ class World:
         if stored is None:
             self._births += 1
             uid = self._uids[number] = f"uid-{number}-{self._births}"  # a namesake is another one
+            text = task_id(number % NAMESAKES)
             task = Task(
                 ref=ObjectRef("migrationtasks", NAMESPACE, uid, uid),
                 generation=1,
-                task_id=task_id(number),
-                key=task_key(task_id(number)),
+                task_id=text if number < NAMESAKES else task_key(text),
+                key=task_key(text),
                 stopped=stopped,
-                project=ProjectRef("DCSProject", NAMESPACE, "default"),
+                project=_ref(number % NAMESAKES % self.case.projects),
             )
             self.objects[uid] = stored = Stored(task, 0, now())
         elif stopped and not stored.task.stopped:
             generation = stored.task.generation + 1
             stored.task = replace(stored.task, stopped=True, generation=generation)
+        if stopped:
+            stored.wished_at = min(stored.wished_at, now())
         self._changed(uid)
         return uid
 
@@ -104,29 +142,103 @@ class World:
         uid = self._uids.pop(number, "")
         if self.objects.pop(uid, None):
             self.version += 1
-            self._spread(uid)
+            self._spread(uid, None)
+
+    def apply_project(self, number: int, *, wrong: bool = False, suspended: bool = False) -> None:
+        """Create a project resource, or change the one that is there."""
+        known = self.projects.get(number)
+        self._births += 1
+        uid = known.project.object.uid if known else f"project-{number}-{self._births}"
+        project = Project(
+            ref=_ref(number),
+            object=ObjectRef("dcsprojects", NAMESPACE, f"p-{number}", uid),
+            generation=known.project.generation + 1 if known else 1,
+            endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
+            project_id=f"{'wrong' if wrong else 'project'}-{number}",
+            secret=f"dcs-{number}",
+            suspended=suspended,
+        )
+        status = known.status if known else Status()
+        self.version += 1
+        self.projects[number] = StoredProject(project, self.version, now(), status)
+        self._spread(uid, (project, status, self.version))
+
+    def delete_project(self, number: int) -> None:
+        """Delete a project resource."""
+        gone = self.projects.pop(number, None)
+        if gone:
+            self.version += 1
+            self._spread(gone.project.object.uid, None)
+
+    def forge(self, number: int, status: Status) -> None:
+        """Let a stranger write the status of a task resource."""
+        uid = self._uids.get(number, "")
+        stored = self.objects.get(uid)
+        if stored:
+            stored.status = status
+            stored.forged.add(status.phase)
+            self._changed(uid)
 
     async def patch(self, replica: str, ref: ObjectRef, body: Mapping[str, Any]) -> int:
         """Replace a status; may fail before or after it had its effect."""
-        self.weather.api("before")
+        await self.weather.api("before", "patch")
         await asyncio.sleep(WRITE_S)
+        version = self._write(ref, from_json(dict(body)))
+        await self.weather.api("after", "patch")
+        if not self.holds_lease(replica):
+            self.notes.writes_while_not_leading += 1
+        return version
+
+    def _write(self, ref: ObjectRef, status: Status) -> int:
         if ref.plural != "migrationtasks":
-            return self.version
+            return self._write_project(ref, status)
         stored = self.objects.get(ref.uid)
         if stored is None:
+            self.notes.gone_writes += 1
             raise api_error(404, "not found")
-        stored.status = from_json(dict(body))
-        stored.history.append((now(), stored.status))
+        self._judge(stored, status)
+        stored.status = status
+        stored.history.append((now(), status))
         self._changed(ref.uid)
-        version = stored.version
-        self.weather.api("after")
-        if not self.holds_lease(replica):
-            self.writes_while_not_leading += 1
-        return version
+        return stored.version
+
+    def _write_project(self, ref: ObjectRef, status: Status) -> int:
+        for known in self.projects.values():
+            if known.project.object.uid == ref.uid:
+                self.version += 1
+                known.version, known.status = self.version, status
+                self.notes.shown[ref.uid].append((now(), status))
+                self._spread(ref.uid, (known.project, status, self.version))
+                return self.version
+        self.notes.gone_writes += 1
+        raise api_error(404, "not found")
+
+    def _judge(self, stored: Stored, status: Status) -> None:
+        """Note a claim about a wish that nothing supports which DCS was asked after it."""
+        ready, task = status.condition(READY), stored.task
+        if ready is None or ready.reason not in CLAIMS or status.generation != task.generation:
+            return
+        if not task.stopped or stored.forged:
+            return
+        asked = [at for (_, key), at in self.notes.over_at.items() if key == task.key]
+        if max(asked, default=-1.0) < stored.wished_at:
+            self.notes.early.append(f"{ready.reason} of {task.ref.uid} at {now()}")
+
+    async def read_secret(self, name: str) -> Credentials:
+        """Read a Secret as `kube.api` does."""
+        try:
+            await self.weather.api("before", "secret")
+        except ApiError as error:
+            raise SecretReadError(str(error), passing=True) from None
+        await asyncio.sleep(WRITE_S)
+        found = self.secrets.get(name)
+        if found is None:
+            raise SecretReadError(f"Secret {name} does not exist.")
+        return found
 
     async def get_lease(self, _namespace: str, _name: str) -> dict[str, Any]:
         """Read the Lease."""
-        self.weather.api("before")
+        await self.weather.api("before", "lease")
         await asyncio.sleep(WRITE_S)
         if self.lease is None:
             raise api_error(404, "not found")
@@ -134,17 +246,17 @@ class World:
 
     async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
         """Create the Lease, once."""
-        self.weather.api("before")
+        await self.weather.api("before", "lease")
         await asyncio.sleep(WRITE_S)
         if self.lease is not None:
             raise api_error(409, "exists")
         metadata = {"namespace": namespace, "name": name, "resourceVersion": "1"}
         self.lease = {"metadata": metadata, "spec": dict(spec)}
-        self.weather.api("after")
+        await self.weather.api("after", "lease")
 
     async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the Lease if nobody else has."""
-        self.weather.api("before")
+        await self.weather.api("before", "lease")
         await asyncio.sleep(WRITE_S)
         assert self.lease is not None
         held = self.lease["metadata"]["resourceVersion"]
@@ -152,38 +264,17 @@ class World:
             raise api_error(409, "conflict")
         metadata = {**lease["metadata"], "resourceVersion": str(int(held) + 1)}
         self.lease = {"metadata": metadata, "spec": dict(lease["spec"])}
-        self.weather.api("after")
+        await self.weather.api("after", "lease")
         return self.lease
 
     def holds_lease(self, replica: str) -> bool:
         """Tell whether the Lease names this replica at this moment."""
         return self.lease is not None and self.lease["spec"]["holderIdentity"] == replica
 
-    def sent(self, replica: Replica, task_ids: tuple[str, ...]) -> None:
-        """Take note of an order, and of what its replica knew and was at that moment."""
-        unwished = tuple(one for one in task_ids if not replica.knows_wish(one))
-        unlooked = tuple(
-            one for one in task_ids if replica.doubts.get(one, -1.0) > replica.looked_at
-        )
-        led = self.holds_lease(replica.name)
-        hasty = tuple(one for one in task_ids if self._accepted_lately(one))
-        self.orders.append(SentOrder(now(), replica.name, task_ids, led, unwished, unlooked, hasty))
-
-    def _accepted_lately(self, one: str) -> bool:
-        """Tell whether every watch has heard that a stop was accepted less than a minute ago."""
-        tasks = [stored for stored in self.objects.values() if stored.task.task_id == one]
-        for stored in tasks:
-            stop = stored.status.stop
-            accepted_at = parse_time(stop.accepted_at) if stop else None
-            heard = stored.history and stored.history[-1][0] < now() - HEARD_S
-            if stored.status.phase == TERMINATING and accepted_at and heard:
-                age_s = (clock().wall - accepted_at).total_seconds()
-                return age_s < PATIENCE_S
-        return False
-
     def list_to(self, replica: Replica) -> None:
         """Let a new replica's watch list everything."""
-        replica.hear_project(self.project)
+        for known in self.projects.values():
+            replica.hear(known.project.object.uid, (known.project, known.status, known.version))
         for uid, stored in self.objects.items():
             replica.hear(uid, (stored.task, stored.status, stored.version))
 
@@ -194,13 +285,12 @@ class World:
 
     def _changed(self, uid: str) -> None:
         self.version += 1
-        self.objects[uid].version = self.version
-        self._spread(uid)
+        stored = self.objects[uid]
+        stored.version = self.version
+        self._spread(uid, (stored.task, stored.status, stored.version))
 
-    def _spread(self, uid: str) -> None:
+    def _spread(self, uid: str, news: News | None) -> None:
         """Let every watch tell of an object, each as late as the weather has it, in order."""
-        stored = self.objects.get(uid)
-        news = (stored.task, stored.status, stored.version) if stored else None
         for replica in self.replicas:
             due = max(now() + self.weather.watch_delay_s(), self._last_due[replica.name, uid])
             self._last_due[replica.name, uid] = due
@@ -209,19 +299,16 @@ class World:
             delivery.add_done_callback(self._deliveries.discard)
 
 
-async def _deliver(
-    replica: Replica, uid: str, news: tuple[Task, Status, int] | None, due: float
-) -> None:
+async def _deliver(replica: Replica, uid: str, news: News | None, due: float) -> None:
     await asyncio.sleep(due - now())
     replica.hear(uid, news)
 
 
-def _project() -> Project:
-    return Project(
-        ref=ProjectRef("DCSProject", NAMESPACE, "default"),
-        object=ObjectRef("dcsprojects", NAMESPACE, "default", "uid-project"),
-        generation=1,
-        endpoint="https://dcs.cn-north-4.myhuaweicloud.com",
-        project_id="0123456789abcdef",
-        secret="dcs",
-    )
+def _fleet(case: Case, project: int) -> dict[str, Migration]:
+    """Return the migrations of one cloud project, with no past."""
+    mine = list(case.fleet.items())[project :: case.projects]
+    return {text: replace(one, orders=[], said=set()) for text, one in mine}
+
+
+def _ref(number: int) -> ProjectRef:
+    return ProjectRef("DCSProject", NAMESPACE, f"p-{number}")

@@ -28,6 +28,7 @@ from dcs_migration_operator.core.lag_status import (
     lag_record,
     opening_record,
 )
+from dcs_migration_operator.core.model import TroubleKind
 from dcs_migration_operator.core.phases import (
     PENDING,
     TERMINATED,
@@ -272,9 +273,21 @@ def _error_record(situation: Situation, decision: Decision, moment: str) -> Erro
     detail = decision.trouble.detail if decision.trouble else None
     if detail is None and decision.case is Case.REJECTED:
         detail = situation.request.detail
+    before = situation.shown.error
     if detail is None:
-        return None
-    message, before = clip(detail.message, ERROR_CHARS_MAX), situation.shown.error
+        return before if _rests(situation, decision) else None
+    message = clip(detail.message, ERROR_CHARS_MAX)
     if before and before.code == detail.code:
         return before  # the same error again is not news, whatever its text says this time
     return ErrorRecord(detail.code, message, detail.request_id, moment)
+
+
+def _rests(situation: Situation, decision: Decision) -> bool:
+    """Tell whether a key is not called with because of a refusal that is told already."""
+    ready, trouble = situation.shown.condition(READY), decision.trouble
+    return (
+        ready is not None
+        and trouble is not None
+        and trouble.kind is TroubleKind.CREDENTIALS
+        and ready.reason == trouble.kind.value
+    )

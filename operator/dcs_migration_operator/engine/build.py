@@ -206,7 +206,7 @@ def _open_channel(
     """Make the parts of one account, and begin to poll."""
     now = around.clock().mono
     ledger = ledgers.of(account.endpoint, account.credentials, now)
-    ledger.know(account.credentials, distrusted=past.distrusted, now=now)
+    ledger.know(account.credentials, trusted_at=past.trusted_at, now=now)
     facts = ChannelFacts(resources.queue, projects_due.queue)
     dcs = PacedDcs(
         account,

@@ -45,10 +45,6 @@ count any more."""
 FIRST_PAUSE_S: Final = 10.0
 """After one refusal."""
 
-DISTRUST_S: Final = 90.0
-"""A key that a status calls refused, from an earlier life of this process, is not tried sooner: so
-restarts in a row stay below the gateway's limit."""
-
 THROTTLED: Final = Backoff(5.0, 300.0)
 """Documented windows are of seconds and of minutes; a pause in between grows into the latter."""
 
@@ -180,21 +176,23 @@ class KeyLedger:
         self.pollers = 0
         """Channels of this key that poll often at the moment; they share its rate."""
 
-    def know(self, credentials: Credentials, *, distrusted: bool, now: float) -> None:
+    def know(self, credentials: Credentials, *, trusted_at: float, now: float) -> None:
         """Take in that a channel uses this secret key.
 
-        A new one may be tried at once, as far as the refusals in a row allow.
+        A new one may be tried at once, as far as the refusals in a row allow; but not if an earlier
+        life of this process was refused, for nobody knows how often.
 
         Args:
             credentials: Of the channel.
-            distrusted: A status of an earlier life of this process says that it was refused.
+            trusted_at: When it may be tried first, in monotonic seconds.
             now: Monotonic seconds.
         """
         new = credentials not in self._signatures
         signature = self._signature(credentials)
-        if new and distrusted:
+        if new and trusted_at > now:
             signature.refusals = PROOF_REFUSALS - 1
-            signature.closed_until = now + DISTRUST_S
+            signature.closed_until = trusted_at
+            signature.trouble = Trouble(TroubleKind.CREDENTIALS, now, _RESTS)
 
     def rate_per_s(self, now: float) -> float:
         """Return the calls per second that the key may make at the moment."""
@@ -212,11 +210,18 @@ class KeyLedger:
         signature = self._signature(credentials)
         if signature.trouble:
             return signature.trouble
+        if self._rests_until(signature, now) > now:
+            return Trouble(TroubleKind.CREDENTIALS, self._refused_at[-1], _RESTS)
         return self._throttled if now < self._throttled_until else None
 
     def rest_s(self, credentials: Credentials, now: float) -> float:
         """Return the seconds until the pauses of this key are over; 0 or less if they are."""
         return max(self._throttled_until, self._signature(credentials).closed_until) - now
+
+    def trouble_ends_at(self, credentials: Credentials, now: float) -> float:
+        """Return when the trouble of this key may end by time alone, in monotonic seconds."""
+        rests_until = self._rests_until(self._signature(credentials), now)
+        return max(rests_until, now + self.rest_s(credentials, now))
 
     async def news(self, timeout_s: float | None = None) -> None:
         """Wait until a trouble or a pause of this key begins or ends, but not for longer."""
@@ -262,8 +267,11 @@ class KeyLedger:
     def succeeded(self, call: Call) -> None:
         """Take in that DCS answered a call, so that its signature was right."""
         signature = call.signature
-        if not self._refused_at or call.asked_at > self._refused_at[-1]:
+        if self._refused_at and call.asked_at > self._refused_at[-1]:
+            rested = len(self._refused_at) >= STRANGE_REFUSALS_MAX
             self._refused_at.clear()
+            if rested:
+                self._tell()
         if call.asked_at > signature.refused_at:
             healed = signature.trouble is not None
             signature.proven, signature.refusals, signature.trouble = True, 0, None
@@ -325,9 +333,7 @@ class KeyLedger:
 
     def _has_room(self, waiter: _Waiter, now: float) -> bool:
         """Tell whether a further call would be bearable if all under way should be refused."""
-        while self._refused_at and self._refused_at[0] <= now - LOCK_S:
-            self._refused_at.popleft()
-        signature, refused = waiter.signature, len(self._refused_at)
+        signature, refused = waiter.signature, self._refusals(now)
         at_risk = [call for call in self._open.values() if call.is_at_risk(now)]
         if refused + len(at_risk) >= REFUSALS_MAX:
             return False
@@ -336,9 +342,25 @@ class KeyLedger:
         mine = (call for call in self._open.values() if call.signature is signature)
         if any(call.asked_at > now - YOUNG_S for call in mine):
             return False  # a key that never worked is tried by one call
-        works = any(one.proven for one in self._signatures.values())
         strange = sum(not call.signature.proven for call in self._open.values())
-        return refused + strange < (STRANGE_REFUSALS_MAX if works else REFUSALS_MAX)
+        return refused + strange < self._strange_max()
+
+    def _refusals(self, now: float) -> int:
+        """Return how many refusals in a row count at the moment."""
+        while self._refused_at and self._refused_at[0] <= now - LOCK_S:
+            self._refused_at.popleft()
+        return len(self._refused_at)
+
+    def _strange_max(self) -> int:
+        """Return how many refusals secret keys may cause that do not work."""
+        works = any(one.proven for one in self._signatures.values())
+        return STRANGE_REFUSALS_MAX if works else REFUSALS_MAX
+
+    def _rests_until(self, signature: _Signature, now: float) -> float:
+        """Return until when a secret key is not tried because of what was refused before it."""
+        if signature.proven or self._refusals(now) < self._strange_max():
+            return float("-inf")
+        return self._refused_at[-self._strange_max()] + LOCK_S
 
     def _has_share(self, waiter: _Waiter, at_risk: Sequence[Call]) -> bool:
         """Tell whether neither channel nor kind of a call have all that they may have."""
@@ -437,5 +459,9 @@ LEDGERS_MAX: Final = 10_000
 _REFUSED: Final = (
     "DCS does not accept the access key. Check accessKey, secretKey and securityToken in the "
     "Secret of the project, or the identity that an ambient project names, and the project id."
+)
+_RESTS: Final = (
+    "DCS has refused this access key lately. The credentials of the project are tried within six "
+    "minutes, so that no further refusal locks the key."
 )
 _THROTTLED: Final = "DCS is throttling this access key; it goes on by itself."

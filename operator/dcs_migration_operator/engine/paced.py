@@ -287,8 +287,8 @@ class PacedDcs:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        rest_s = self._ledger.rest_s(self._account.credentials, now)
-        ends = [now + rest_s] if rest_s > 0.0 else []
+        of_key = self._ledger.trouble_ends_at(self._account.credentials, now)
+        ends = [of_key] if of_key > now else []
         ends_at = min(filter(None, [self._breaker.next_end(now), *ends]), default=None)
         if ends_at is not None:
             loop = asyncio.get_running_loop()

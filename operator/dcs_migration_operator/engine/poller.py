@@ -374,7 +374,10 @@ class Poller:
         return now if len(young) < YOUNG_SHOWS_MAX else young[-YOUNG_SHOWS_MAX] + YOUNG_S
 
     def _begin_show(self, key: str, group: asyncio.TaskGroup, now: float) -> None:
-        """Let a show leave, unless too many of its kind hang already."""
+        """Let a show leave, unless one of this task or too many of its kind are under way."""
+        if key in self._showing:  # whoever asks once more may need an answer to a later question
+            self._singles.add_at(key, now + YOUNG_S)
+            return
         if key in self._unreadable:
             suspects = sum(one in self._unreadable for one in self._showing)
             if suspects >= SUSPECT_SHOWS_SHARE * self._settings.shows_parallel_max:

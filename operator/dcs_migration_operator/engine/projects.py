@@ -18,7 +18,8 @@ from dcs_migration_operator.core.endpoints import is_allowed, is_named
 from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
-from dcs_migration_operator.engine.pump import FAILED
+from dcs_migration_operator.engine.key_ledger import LOCK_S
+from dcs_migration_operator.engine.pump import EARLY_S, FAILED
 from dcs_migration_operator.engine.store import UNKNOWN, Route
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ class Past:
     """What a new channel has to know of the time before it.
 
     Attributes:
-        distrusted: A status of an earlier life of this process says that its key was refused.
+        trusted_at: When its key may be tried first, in monotonic seconds: late if a status of an
+            earlier life of this process says that it was refused.
         settled_due_at: When its settled tasks are due, in monotonic seconds, where it only follows
             a channel with other credentials: an identity that is renewed often puts nothing off.
     """
 
-    distrusted: bool = False
+    trusted_at: float = float("-inf")
     settled_due_at: float | None = None
 
 
@@ -98,7 +100,7 @@ class Projects:
         self._resolving: dict[ProjectRef, asyncio.Task[None]] = {}
         self._again: set[ProjectRef] = set()
         self._failures: dict[ProjectRef, int] = {}
-        self._opened: set[ProjectRef] = set()
+        self._trusted_at: dict[ProjectRef, float] = {}
         self._channels: dict[Account, Channel] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -132,7 +134,7 @@ class Projects:
 
     async def _look_at(self, ref: ProjectRef, entry: ProjectEntry) -> None:
         """Resolve one project, let it lead where it should, and say how it is."""
-        project, moment = entry.project, None
+        project, before, moment = entry.project, entry.route, None
         try:
             found = await self._resolve(ref, entry)
             if entry.project == project and self._store.project(ref) is entry:
@@ -140,7 +142,7 @@ class Projects:
                     found = Route(self._channel(ref, entry, found))
                 self._lead(ref, found)
                 moment = self._next_look_at(ref, entry)
-                self._show(entry)
+                self._show(entry, healed=before.trouble is not None)
             else:
                 self._again.add(ref)
         except Exception:  # noqa: BLE001 - whatever it is concerns this project alone
@@ -189,13 +191,15 @@ class Projects:
 
     def _channel(self, ref: ProjectRef, entry: ProjectEntry, account: Account) -> Channel:
         """Return the channel of an account, and open it if need be."""
-        channel = self._channels.get(account)
-        if channel is None:
+        if ref not in self._trusted_at:
             ready = entry.shadow.shown.condition(READY)
             refused = ready is not None and ready.reason == TroubleKind.CREDENTIALS.value
-            past = Past(refused and ref not in self._opened, _settled_due_at(entry, account))
+            until = self._clock().mono + LOCK_S
+            self._trusted_at[ref] = until if refused else float("-inf")
+        channel = self._channels.get(account)
+        if channel is None:
+            past = Past(self._trusted_at[ref], _settled_due_at(entry, account))
             channel = self._channels[account] = self._open_channel(account, past)
-        self._opened.add(ref)
         return channel
 
     async def _credentials(self, project: Project, before: Channel | None) -> Credentials:
@@ -226,7 +230,7 @@ class Projects:
         self._close_unused()
         self._store.forget_project(ref)
         self._failures.pop(ref, None)
-        self._opened.discard(ref)
+        self._trusted_at.pop(ref, None)
 
     def _next_look_at(self, ref: ProjectRef, entry: ProjectEntry) -> float:
         """Return when to look again: often where something is wrong, for it may be fixed."""
@@ -243,21 +247,29 @@ class Projects:
             pause_s = max(pause_s, UNUSED_S)
         moments = [now + pause_s * (1.0 + JITTER * (2.0 * self._draw() - 1.0))]
         if trouble:
-            moments += [trouble.since + TROUBLE_PATIENCE_S + CLOCK_S, trouble.person_at or 0.0]
-        return min(moment for moment in moments if moment > now)
+            person_at = float("-inf") if trouble.person_at is None else trouble.person_at
+            moments += [at + CLOCK_S for at in (trouble.since + TROUBLE_PATIENCE_S, person_at)]
+        # What is due within the pump's tolerance would be due again at once, and again.
+        return min(moment for moment in moments if moment > now + EARLY_S)
 
-    def _show(self, entry: ProjectEntry) -> None:
-        """Let a project say what is wrong with it, or that it works."""
+    def _show(self, entry: ProjectEntry, *, healed: bool) -> None:
+        """Let a project say what is wrong with it, or that it works.
+
+        Args:
+            entry: The project.
+            healed: What kept it from having a channel is over.
+        """
         now = self._clock()
         route, shadow = entry.route, entry.shadow
         if not entry.project or route == UNKNOWN:
             return
         trouble = _trouble_of(route)
-        if trouble and now.mono < trouble.since + TROUBLE_PATIENCE_S:
+        if trouble and now.mono < trouble.since + _patience_s(trouble):
             return
         # After a restart nothing is known of a channel until its first call: what is shown stays.
         untried = route.channel is not None and route.channel.facts.progress_at == float("-inf")
-        if not trouble and untried and shadow.shown.condition(READY):
+        awaited = untried and not healed and self._store.in_use(entry.project.ref)
+        if not trouble and awaited and shadow.shown.condition(READY):
             return
         status = describe_project(entry.project, shadow.shown, trouble, now)
         if shadow.wants(status) and shadow.write_at(now.mono) <= now.mono:
@@ -271,6 +283,14 @@ class Projects:
                 task = asyncio.get_running_loop().create_task(channel.close(DRAIN_S_MAX))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
+
+
+def _patience_s(trouble: Trouble) -> float:
+    """Return how long a trouble has to last before a project tells of it.
+
+    A refused key rests for longer anyway; and whatever ends this process, the next one has to know.
+    """
+    return 0.0 if trouble.kind is TroubleKind.CREDENTIALS else TROUBLE_PATIENCE_S
 
 
 def _trouble_of(route: Route) -> Trouble | None:

@@ -148,6 +148,92 @@ class TestWrongKeys:
             assert rig.gateway.most["AK"] <= REFUSALS_MAX
             assert reasons(rig) == {"Terminated"}
 
+    async def test_a_right_key_that_has_to_wait_says_so(self) -> None:
+        """After five guesses the gateway would lock the key: the reason stays until it is tried."""
+        async with Rig(fleet(2)) as rig:
+            rig.gateway = Gateway({"AK": "right"})
+            add_projects(rig, 2, lambda _: "dcs")
+            rig.secret = Credentials("AK", "guess-0")
+            rig.engine.activate()
+            for n in range(1, 4):
+                await asyncio.sleep(22.0)
+                rig.secret = Credentials("AK", f"guess-{n}")
+            await asyncio.sleep(22.0)
+            rig.secret = Credentials("AK", "right")
+            await asyncio.sleep(25.0)
+            for _ in range(20):
+                assert reasons(rig) == {"CredentialsInvalid"}
+                await asyncio.sleep(10.0)
+            await asyncio.sleep(60.0)
+            assert reasons(rig) == {"Terminated"}
+
+    async def test_a_first_refusal_is_written_down_at_once(self) -> None:
+        """A process that ends right after it leaves the next one what it has to know."""
+        migrations, api, gateway = fleet(3), ModelApi(), Gateway({"AK": "right"})
+        for _ in range(8):
+            async with Rig(migrations, api=api) as rig:
+                rig.gateway = gateway
+                if api.projects:
+                    rig.tell_all()
+                else:
+                    add_projects(rig, 3, lambda _: "dcs")
+                rig.engine.activate()
+                await asyncio.sleep(1.0)
+        assert gateway.most["AK"] == 1
+
+    async def test_a_restart_changes_nothing_about_a_refused_key(self) -> None:
+        """Until it is tried again the reason stays, and nothing is written."""
+        migrations, api, gateway = fleet(3), ModelApi(), Gateway({"AK": "right"})
+        async with Rig(migrations, api=api) as rig:
+            rig.gateway = gateway
+            add_projects(rig, 3, lambda _: "dcs")
+            rig.engine.activate()
+            await asyncio.sleep(30.0)
+        before = {uid: len(stored.history) for uid, stored in api.objects.items()}
+        async with Rig(migrations, api=api) as again:
+            again.gateway = gateway
+            again.tell_all()
+            again.engine.activate()
+            await asyncio.sleep(80.0)
+            assert reasons(again) == {"CredentialsInvalid"}
+        assert {uid: len(stored.history) for uid, stored in api.objects.items()} == before
+
+    @pytest.mark.parametrize("lives", [1, 2, 4])
+    async def test_a_restart_does_not_forget_how_many_were_typed(self, lives: int) -> None:
+        """Guesses go on after it: what is not known of the time before counts as the worst."""
+        migrations, api, gateway = fleet(3), ModelApi(), Gateway({"AK": "right"})
+        guesses = (Credentials("AK", f"guess-{n}") for n in range(1000))
+        for life in range(lives + 1):
+            async with Rig(migrations, api=api) as rig:
+                rig.gateway, rig.secret = gateway, next(guesses)
+                if life:
+                    rig.tell_all()
+                else:
+                    add_projects(rig, 3, lambda _: "dcs")
+                rig.engine.activate()
+                for _ in range(4):
+                    await asyncio.sleep(21.0)
+                    rig.secret = next(guesses)
+                if life == lives:
+                    rig.secret = Credentials("AK", "right")
+                    await asyncio.sleep(400.0)
+                    assert reasons(rig) == {"Terminated"}
+        assert gateway.most["AK"] <= REFUSALS_MAX
+
+    async def test_a_project_without_tasks_is_not_blamed_for_a_key_of_the_past(self) -> None:
+        """Nobody calls for it, so nothing is known against the credentials that it has now."""
+        async with Rig(fleet(1)) as rig:
+            rig.gateway = Gateway({"AK": "right"})
+            add_projects(rig, 1, lambda _: "dcs")
+            rig.add_project("idle", project_id="idle")
+            rig.secret = Credentials("AK", "wrong")
+            rig.engine.activate()
+            await asyncio.sleep(30.0)
+            rig.secret = Credentials("AK", "right")
+            await asyncio.sleep(700.0)
+            ready = [one.status.condition("Ready") for one in rig.api.projects.values()]
+            assert [one.reason for one in ready if one] == ["Configured", "Configured"]
+
     async def test_a_project_that_is_deleted_and_applied_again_keeps_its_past(self) -> None:
         """Eight times in two minutes, each time as another object."""
         async with Rig(fleet(10)) as rig:

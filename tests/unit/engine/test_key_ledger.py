@@ -23,7 +23,6 @@ from dcs_migration_operator.engine import key_ledger
 from dcs_migration_operator.engine.key_ledger import (
     AT_RISK_S,
     CALLER_AT_RISK_MAX,
-    DISTRUST_S,
     FIRST_PAUSE_S,
     LOCK_S,
     REFUSALS_MAX,
@@ -370,17 +369,20 @@ class TestKnow:
     async def test_a_key_that_a_status_calls_refused_is_not_tried_at_once(self) -> None:
         """Restarts in a row stay below the gateway's limit; one more refusal is proof."""
         ledger = fresh()
-        ledger.know(KEYS, distrusted=True, now=clock())
+        ledger.know(KEYS, trusted_at=LOCK_S, now=clock())
+        trouble = ledger.trouble(KEYS, clock())
+        assert trouble is not None
+        assert trouble.kind is TroubleKind.CREDENTIALS
         times = [await answered(ledger, error=REFUSED) for _ in range(2)]
-        assert times == pytest.approx([DISTRUST_S, DISTRUST_S + LOCK_S], abs=0.02)
+        assert times == pytest.approx([LOCK_S, 2.0 * LOCK_S], abs=0.02)
 
     async def test_a_key_that_is_known_is_not_judged_by_a_status(self) -> None:
         """It works, whatever another project says of it; and a pause goes on all the same."""
         ledger = await proven()
-        ledger.know(KEYS, distrusted=True, now=clock())
+        ledger.know(KEYS, trusted_at=clock() + LOCK_S, now=clock())
         begin = clock()
         assert await answered(ledger, error=REFUSED) == begin
-        ledger.know(KEYS, distrusted=False, now=clock())
+        ledger.know(KEYS, trusted_at=float("-inf"), now=clock())
         assert await answered(ledger) - begin == pytest.approx(FIRST_PAUSE_S, abs=0.01)
 
     async def test_the_number_of_secret_keys_is_bounded(self) -> None:
@@ -388,7 +390,7 @@ class TestKnow:
         ledger = await proven()
         for number in range(3 * SECRETS_MAX):
             keys = Credentials("AK", f"wrong {number}")
-            ledger.know(keys, distrusted=False, now=clock())
+            ledger.know(keys, trusted_at=float("-inf"), now=clock())
             ledger.trouble(keys, clock())
         ledger.trouble(Credentials("AK", "never known"), clock())
         assert len(ledger._signatures) == SECRETS_MAX  # noqa: SLF001 - its limit is tested
@@ -420,7 +422,7 @@ def gateway(
 
     async def channel(ledger: KeyLedger, number: int, *, right: bool) -> None:
         keys = Credentials("AK", "right" if right else f"wrong {number}")
-        ledger.know(keys, distrusted=False, now=clock())
+        ledger.know(keys, trusted_at=float("-inf"), now=clock())
         turn = number
         while True:
             call = await ledger.enter(keys, LIST)
@@ -484,7 +486,7 @@ class TestLedgers:
             await answered(ledgers.of("https://one", KEYS, clock()), error=REFUSED)
         begin = clock()
         ledger = ledgers.of("https://one", KEYS, begin)
-        ledger.know(KEYS, distrusted=False, now=begin)
+        ledger.know(KEYS, trusted_at=float("-inf"), now=begin)
         assert await answered(ledger) - begin == pytest.approx(LOCK_S, abs=0.01)
 
     @pytest.mark.parametrize(

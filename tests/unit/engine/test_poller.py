@@ -348,6 +348,21 @@ class TestCheaper:
 class TestSingles:
     """Questions for one task alone."""
 
+    async def test_who_asks_anew_waits_for_the_answer_that_is_under_way(self) -> None:
+        """Two answers about one task in the wrong order had ended the polling for good."""
+        async with Ground() as ground:
+            ground.cloud.answer_s = 5.0
+            ground.watch(0, Pace.CONFIRM)
+            await asyncio.sleep(1.0)
+            ground.watch(0, Pace.STOPPING)
+            ground.watch(0, Pace.CONFIRM)
+            await asyncio.sleep(20.0)
+            assert ground.running is not None
+            assert not ground.running.done()
+            times = [at for at, _ in ground.cloud.shows]
+            assert len(times) >= 3
+            assert all(b - a >= 5.0 for a, b in pairwise(times))
+
     async def test_a_doubtful_answer_is_confirmed_at_once_and_until_it_is_enough(self) -> None:
         """Every second, until the pace of the task says so."""
         async with Ground() as ground:

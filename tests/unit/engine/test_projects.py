@@ -25,6 +25,7 @@ from dcs_migration_operator.core.model import (
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.channel import Channel
 from dcs_migration_operator.engine.facts import ChannelFacts
+from dcs_migration_operator.engine.key_ledger import LOCK_S
 from dcs_migration_operator.engine.ports import SecretReadError
 from dcs_migration_operator.engine.projects import (
     DRAIN_S_MAX,
@@ -433,7 +434,7 @@ class TestChannelTrouble:
 
     @pytest.mark.parametrize(
         "kind, standing",
-        [(TroubleKind.CREDENTIALS, "Stalled"), (TroubleKind.THROTTLED, "Reconciling")],
+        [(TroubleKind.PERMISSION, "Stalled"), (TroubleKind.THROTTLED, "Reconciling")],
     )
     async def test_it_is_told_on_the_project(self, kind: TroubleKind, standing: str) -> None:
         """When it lasts; and its end is told at once."""
@@ -452,6 +453,16 @@ class TestChannelTrouble:
             opened.facts.trouble({})
             await asyncio.sleep(0.1)
             assert ground.reasons[2:] == ["Configured"]
+
+    async def test_a_refused_key_is_told_at_once(self) -> None:
+        """It rests anyway, and the next process has to know, whatever ends this one."""
+        async with Ground() as ground:
+            ground.name()
+            ground.apply()
+            await asyncio.sleep(1.0)
+            ground.opened[0].trouble(TroubleKind.CREDENTIALS)
+            await asyncio.sleep(0.1)
+            assert ground.reasons == ["Configured", "CredentialsInvalid"]
 
     async def test_a_short_one_is_not(self) -> None:
         """One 503 costs no write."""
@@ -492,10 +503,24 @@ class TestChannelTrouble:
             ground.opened[0].facts.progress(clock().mono)
             await asyncio.sleep(0.1)
             assert ground.reasons == ["Configured"]
-            assert ground.opened[0].past.distrusted is (kind is TroubleKind.CREDENTIALS)
+            refused = kind is TroubleKind.CREDENTIALS
+            assert ground.opened[0].past.trusted_at == (LOCK_S if refused else float("-inf"))
 
-    async def test_only_the_first_channel_of_this_life_is_distrusted(self) -> None:
-        """A Secret that changes afterwards has been put right by somebody."""
+    async def test_a_secret_that_appears_is_told_without_a_call(self) -> None:
+        """Where all tasks are settled, the next call may be ten minutes away."""
+        async with Ground() as ground:
+            secret = ground.secrets["dcs"]
+            ground.secrets["dcs"] = SecretReadError("It is missing.")
+            ground.name()
+            ready = make.condition("Ready", "False", "ProjectNotReady")
+            ground.apply(shown=Status(generation=1, conditions=(ready,)))
+            await asyncio.sleep(10.0)
+            ground.secrets["dcs"] = secret
+            await asyncio.sleep(30.0)
+            assert ground.reasons[-1:] == ["Configured"]
+
+    async def test_what_an_earlier_life_was_refused_counts_for_the_first_minutes(self) -> None:
+        """Whatever is in the Secret meanwhile: nobody knows how often the key was refused."""
         async with Ground() as ground:
             ground.name()
             ready = make.condition("Ready", "False", "CredentialsInvalid")
@@ -503,7 +528,7 @@ class TestChannelTrouble:
             await asyncio.sleep(1.0)
             ground.secrets["dcs"] = OTHER
             await asyncio.sleep(30.0)
-            assert [one.past.distrusted for one in ground.opened] == [True, False]
+            assert [one.past.trusted_at for one in ground.opened] == [LOCK_S, LOCK_S]
 
 
 class TestChange:

@@ -1,0 +1,69 @@
+"""What an invariant may ask about a case: who sent, saw, heard and was refused what, and when.
+
+Tasks are told apart by cloud project and key, moments are virtual seconds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dcs_migration_operator.core.status import Status
+
+At = tuple[str, str]
+"""A cloud project and the key of a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentOrder:
+    """One stop order as it left a replica.
+
+    Attributes:
+        led: Whether the replica held the Lease.
+        wrong: Task id → what its replica knew that forbids it.
+    """
+
+    at: float
+    replica: str
+    project_id: str
+    task_ids: tuple[str, ...]
+    led: bool
+    wrong: dict[str, str]
+
+
+@dataclass(slots=True)
+class Notes:
+    """Everything that was noted.
+
+    Attributes:
+        said: By task, all words that DCS said to anybody.
+        accepted_at: By task, the last acceptance that a replica heard of.
+        ordered_at: By task, the last order.
+        looked_at: By task, when it was last shown; by (project, ""), when a list was last answered.
+        over_at: By task, when the last question was asked whose answer was that it does not run.
+        failed_at: By cloud project or access key, the last call that failed because of it.
+        starts: Processes that were started.
+        gone_writes: Writes to objects that are not there any more.
+        shown: By uid of a project, its statuses in order.
+    """
+
+    orders: list[SentOrder] = field(default_factory=list)
+    said: defaultdict[At, set[str]] = field(default_factory=lambda: defaultdict(set))
+    accepted_at: dict[At, float] = field(default_factory=dict)
+    ordered_at: dict[At, float] = field(default_factory=dict)
+    looked_at: dict[At, float] = field(default_factory=dict)
+    over_at: dict[At, float] = field(default_factory=dict)
+    failed_at: dict[str, float] = field(default_factory=dict)
+    starts: int = 0
+    rested_at: float = 0.0
+    writes_while_not_leading: int = 0
+    gone_writes: int = 0
+    shown: defaultdict[str, list[tuple[float, Status]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    early: list[str] = field(default_factory=list)
+    """Claims of a status about a wish that nobody had asked DCS about."""
+    stuck: list[str] = field(default_factory=list)
+    """Complaints of `watching.py`."""

@@ -1,0 +1,65 @@
+"""What is strange about one id, status, project or key delays nothing else, over drawn pairs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from dcs_migration_operator.core.model import task_key
+from simulation.cloud import task_id
+from simulation.pairs import LAST_S, Pair, pairs
+from simulation.playing import play
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+CASES: Final = int(os.environ.get("SIMULATION_CASES", "2000")) // 8
+"""Pairs that are drawn; each is two cases."""
+
+SHARDS: Final = 2
+LATE_S_MAX: Final = 1.0
+REST_S: Final = 60.0
+
+
+@pytest.mark.parametrize("_shard", range(SHARDS))
+@given(pair=pairs())
+@settings(
+    max_examples=max(CASES // SHARDS, 1),
+    deadline=None,
+    print_blob=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@pytest.mark.timeout(600)
+def test_one_strange_thing_delays_nobody_else(pair: Pair, _shard: int) -> None:
+    """First order and first status of all others come within a second of their usual time."""
+    check_pair(pair, play(pair.usual, REST_S), play(pair.strange, REST_S))
+
+
+def check_pair(pair: Pair, usual: World, strange: World) -> None:
+    """Compare what became of the tasks that the strange thing is not about."""
+    for what, times in (("order", _first_orders), ("status", _first_statuses)):
+        before, after = times(usual), times(strange)
+        for n in set(range(len(pair.usual.fleet))) - pair.named:
+            key = task_key(task_id(n))
+            late_s = after.get(key, float("inf")) - before.get(key, LAST_S)
+            assert late_s <= LATE_S_MAX, f"{pair.thing}: first {what} of {n} is {late_s} s late"
+
+
+def _first_orders(world: World) -> dict[str, float]:
+    """Return when each task was first ordered where it is, by key."""
+    found: dict[str, float] = {}
+    for order in world.notes.orders:
+        for one in order.task_ids:
+            if order.project_id == world.home_of(task_key(one)):
+                found.setdefault(task_key(one), order.at)
+    return found
+
+
+def _first_statuses(world: World) -> dict[str, float]:
+    """Return when each task had its first status, by key."""
+    found = ((s.task.key, s.history) for s in world.objects.values())
+    return {key: history[0][0] for key, history in found if history}
