@@ -35,6 +35,9 @@ PATIENCE_S: Final = 60.0
 CALM_S: Final = 15.0
 """Where everybody answers for so long and nothing is strange, a stop is requested by then."""
 
+THROTTLED_S: Final = 2.0
+"""A time of 429 so short that the rate of a key is hardly lower afterwards."""
+
 EFFECT_S: Final = 75.0
 """A minute after an acceptance the stop is requested again, and a request may take a while."""
 
@@ -100,6 +103,8 @@ def _is_calm(world: World) -> bool:
     disturbed = weather.api_faults or weather.pauses or weather.slow or case.replicas > 1
     lately = (now() - at < CALM_S for at in world.notes.failed_at.values())
     strange = any(one.is_strange(0.0) for one in case.fleet.values())
+    # After a long time of 429 the rate of a key recovers within a minute.
+    strange = strange or any(fault.lasts_s > THROTTLED_S for fault in weather.cloud_faults)
     return not disturbed and not strange and not any(lately)
 
 
@@ -130,7 +135,9 @@ def _of_task(world: World, stored: Stored) -> tuple[str, float] | None:
     reason = ready.reason if ready else ""
     number = int(task.key[:8], 16) % world.case.projects
     if reason in {"", "Pending", "Observed"}:
-        return "gives no reason", CALM_S if _is_calm(world) else PATIENCE_S
+        if _is_calm(world):
+            return "gives no reason while all is calm", CALM_S
+        return "gives no reason", PATIENCE_S
     known = world.projects.get(number)
     if not is_usable(world, number) or known is None:
         return None
