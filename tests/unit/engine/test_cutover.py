@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dcs_migration_operator.core.cutover import Cutover, TermsSaid, Window
+from dcs_migration_operator.engine.cutovers import STATES, count_states
 from simulation.cloud import HANGS, Migration, task_id
 from simulation.lags import LagModel
 from simulation.rig import ModelApi, Rig
@@ -246,12 +247,16 @@ class TestWaves:
             assert rig.reason(uids[0]) == "CutoverTimedOut"
             assert rig.wave_reason() == "PausedByFailures"
             assert (rig.batches, rig.reason(uids[1])) == ([], "Holding")
+            counts = count_states(rig.engine.store)
+            assert counts == dict.fromkeys(STATES, 0) | {"trouble": 1, "paused": 3}
             migrations[task_id(0)].lag = LagModel()
             rig.add_wave(goes=False, said=said)
             await asyncio.sleep(1.0)
             rig.add_wave(goes=True, said=said)
             await asyncio.sleep(120.0)
             assert {rig.reason(uid) for uid in uids} == {"Terminated"}
+            counts = count_states(rig.engine.store)
+            assert counts == dict.fromkeys(STATES, 0) | {"stopped": 4}
 
     @pytest.mark.parametrize("how", ["missing", "deleted"])
     async def test_without_its_wave_a_task_holds(self, how: str) -> None:
