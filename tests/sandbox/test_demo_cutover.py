@@ -190,6 +190,7 @@ async def test_sources_are_asked_and_changed() -> None:
     """Writers, a broken connection, what would be lost and what was: as the simulator has it."""
     async with Simulator(SimulatorOptions(admin_port=0, projects=(ProjectOptions(),))) as simulator:
         simulator.fleet.add(*[MigrationSpec(**one) for one in migrations(FLEET)["migrations"]])
+        assert simulator.admin_endpoint
         sources = Sources(simulator.admin_endpoint)
         before = await asyncio.to_thread(sources.would_lose)
         assert before >= 60 * LAG_BYTES // BYTES_PER_WRITE // 2

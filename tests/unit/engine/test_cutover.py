@@ -273,6 +273,26 @@ class TestWaves:
             await asyncio.sleep(120.0)
             assert (rig.batches, rig.reason(uid)) == ([], "WaveNotFound")
 
+    @pytest.mark.parametrize("at_s", [120.0, 125.0, 130.0, 135.0])
+    async def test_a_wave_that_had_much_to_say_says_at_once_that_it_holds(
+        self, at_s: float
+    ) -> None:
+        """It is written at most once in 5 s, and never later than that, however often it was."""
+        migrations = fleet(30)
+        for number in range(30):
+            migrations[task_id(number)].lag = LagModel(quiet_at=6.0 * number)
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True)
+            for number in range(30):
+                rig.cut_over(number)
+            rig.engine.activate()
+            await asyncio.sleep(at_s)
+            assert len(rig.api.waves["wave-wave"].history) <= at_s / 5.0 + 1
+            rig.add_wave(goes=False)
+            await asyncio.sleep(6.0)
+            assert rig.wave_reason() == "Holding"
+
     async def test_late_tasks_join(self) -> None:
         """A task that names a wave that goes is opened at once."""
         async with Rig(fleet(2)) as rig:
