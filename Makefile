@@ -32,6 +32,10 @@ venv: $(STAMP) ## Install the project and its tools into .venv
 demo: $(STAMP) ## Stop about 120 migrations on an embedded control plane and DCS
 	$(BIN)/python -m sandbox.demo
 
+.PHONY: demo-cutover
+demo-cutover: $(STAMP) ## Cut a wave of 60 over without losing a key: hold, go, one too late, one anew
+	$(BIN)/python -m sandbox.demo.cutover
+
 .PHONY: sandbox
 sandbox: $(STAMP) ## The same without the script: stays up, prints what to try by hand
 	$(BIN)/python -m sandbox.demo --stay

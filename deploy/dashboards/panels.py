@@ -190,6 +190,89 @@ STOPS = Row(
     ),
 )
 
+CUTOVERS = Row(
+    "Cutovers and waves",
+    (
+        Panel(
+            "Cutovers by state",
+            "Tasks with spec.cutover. From waiting (also at Hold) over caught_up and stopping to"
+            " stopped. trouble and paused need a person: see docs/cutover.md.",
+            (
+                q(
+                    "sum by (state) (max by (namespace, job, state)"
+                    " (dcs_operator_cutover_tasks{{all}}))",
+                    "{{state}}",
+                ),
+            ),
+            kind="bars",
+            width=12,
+        ),
+        Panel(
+            "In trouble or paused",
+            "Timed out, refused, failed, without its wave; or behind a wave that failures paused.",
+            (
+                q(
+                    "sum(max by (namespace, job, state)"
+                    ' (dcs_operator_cutover_tasks{{all}, state=~"trouble|paused"})) or vector(0)'
+                ),
+            ),
+            kind="stat",
+            width=4,
+            steps=GOOD_IS_ZERO,
+        ),
+        Panel(
+            "Stopped with a lag, so far",
+            "Cutovers whose order left although the lag was above 0: maxLag or StopAnyway say so.",
+            (
+                q(
+                    "sum(dcs_operator_stop_lag_count{{all}})"
+                    ' - sum(dcs_operator_stop_lag_bucket{{all}, le="0.0"}) or vector(0)'
+                ),
+            ),
+            kind="stat",
+            width=4,
+            steps=GOOD_IS_ZERO,
+        ),
+        Panel(
+            "Cutovers that ended, so far",
+            "Ordered, and DCS said TERMINATED.",
+            (q("sum(dcs_operator_cutover_seconds_count{{all}}) or vector(0)"),),
+            kind="stat",
+            width=4,
+        ),
+        Panel(
+            "From the opening to TERMINATED",
+            "Mostly the time until the lag rests. Near the timeout: writers were not stopped.",
+            (
+                q(quantile(0.5, "dcs_operator_cutover_seconds"), "half"),
+                q(quantile(0.9, "dcs_operator_cutover_seconds"), "nine of ten"),
+            ),
+            unit="s",
+        ),
+        Panel(
+            "Lag when the order left",
+            "In DCS's own unit. 0 unless maxLag is above it or StopAnyway was due.",
+            (
+                q(quantile(0.5, "dcs_operator_stop_lag"), "half"),
+                q(quantile(0.99, "dcs_operator_stop_lag"), "99 of 100"),
+            ),
+        ),
+        Panel(
+            "Samples of lags per minute",
+            "Calls for stats: up to 600 per access key while cutovers are open, 120 at Hold.",
+            (
+                q(
+                    per_minute(
+                        "dcs_operator_cloud_requests_total", "outcome", ', operation="stats"'
+                    ),
+                    "{{outcome}}",
+                ),
+            ),
+            kind="bars",
+        ),
+    ),
+)
+
 CALLS = Row(
     "Calls of DCS",
     (
@@ -316,4 +399,4 @@ STRANGERS = Row(
     ),
 )
 
-ROWS = (HEALTH, TASKS, STOPS, CALLS, BATCHING, MACHINE, STRANGERS)
+ROWS = (HEALTH, TASKS, STOPS, CUTOVERS, CALLS, BATCHING, MACHINE, STRANGERS)

@@ -24,11 +24,11 @@ from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.kinds import CLUSTER_PROJECTS, PROJECTS, TASKS, WAVES
 from dcs_migration_operator.core.model import Instant
 from dcs_migration_operator.core.status import to_json
-from dcs_migration_operator.core.waves import Place
 from dcs_migration_operator.dcs.ambient import obtain
 from dcs_migration_operator.dcs.codes import reason_of
 from dcs_migration_operator.dcs.threads import PATIENCE, ThreadedDcs, in_thread
 from dcs_migration_operator.engine.build import Surroundings, build
+from dcs_migration_operator.engine.cutovers import STATES, count_states
 from dcs_migration_operator.engine.ports import ClusterReads
 from dcs_migration_operator.kube.api import LEASE_CONNECTIONS_MAX, LEASE_TIMEOUT_S, KubeApi
 from dcs_migration_operator.kube.errors import ApiError
@@ -315,9 +315,8 @@ class _Operator:
         return counts
 
     def _count_cutovers(self) -> Mapping[str, int]:
-        members = (entry.member for entry in self._engine.store if entry.task.cutover)
-        counts = Counter(member.place.name.lower() for member in members)
-        return {place.name.lower(): counts[place.name.lower()] for place in Place}
+        # A standby hears of no samples: it knows nothing of where they are.
+        return count_states(self._engine.store) if self._leads() else dict.fromkeys(STATES, 0)
 
     def _snapshot_ages(self) -> Mapping[str, float]:
         return self._engine.snapshot_ages(clock().mono)

@@ -21,6 +21,7 @@ from sandbox.dcs import (
     Simulator,
     SimulatorOptions,
     Timing,
+    lag,
 )
 from sandbox.dcs.migration import key_of
 
@@ -152,6 +153,28 @@ class CloudProject:
     def alter(self, task_id: str, **changes: Any) -> None:
         """Change fields of a migration's spec; `word` takes effect at once."""
         self._with_fleet(lambda fleet: fleet.alter(task_id, changes))
+
+    def write(self, *task_ids: str, on: bool) -> None:
+        """Switch the writers of some sources on or off; of all without an id."""
+        self._with_fleet(lambda fleet: fleet.write(on=on, chosen=fleet.choose("*", task_ids)))
+
+    def losses(self) -> tuple[int, int]:
+        """Return how many stops had effect, and how many keys they lost in all."""
+
+        def look(fleet: Fleet) -> tuple[int, int]:
+            fleet.advance()
+            return fleet.losses.stops, fleet.losses.keys
+
+        return self._with_fleet(look)
+
+    def would_lose(self) -> int:
+        """Return how many keys would be lost by stopping everything at this moment."""
+
+        def look(fleet: Fleet) -> int:
+            now_s = fleet.advance()
+            return sum(lag.figures(one, now_s).missing_keys for one in fleet)
+
+        return self._with_fleet(look)
 
     def words(self, task_id: str) -> list[str]:
         """Return every word that a migration had, in their order."""

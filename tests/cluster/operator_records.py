@@ -45,6 +45,12 @@ class Shown:
         return found
 
     @property
+    def lag(self) -> Mapping[str, Any]:
+        """`status.lag`; empty if there is none."""
+        found: Mapping[str, Any] = self.body.get("lag", {})
+        return found
+
+    @property
     def error(self) -> Mapping[str, Any]:
         """`status.lastError`; empty if there is none."""
         found: Mapping[str, Any] = self.body.get("lastError", {})
@@ -70,10 +76,12 @@ class Shown:
         conditions, said = self.conditions, json.dumps(self.body)
         assert self.phase, said
         assert {"Ready", "Stopped"} <= conditions.keys(), said
-        assert conditions.keys() <= {"Ready", "Stopped", "Reconciling", "Stalled"}, said
-        # These two are there only while they are true, and never both.
+        kinds = {"Ready", "Stopped", "CaughtUp", "Reconciling", "Stalled"}
+        assert conditions.keys() <= kinds, said
+        # These two are there only while they are true, and never both; a brake is neither.
         standing = [conditions[t] for t in ("Reconciling", "Stalled") if t in conditions]
-        assert len(standing) == (0 if self.ready.startswith("True/") else 1), said
+        at_rest = self.ready.startswith("True/") or self.ready == "False/Suspended"
+        assert len(standing) == (0 if at_rest else 1), said
         assert all(one.startswith("True/") for one in standing), said
         generations = {c["observedGeneration"] for c in self.body["conditions"]}
         assert generations == {self.body["observedGeneration"]}, said

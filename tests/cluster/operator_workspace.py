@@ -72,11 +72,11 @@ class Workspace:
             "PATCH", f"{path}?fieldManager=test&force=true", body, "application/apply-patch+yaml"
         )
 
-    def task(self, name: str, task_id: str, *, stopped: bool) -> dict[str, Any]:
+    def task(self, name: str, task_id: str, *, stopped: bool, **spec: Any) -> dict[str, Any]:
         """Return the manifest of a MigrationTask of this workspace."""
         project = {"name": self.name}
         return manifests.migration_task(
-            self.full(name), task_id, stopped=stopped, projectRef=project
+            self.full(name), task_id, stopped=stopped, projectRef=project, **spec
         )
 
     def create(self, name: str, task_id: str, *, stopped: bool = True) -> None:
@@ -90,6 +90,51 @@ class Workspace:
         numbered = enumerate(task_ids)
         bodies = [self.task(f"{n:04}", one, stopped=stopped) for n, one in numbered]
         self._api.create_many(path, bodies)
+
+    def cut_over(self, name: str, task_id: str, **cutover: Any) -> None:
+        """Create a MigrationTask that is stopped once its target has caught up."""
+        path = manifests.path(self.namespace, manifests.TASKS)
+        self._api.create(path, self.task(name, task_id, stopped=False, cutover=cutover))
+
+    def join(self, task_ids: Iterable[str]) -> None:
+        """Create a MigrationTask of the wave for each id, named by its place."""
+        wave = {"waveRef": {"name": self.name}}
+        path = manifests.path(self.namespace, manifests.TASKS)
+        numbered = enumerate(task_ids)
+        bodies = [self.task(f"{n:04}", one, stopped=False, cutover=wave) for n, one in numbered]
+        self._api.create_many(path, bodies)
+
+    def put_wave(self, state: str, **spec: Any) -> None:
+        """Create the wave of this workspace, or replace all of its spec."""
+        body = manifests.migration_wave(self.name, state=state, **spec)
+        self._api.request(
+            "PATCH",
+            f"{self._wave}?fieldManager=test&force=true",
+            body,
+            "application/apply-patch+yaml",
+        )
+
+    def delete_wave(self) -> None:
+        """Delete the wave."""
+        self._api.delete(self._wave)
+
+    def until_wave(self, ready: str, timeout_s: float = PATIENCE_S, **tasks: int) -> dict[str, Any]:
+        """Wait until Ready of the wave and some of its counts are so; returns the status."""
+
+        def look() -> dict[str, Any]:
+            status: dict[str, Any] = self._api.get(self._wave)["status"]
+            conditions = [one for one in status["conditions"] if one["type"] == "Ready"]
+            assert [f"{one['status']}/{one['reason']}" for one in conditions] == [ready], status
+            assert status["tasks"] == status["tasks"] | tasks, status
+            return status
+
+        return eventually(look, timeout_s)
+
+    def events(self) -> list[tuple[str, str, str]]:
+        """Return type, reason and name of the object of each event about this workspace."""
+        found = self._api.get(manifests.core_path(self.namespace, "events"))["items"]
+        every = [(one["type"], one["reason"], one["involvedObject"]["name"]) for one in found]
+        return [one for one in every if one[2].startswith(self.name)]
 
     def stop(self, name: str) -> None:
         """Set `spec.stopped` of a MigrationTask."""
@@ -171,6 +216,10 @@ class Workspace:
             self._api.delete(manifests.path(self.namespace, manifests.PROJECTS, self.name))
         self.dcs.heal()
         self.check()
+
+    @property
+    def _wave(self) -> str:
+        return manifests.path(self.namespace, manifests.WAVES, self.name)
 
     def _path(self, name: str) -> str:
         return manifests.path(self.namespace, manifests.TASKS, self.full(name))

@@ -31,7 +31,13 @@ WALKS = {
 }
 """Pages that are followed one after the other, on a cluster where nothing is installed."""
 
-PAGES = tuple(page for walk in WALKS.values() for page in walk)
+CUTOVERS = ("docs/cutover.md", "docs/zh/cutover.md")
+"""Pages that begin where a project is, but no task."""
+
+BEFORE_A_CUTOVER = ("helm install ", "kubectl create secret ")
+"""How the blocks of getting started begin that they need."""
+
+PAGES = (*(page for walk in WALKS.values() for page in walk), *CUTOVERS)
 
 NOT_RUN = {
     "README.md: make demo   # the main job on an embedded Kubernetes control plane and a"
@@ -83,6 +89,20 @@ def test_whoever_follows_the_pages_gets_there(
                 walk.follow(block)
     assert dcs.words(TASK_ID)[-1] == "TERMINATED"
     assert dcs.ordered() == [task_key(TASK_ID)]
+
+
+@pytest.mark.parametrize("page", CUTOVERS)
+@pytest.mark.timeout(300)
+def test_whoever_cuts_over_by_the_page_gets_there(page: str, walk: Walk, dcs: CloudProject) -> None:
+    """All commands succeed as they are: the migration is stopped, by one order, without a loss."""
+    for block in blocks(GETTING_STARTED[0]):
+        if block.text.startswith(BEFORE_A_CUTOVER):
+            walk.follow(block)
+    for block in blocks(page):
+        walk.follow(block)
+    assert dcs.words(TASK_ID)[-1] == "TERMINATED"
+    assert dcs.ordered() == [task_key(TASK_ID)]
+    assert dcs.losses() == (1, 0)
 
 
 def test_what_is_not_run_says_why() -> None:

@@ -7,17 +7,30 @@ reaches the tools that read them. The rows are those of the contract's table of 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from dcs_migration_operator.core.model import Outcome, StopRequest, TroubleKind
+from dcs_migration_operator.core.cloud import Stats
+from dcs_migration_operator.core.cutover import Terms, TermsSaid, WaveStanding, Window
+from dcs_migration_operator.core.model import (
+    ObjectRef,
+    Outcome,
+    StopRequest,
+    TroubleKind,
+    Wave,
+    WaveRef,
+)
 from dcs_migration_operator.core.projects import describe_project
-from dcs_migration_operator.core.status import Status, to_json
+from dcs_migration_operator.core.status import Status, WaveCounts, to_json
+from dcs_migration_operator.core.waves import State as WaveState
+from dcs_migration_operator.core.waves import describe_wave
 from sandbox import manifests
 from unit import make
+from unit.core import test_cutover as cutover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +70,16 @@ class State:
     name: str
     body: dict[str, Any]
     expected: Expected
+    held: bool = False
+    """It waits for a person's word, as wished; kstatus has no word of its own for that."""
 
 
 def _states() -> Iterator[State]:
     yield from _stopping()
     yield from _observing()
     yield from _in_trouble()
+    yield from _cutovers()
+    yield from _waves()
     yield from _projects()
     yield from _unwritten()
 
@@ -119,6 +136,64 @@ def _in_trouble() -> Iterator[State]:
         yield _task(f"stop, {kind.value}, TERMINATED", done, Expected.DONE)
 
 
+def _cutovers() -> Iterator[State]:
+    holds, missing = WaveStanding.HOLDS, WaveStanding.MISSING
+    early, late = Window(make.START + timedelta(hours=1)), Window(None, make.START)
+    short = Terms(timeout_s=60.0)
+    rows = (
+        ("not caught up", cutover.wish(cutover.BEHIND), Expected.WAIT),
+        ("lag unknown", cutover.wish(Stats()), Expected.WAIT),
+        ("waits for its turn", cutover.wish(), Expected.WAIT),
+        ("caught up", cutover.wish(*[cutover.IDLE] * 3), Expected.WAIT),
+        ("too late", cutover.wish(cutover.BEHIND, window=late), Expected.ALARM),
+        ("timed out", cutover.wish(cutover.BEHIND, terms=short), Expected.ALARM),
+        ("dead", cutover.wish(cutover.DEAD), Expected.ALARM),
+        ("without its wave", cutover.wish(standing=missing, opening=None), Expected.ALARM),
+    )
+    for name, wish, expected in rows:
+        yield _task(f"cutover, {name}", cutover.situation(wish), expected)
+    paused = WaveStanding.PAUSED
+    for name, wish in (
+        ("held", cutover.wish(cutover.BEHIND, standing=holds, opening=None)),
+        ("too early", cutover.wish(cutover.BEHIND, window=early, opening=None)),
+        ("its wave was paused", cutover.wish(standing=paused, opening=None)),
+    ):
+        yield _task(f"cutover, {name}", cutover.situation(wish), Expected.DONE, held=True)
+    left = cutover.wish(*[cutover.IDLE] * 3, committed=True)
+    stopped = cutover.situation(left, "TERMINATED", request=make.accepted(990.0))
+    yield _task("cutover, TERMINATED", stopped, Expected.DONE)
+    for kind, before in (
+        ("stop", make.situation("MIGRATING")),
+        ("cutover", cutover.situation(cutover.wish(cutover.IDLE))),
+    ):
+        # Neither under way nor a fault; kstatus knows no such thing, and waits.
+        brake = replace(before, suspended=True)
+        yield _task(f"{kind}, its project is suspended", brake, Expected.WAIT, held=True)
+
+
+def _waves() -> Iterator[State]:
+    wave = Wave(
+        ref=WaveRef("team-a", "one"),
+        object=ObjectRef("migrationwaves", "team-a", "one", "u"),
+        generation=1,
+        goes=True,
+        window=Window(make.START, make.START),
+        under_way_max=50,
+        failures_max=1,
+        said=TermsSaid(),
+    )
+    expected = {
+        WaveState.GOING: Expected.WAIT,
+        WaveState.PAUSED: Expected.ALARM,
+        WaveState.WINDOW_MISSED: Expected.ALARM,
+    }
+    for state in WaveState:
+        counts = WaveCounts(total=2, waiting=1, trouble=1)
+        body = _object("migrationwaves", describe_wave(wave, Status(), counts, state, make.now()))
+        held = state in {WaveState.HOLDING, WaveState.WAITING_FOR_TIME}
+        yield State(f"wave, {state.value}", body, expected.get(state, Expected.DONE), held=held)
+
+
 def _projects() -> Iterator[State]:
     for plural in ("dcsprojects", "clusterdcsprojects"):
         usable = describe_project(make.project(), Status(), None, make.now())
@@ -140,12 +215,12 @@ def _unwritten() -> Iterator[State]:
         yield State(f"{plural}, just created", body, Expected.WAIT)
 
 
-def _task(name: str, before: Situation, expected: Expected) -> State:
+def _task(name: str, before: Situation, expected: Expected, *, held: bool = False) -> State:
     # Long after the last news, so that also what passes by itself has been written.
     status = make.shown_after(replace(before, news_at=0.0))
     body = _object("migrationtasks", status)
     body["spec"] = {"taskId": make.TASK_ID, "stopped": before.task.stopped}
-    return State(name, body, expected)
+    return State(name, body, expected, held=held)
 
 
 def _object(plural: str, status: Status) -> dict[str, Any]:

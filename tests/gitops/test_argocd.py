@@ -49,9 +49,12 @@ def test_every_kind_has_a_check() -> None:
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 def test_argo_cd_reads_a_state_right(state: State) -> None:
-    """Healthy, Progressing and Degraded are what kstatus calls Current, InProgress and Failed."""
+    """Healthy, Progressing and Degraded are what kstatus calls Current, InProgress and Failed.
+
+    Only Argo CD has a word for what waits for a person's word: Suspended.
+    """
     answer = health(checks()[state.body["kind"]], state.body)
-    assert answer["status"] == HEALTH[state.expected], state.body
+    assert answer["status"] == ("Suspended" if state.held else HEALTH[state.expected]), state.body
 
 
 def test_the_health_says_why() -> None:

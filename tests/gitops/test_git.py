@@ -81,6 +81,35 @@ def test_a_stop_by_hand_outlives_the_next_apply(tool: Tool) -> None:
         tool.apply(stopped=False)
 
 
+@pytest.mark.parametrize("spec", [{"cutover": {"maxLag": 0}}, {"cutover": {}}], ids=str)
+def test_a_cutover_is_applied_again_without_a_change_and_taken_back(
+    tool: Tool, spec: dict[str, Any]
+) -> None:
+    """A wish that git can take back: a revert leaves nothing of it."""
+    first = tool.applied(**spec)
+    assert first["spec"]["cutover"] == spec["cutover"]
+    assert version(tool.apply(**spec)) == version(first)
+    assert "cutover" not in tool.apply()["spec"]
+
+
+def test_a_wave_is_what_git_says(control_plane: ControlPlane, tool: Tool) -> None:
+    """Applied again it does not change; Go by hand is overruled by the next apply; so is Hold."""
+    api, path = control_plane.api, tool.path.replace(manifests.TASKS, manifests.WAVES)
+
+    def apply(state: str) -> Any:
+        body = manifests.migration_wave("one", state=state)
+        kind = "application/apply-patch+yaml"
+        return api.request("PATCH", f"{path}?fieldManager=git&force=true", body, kind)
+
+    apply("Hold")
+    held = api.patch(f"{path}/status", {"status": {"observedGeneration": 1}})
+    assert version(apply("Hold")) == version(held)
+    for state, by_hand in (("Hold", "Go"), ("Go", "Hold")):
+        apply(state)
+        assert api.patch(path, {"spec": {"state": by_hand}})["spec"]["state"] == by_hand
+        assert apply(state)["spec"]["state"] == state
+
+
 def test_pruning_waits_for_nothing(tool: Tool, control_plane: ControlPlane) -> None:
     """A deleted task is gone at once: no finalizer is on it."""
     assert "finalizers" not in tool.apply(stopped=True)["metadata"]

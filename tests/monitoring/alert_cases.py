@@ -12,6 +12,7 @@ from monitoring.alert_days import (
     Day,
     age,
     calls,
+    cutovers,
     leader,
     metric,
     orders,
@@ -191,6 +192,13 @@ STOPS = {
             orders("0+4x40", "0+4x40") | tasks("MIGRATING", "False", "40x40"),
         ),
         Day(
+            "each when it has caught up",
+            "25m",
+            orders("0+4x40", "0+4x40")
+            | tasks("MIGRATING", "False", "200x40")
+            | cutovers("waiting", "200x40"),
+        ),
+        Day(
             "a few single ones",
             "25m",
             orders("0+1x40", "0+1x40") | tasks("MIGRATING", "False", "200x40"),
@@ -214,6 +222,32 @@ STOPS = {
         Day("one bad id with a new code", "50m", splits("DCS.4855", "_x39 6x60")),
         Day("many at once but long ago", "80m", splits("DCS.4855", "_x39 40x60")),
         Day("one bad id", "40m", splits("DCS.4855", "0x20 6x40")),
+    ),
+}
+
+CUTOVERS = {
+    "DCSOperatorCutoverTrouble": (
+        Day(
+            "one timed out",
+            "6m",
+            # A standby knows nothing of where they are.
+            cutovers("trouble", "1x9") | cutovers("trouble", "0x9", "b"),
+            OPERATOR,
+            value="1",
+        ),
+        Day("they wait", "6m", cutovers("trouble", "0x9") | cutovers("waiting", "60x9")),
+        Day("mended at once", "8m", cutovers("trouble", "1x3 0x9")),
+    ),
+    "DCSOperatorWavePaused": (
+        Day(
+            "ten wait behind a failure",
+            "6m",
+            cutovers("paused", "10x9") | cutovers("paused", "0x9", "b"),
+            OPERATOR,
+            value="10",
+        ),
+        Day("it holds", "6m", cutovers("paused", "0x9") | cutovers("waiting", "60x9")),
+        Day("somebody was there", "8m", cutovers("paused", "10x3 0x9")),
     ),
 }
 
@@ -301,4 +335,4 @@ CLOUD = {
     ),
 }
 
-DAYS = AVAILABILITY | STOPS | CLOUD
+DAYS = AVAILABILITY | STOPS | CUTOVERS | CLOUD

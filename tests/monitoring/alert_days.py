@@ -54,6 +54,11 @@ def tasks(phase: str, ready: str, values: str, replica: str = "a") -> dict[str, 
     return metric("dcs_operator_tasks", values, replica, phase=phase, ready=ready)
 
 
+def cutovers(state: str, values: str, replica: str = "a") -> dict[str, str]:
+    """Return how many tasks with a cutover are in a state."""
+    return metric("dcs_operator_cutover_tasks", values, replica, state=state)
+
+
 def calls(operation: str, outcome: str, values: str) -> dict[str, str]:
     """Return how many calls of DCS ended so."""
     name = "dcs_operator_cloud_requests_total"

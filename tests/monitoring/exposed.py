@@ -26,6 +26,7 @@ def metrics() -> Metrics:
         tasks=lambda: {("PENDING", "False"): 1},
         snapshot_ages=lambda: {"project": 1.0},
         leads=lambda: True,
+        cutovers=lambda: {"waiting": 1},
         split_reason=reason_of,
     )
     made.cloud_request(Operation.LIST, "ok", 0.1)
@@ -33,6 +34,7 @@ def metrics() -> Metrics:
     made.split("DCS.4855")
     made.stop_result("accepted")
     made.stopped(1.0)
+    made.cut_over(1.0, 0)
     made.status_write("ok")
     return made
 

@@ -36,6 +36,9 @@ WAVE = 6
 BAD_CODE = "DCS.4855"
 """With this code DCS refuses a whole order because of one id."""
 
+LAG_MAX = 1_000_000
+"""More than what is on its way while the writers of one source write."""
+
 MAY_BE_ZERO = {
     "Alerts",
     "Other installations of the operator",
@@ -59,6 +62,15 @@ def stop_a_wave(own: Workspace, wave: int, *, spoiled: bool) -> None:
         own.create(f"{wave}-{number}", task_id)
     for number in range(1 if spoiled else 0, WAVE):
         own.until(f"{wave}-{number}", "True/Terminated")
+
+
+def cut_over(own: Workspace) -> None:
+    """Have one task stopped with a lag that it allows, and one wait for a wave that is missing."""
+    lagging = own.dcs.add(writers=True, stop_s=STOP_S)
+    own.cut_over("lagging", lagging, maxLag=LAG_MAX, stableFor="0s")
+    own.cut_over("alone", own.dcs.add(), waveRef={"name": "missing"})
+    own.until("alone", "False/WaveNotFound")
+    own.until("lagging", "True/Terminated")
 
 
 def throttle(own: Workspace, operator: OperatorProcess) -> None:
@@ -85,7 +97,7 @@ def prometheus(
     launch_for_module: Launch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Prometheus]:
-    """Give the Prometheus that has seen waves of stops, a failed task, and throttling."""
+    """Give the Prometheus that has seen waves of stops, cutovers, a failed task, and throttling."""
     namespace = f"monitored-{secrets.token_hex(4)}"
     api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
     own = Workspace(api, cloud.open_project(), recorder, namespace)
@@ -101,6 +113,7 @@ def prometheus(
         own.plant("failed", {"phase": "SUCCESS"})
         stop_a_wave(own, 0, spoiled=True)
         stop_a_wave(own, 1, spoiled=True)
+        cut_over(own)
         throttle(own, operator)
         yield prometheus
 
@@ -117,7 +130,7 @@ def test_a_panel_shows_something(prometheus: Prometheus, asked: Asked) -> None:
 def test_the_tasks_are_counted_once(prometheus: Prometheus) -> None:
     """The panel of all phases adds up to the number of resources."""
     expr = next(asked.expr for asked in queries() if asked.panel == "By phase")
-    eventually(lambda: prometheus.peak(f"sum({expr})") == 2 * WAVE + 2)
+    eventually(lambda: prometheus.peak(f"sum({expr})") == 2 * WAVE + 4)
 
 
 def test_the_panels_tell_what_happened(prometheus: Prometheus) -> None:
@@ -135,6 +148,9 @@ def test_the_panels_tell_what_happened(prometheus: Prometheus) -> None:
         ("Orders that had to be halved, so far", BAD_CODE),
         ("What became of each ordered id, per minute", "rejected"),
         ("By phase", "FAILED"),
+        ("Cutovers by state", "stopped"),
+        ("Cutovers by state", "trouble"),
+        ("Samples of lags per minute", "ok"),
         ("By phase", "TERMINATED"),
     }
 

@@ -36,6 +36,26 @@ STOPPED_WITH_LAG: Final = "StoppedWithLag"
 TIMED_OUT: Final = "CutoverTimedOut"
 
 
+PAUSED: Final = "paused"
+"""Where a task is that would be admitted if failures had not paused its wave."""
+
+STATES: Final = (*(place.name.lower() for place in Place), PAUSED)
+"""All values of `count_states`."""
+
+
+def count_states(store: Store) -> dict[str, int]:
+    """Return how many tasks with a conditional wish are where."""
+    counts = dict.fromkeys(STATES, 0)
+    for entry in store:
+        if entry.task.cutover:
+            wave = store.wave(entry.wave) if entry.wave else None
+            place = entry.member.place
+            stuck = wave and wave.paused and entry.opening is None
+            waits = place in {Place.WAITING, Place.CAUGHT_UP}
+            counts[PAUSED if stuck and waits else place.name.lower()] += 1
+    return counts
+
+
 class Cutovers:
     """Keeps the conditional wishes of task resources.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dcs_migration_operator.core.cutover import Cutover, TermsSaid, Window
+from dcs_migration_operator.engine.cutovers import STATES, count_states
 from simulation.cloud import HANGS, Migration, task_id
 from simulation.lags import LagModel
 from simulation.rig import ModelApi, Rig
@@ -246,12 +247,16 @@ class TestWaves:
             assert rig.reason(uids[0]) == "CutoverTimedOut"
             assert rig.wave_reason() == "PausedByFailures"
             assert (rig.batches, rig.reason(uids[1])) == ([], "Holding")
+            counts = count_states(rig.engine.store)
+            assert counts == dict.fromkeys(STATES, 0) | {"trouble": 1, "paused": 3}
             migrations[task_id(0)].lag = LagModel()
             rig.add_wave(goes=False, said=said)
             await asyncio.sleep(1.0)
             rig.add_wave(goes=True, said=said)
             await asyncio.sleep(120.0)
             assert {rig.reason(uid) for uid in uids} == {"Terminated"}
+            counts = count_states(rig.engine.store)
+            assert counts == dict.fromkeys(STATES, 0) | {"stopped": 4}
 
     @pytest.mark.parametrize("how", ["missing", "deleted"])
     async def test_without_its_wave_a_task_holds(self, how: str) -> None:
@@ -267,6 +272,26 @@ class TestWaves:
                 rig.delete_wave()
             await asyncio.sleep(120.0)
             assert (rig.batches, rig.reason(uid)) == ([], "WaveNotFound")
+
+    @pytest.mark.parametrize("at_s", [120.0, 125.0, 130.0, 135.0])
+    async def test_a_wave_that_had_much_to_say_says_at_once_that_it_holds(
+        self, at_s: float
+    ) -> None:
+        """It is written at most once in 5 s, and never later than that, however often it was."""
+        migrations = fleet(30)
+        for number in range(30):
+            migrations[task_id(number)].lag = LagModel(quiet_at=6.0 * number)
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True)
+            for number in range(30):
+                rig.cut_over(number)
+            rig.engine.activate()
+            await asyncio.sleep(at_s)
+            assert len(rig.api.waves["wave-wave"].history) <= at_s / 5.0 + 1
+            rig.add_wave(goes=False)
+            await asyncio.sleep(6.0)
+            assert rig.wave_reason() == "Holding"
 
     async def test_late_tasks_join(self) -> None:
         """A task that names a wave that goes is opened at once."""

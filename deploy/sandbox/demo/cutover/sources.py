@@ -1,0 +1,77 @@
+"""The sources and their writers: what the simulator knows of lags and losses, and lets one change.
+
+Owns the questions to its admin API that only this demo asks.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ANSWER_S_MAX: Final = 10.0
+"""For one question; it is answered in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """What all stops together have cost.
+
+    Attributes:
+        stops: Stops that had effect.
+        keys: Keys that the targets lack, or have in an old version.
+        with_loss: Stops that lost at least one key.
+    """
+
+    stops: int
+    keys: int
+    with_loss: int
+
+
+class Sources:
+    """The sources of one simulator.
+
+    Args:
+        admin: The address of its admin API.
+    """
+
+    def __init__(self, admin: str) -> None:
+        self._address = urlsplit(admin).netloc
+
+    def stop_writers(self, task_ids: Iterable[str]) -> None:
+        """Let nobody write to the sources of these tasks from now on."""
+        self._ask("POST", "/writers", {"on": False, "task_ids": list(task_ids)})
+
+    def break_connection(self, task_id: str) -> None:
+        """Break the connection of one task to its source; a full sync begins again."""
+        self._ask("POST", "/others", {"act": "break", "task_ids": [task_id]})
+
+    def would_lose(self) -> int:
+        """Return how many keys would be lost by stopping everything at this moment."""
+        return int(self._ask("GET", "/lag")["missing_keys"])
+
+    def lag(self) -> int:
+        """Return how far all targets together are behind, in bytes, as DCS says it."""
+        return int(self._ask("GET", "/lag")["offset"])
+
+    def losses(self) -> Losses:
+        """Return what the stops have cost up to now."""
+        found = self._ask("GET", "/losses")
+        return Losses(stops=found["stops"], keys=found["lost_keys"], with_loss=found["with_loss"])
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        connection = http.client.HTTPConnection(self._address, timeout=ANSWER_S_MAX)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            raise OSError(f"The simulated DCS refused {method} {path}: {answer['error']}")
+        return answer
