@@ -198,6 +198,24 @@ class TestWrongKeys:
             assert reasons(again) == {"CredentialsInvalid"}
         assert {uid: len(stored.history) for uid, stored in api.objects.items()} == before
 
+    @pytest.mark.parametrize("gap_s", [2.0, 5.0, 7.0, 13.0])
+    async def test_a_call_that_nobody_waits_for_any_more_may_still_be_refused(
+        self, gap_s: float
+    ) -> None:
+        """Secret keys change while calls with the one before are under way."""
+        async with Rig(fleet(3)) as rig:
+            rig.gateway = Gateway({"AK": "right"}, 3.0)
+            add_projects(rig, 3, lambda _: "dcs")
+            rig.secret = Credentials("AK", "guess")
+            rig.engine.activate()
+            for n in range(int(120.0 / gap_s)):
+                await asyncio.sleep(gap_s)
+                rig.secret = Credentials("AK", f"guess-{n}")
+            assert rig.gateway.most["AK"] <= REFUSALS_MAX
+            rig.secret = Credentials("AK", "right")
+            await asyncio.sleep(400.0)
+            assert reasons(rig) == {"Terminated"}
+
     @pytest.mark.parametrize("lives", [1, 2, 4])
     async def test_a_restart_does_not_forget_how_many_were_typed(self, lives: int) -> None:
         """Guesses go on after it: what is not known of the time before counts as the worst."""
