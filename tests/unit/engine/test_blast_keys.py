@@ -252,6 +252,25 @@ class TestWrongKeys:
             ready = [one.status.condition("Ready") for one in rig.api.projects.values()]
             assert [one.reason for one in ready if one] == ["Configured", "Configured"]
 
+    async def test_a_project_without_tasks_keeps_what_the_next_life_has_to_know(self) -> None:
+        """Its status is not put right by a restart alone; a task may name it a moment later."""
+        migrations, api, gateway = fleet(4), ModelApi(), Gateway({"AK": "right"})
+        for life in range(6):
+            async with Rig(migrations, api=api) as rig:
+                rig.gateway = gateway
+                if life:
+                    rig.tell_all()
+                else:
+                    add_projects(rig, 4, lambda _: "dcs")
+                for n in range(0 if life % 2 else 4):
+                    rig.add_task(n, project=f"p-{n}")
+                rig.engine.activate()
+                await asyncio.sleep(30.0)
+                for uid in list(api.objects):
+                    rig.delete(uid)
+                await asyncio.sleep(1.0)
+        assert gateway.most["AK"] <= REFUSALS_MAX
+
     async def test_a_project_that_is_deleted_and_applied_again_keeps_its_past(self) -> None:
         """Eight times in two minutes, each time as another object."""
         async with Rig(fleet(10)) as rig:
