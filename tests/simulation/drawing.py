@@ -138,17 +138,35 @@ WEATHERS = st.builds(
 )
 THROTTLED = st.builds(CloudFault, TIMES, SPANS, st.just("any"), st.just("throttled"), st.just(""))
 MILD = st.builds(Weather, cloud_faults=st.lists(CLOUD_FAULTS | THROTTLED, max_size=1).map(tuple))
+REFUSING = st.builds(
+    CloudFault,
+    begins_s=st.just(0.0) | TIMES,
+    lasts_s=st.sampled_from([2.0, 10.0, 45.0]),
+    operation=st.just("batch_stop"),
+    kind=st.sampled_from(["busy", "forbidden", "500", "503", "not found"]),
+    moment=st.just("before"),
+)
+STUBBORN = st.builds(Weather, cloud_faults=st.lists(REFUSING, min_size=1, max_size=2).map(tuple))
 SECRETS = ["right", "missing", "guess 1", "guess 2", "guess 3", "guess 4", "guess 5"]
 PROJECTS = ["right", "wrong", "suspend", "delete"]
 SETTLED_S = st.sampled_from([60.0, 600.0])
 CONSOLE = ["start", "start", "stop", "remove"]
 
 
+WEATHER_OF = {
+    "weather": WEATHERS,
+    "ids": MILD,
+    "tenants": MILD,
+    "console": MILD | STUBBORN,
+    "all": WEATHERS,
+}
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Draw one case: mostly a few tasks, sometimes more than one batch."""
     sort = draw(st.sampled_from(SORTS))
-    count = draw(st.sampled_from(SIZES if sort == "weather" else SMALL_SIZES))
+    count = draw(st.sampled_from(SIZES if sort in {"weather", "console"} else SMALL_SIZES))
     models = [draw(MIGRATIONS) for _ in range(min(count, 8))]
     if sort in {"ids", "all"}:
         models[0] = draw(STRANGE)
@@ -176,7 +194,7 @@ def cases(draw: st.DrawFn) -> Case:
         fleet,
         unknown,
         tuple(sorted(deeds, key=lambda deed: deed.at_s)),
-        draw(WEATHERS if sort in {"weather", "all"} else MILD),
+        draw(WEATHER_OF[sort]),
         replicas,
         projects,
         keys,
@@ -203,6 +221,10 @@ def users(draw: st.DrawFn, count: int, unknown: int) -> list[Deed]:
     deeds += draw(
         st.lists(st.builds(Deed, TIMES, st.sampled_from(["stop", "delete"]), numbers), max_size=4)
     )
+    if draw(st.sampled_from([False, False, False, True])):  # deleted and applied again
+        number, at = draw(numbers), draw(TIMES)
+        deeds += [Deed(at + 1.5, "delete", number), Deed(at + 1.75, "stop", number)]
+        deeds.append(Deed(at, "stop", number))
     namesakes = numbers.map(lambda number: number + NAMESAKES)
     deeds += draw(st.lists(st.builds(Deed, TIMES, st.just("stop"), namesakes), max_size=2))
     return deeds

@@ -157,6 +157,7 @@ class Replica:
         campaign = asyncio.create_task(self.elector.run())
         try:
             await self.elector.elected.wait()
+            await asyncio.sleep(2.0 * KOPF_S)  # until the first listing has been heard
             await self.step()
             self.engine.activate()
             await campaign  # ends when leadership is lost; the process leaves and starts anew

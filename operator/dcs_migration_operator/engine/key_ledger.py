@@ -289,6 +289,14 @@ class KeyLedger:
         elif isinstance(error, Throttled):
             self._throttle(call, error, now)
 
+    def abandoned(self, call: Call, now: float) -> None:
+        """Take in that nobody waits for the answer to a call any more: it may be a refusal.
+
+        Of a key that works it hardly is, and the next answer will tell.
+        """
+        if not call.signature.proven:
+            self._refused_at.append(now)
+
     def _refused(self, signature: _Signature, error: AuthFailed, now: float) -> None:
         self._refused_at.append(now)
         signature.proven, signature.refused_at = False, now

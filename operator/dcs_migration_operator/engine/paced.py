@@ -249,6 +249,9 @@ class PacedDcs:
             self._probe.cloud_request(call.operation, _outcome(error), took_s)
             self._failed(call, error, about=about)
             raise
+        except asyncio.CancelledError:
+            self._ledger.abandoned(call, loop.time())
+            raise
         else:
             if sent(answer):
                 self._probe.cloud_request(call.operation, "ok", loop.time() - call.asked_at)

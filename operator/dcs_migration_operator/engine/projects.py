@@ -268,7 +268,9 @@ class Projects:
             return
         # After a restart nothing is known of a channel until its first call: what is shown stays.
         untried = route.channel is not None and route.channel.facts.progress_at == float("-inf")
-        awaited = untried and not healed and self._store.in_use(entry.project.ref)
+        ref = entry.project.ref
+        remembered = now.mono < self._trusted_at.get(ref, now.mono)
+        awaited = untried and not healed and (remembered or self._store.in_use(ref))
         if not trouble and awaited and shadow.shown.condition(READY):
             return
         status = describe_project(entry.project, shadow.shown, trouble, now)

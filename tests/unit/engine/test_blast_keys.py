@@ -198,6 +198,24 @@ class TestWrongKeys:
             assert reasons(again) == {"CredentialsInvalid"}
         assert {uid: len(stored.history) for uid, stored in api.objects.items()} == before
 
+    @pytest.mark.parametrize("gap_s", [2.0, 5.0, 7.0, 13.0])
+    async def test_a_call_that_nobody_waits_for_any_more_may_still_be_refused(
+        self, gap_s: float
+    ) -> None:
+        """Secret keys change while calls with the one before are under way."""
+        async with Rig(fleet(3)) as rig:
+            rig.gateway = Gateway({"AK": "right"}, 3.0)
+            add_projects(rig, 3, lambda _: "dcs")
+            rig.secret = Credentials("AK", "guess")
+            rig.engine.activate()
+            for n in range(int(120.0 / gap_s)):
+                await asyncio.sleep(gap_s)
+                rig.secret = Credentials("AK", f"guess-{n}")
+            assert rig.gateway.most["AK"] <= REFUSALS_MAX
+            rig.secret = Credentials("AK", "right")
+            await asyncio.sleep(400.0)
+            assert reasons(rig) == {"Terminated"}
+
     @pytest.mark.parametrize("lives", [1, 2, 4])
     async def test_a_restart_does_not_forget_how_many_were_typed(self, lives: int) -> None:
         """Guesses go on after it: what is not known of the time before counts as the worst."""
@@ -233,6 +251,25 @@ class TestWrongKeys:
             await asyncio.sleep(700.0)
             ready = [one.status.condition("Ready") for one in rig.api.projects.values()]
             assert [one.reason for one in ready if one] == ["Configured", "Configured"]
+
+    async def test_a_project_without_tasks_keeps_what_the_next_life_has_to_know(self) -> None:
+        """Its status is not put right by a restart alone; a task may name it a moment later."""
+        migrations, api, gateway = fleet(4), ModelApi(), Gateway({"AK": "right"})
+        for life in range(6):
+            async with Rig(migrations, api=api) as rig:
+                rig.gateway = gateway
+                if life:
+                    rig.tell_all()
+                else:
+                    add_projects(rig, 4, lambda _: "dcs")
+                for n in range(0 if life % 2 else 4):
+                    rig.add_task(n, project=f"p-{n}")
+                rig.engine.activate()
+                await asyncio.sleep(30.0)
+                for uid in list(api.objects):
+                    rig.delete(uid)
+                await asyncio.sleep(1.0)
+        assert gateway.most["AK"] <= REFUSALS_MAX
 
     async def test_a_project_that_is_deleted_and_applied_again_keeps_its_past(self) -> None:
         """Eight times in two minutes, each time as another object."""
