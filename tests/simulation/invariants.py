@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REFUSALS_MAX: Final = 5
 """401s in a row that the gateway tolerates for one access key."""
 
+SLOW_REFUSAL_S: Final = 1.0
+
 FIRST_WORD_S: Final = 5.0
 BACKLOG_S: Final = 30.0
 """While many others are being stopped before it, a task may say nothing for so long."""
@@ -145,10 +147,11 @@ def _check_refusals(case: Case, world: World) -> None:
 
     What a process knows of a key outlives it in the status of the project. Where that cannot be
     written, goes with its project, or says by now that the Secret is missing, each further process
-    has to learn it anew.
+    has to learn it anew; and so it has to where calls were under way when the one before ended.
     """
     forgets = (
         case.weather.api_faults
+        or case.refusal_s >= SLOW_REFUSAL_S
         or case.weather.pauses
         or any(deed.what in {"project: delete", "secret: missing"} for deed in case.deeds)
     )
