@@ -24,8 +24,9 @@ HALVINGS: Final = 6
 """Requests in which one id of 50 is, when a batch is halved until it is alone."""
 
 
-SIZE_MIN: Final = 4
-"""The smallest requests into which a batch is divided that fails without any guilty id."""
+SIZE_MIN: Final = 2
+"""Ids per request, at least, where a batch that fails without any guilty id is divided, and divided
+again when it is repeated."""
 
 WINDOWS: Final = 8
 """Windows of a burst of requests that leave because nothing more comes."""

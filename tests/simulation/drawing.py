@@ -194,7 +194,7 @@ def cases(draw: st.DrawFn) -> Case:
         fleet,
         unknown,
         tuple(sorted(deeds, key=lambda deed: deed.at_s)),
-        draw(WEATHER_OF[sort]),
+        draw(STUBBORN if sort == "console" and count > len(models) else WEATHER_OF[sort]),
         replicas,
         projects,
         keys,
@@ -237,7 +237,12 @@ def console(draw: st.DrawFn, count: int) -> list[Deed]:
     console = st.sampled_from(CONSOLE).map(lambda what: f"console: {what}")
     forge = st.sampled_from(sorted(FORGERIES)).map(lambda what: f"forge: {what}")
     late = TIMES.map(lambda at: 3.0 * at)
+    ends: list[Deed] = []
+    if draw(st.sampled_from([False, False, False, True])):  # somebody ends them all
+        at = draw(TIMES)
+        ends = [Deed(at, "console: stop", n) for n in range(count)]
     return [
+        *ends,
         *draw(st.lists(st.builds(Deed, late, console, numbers), max_size=4)),
         *draw(st.lists(st.builds(Deed, TIMES, forge, numbers), max_size=2)),
     ]

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 REFUSALS_MAX: Final = 5
 """401s in a row that the gateway tolerates for one access key."""
 
-PROOF_REFUSALS: Final = 2
-"""So many a process needs to be sure."""
+SLOW_REFUSAL_S: Final = 1.0
 
 FIRST_WORD_S: Final = 5.0
 BACKLOG_S: Final = 30.0
@@ -147,16 +146,18 @@ def _check_refusals(case: Case, world: World) -> None:
     """No key is refused so often in a row that the gateway locks it.
 
     What a process knows of a key outlives it in the status of the project. Where that cannot be
-    written or goes with its project, each further process may have to learn it anew.
+    written, goes with its project, or says by now that the Secret is missing, each further process
+    has to learn it anew; and so it has to where calls were under way when the one before ended.
     """
     forgets = (
         case.weather.api_faults
+        or case.refusal_s >= SLOW_REFUSAL_S
         or case.weather.pauses
-        or any(deed.what == "project: delete" for deed in case.deeds)
+        or any(deed.what in {"project: delete", "secret: missing"} for deed in case.deeds)
     )
     restarts = world.notes.starts - case.replicas if forgets else 0
     for access_key, most in world.gateway.most.items():
-        allowed = REFUSALS_MAX + PROOF_REFUSALS * restarts
+        allowed = REFUSALS_MAX * (1 + restarts)
         assert most <= allowed, f"{access_key} was refused {most} times in a row"
 
 
