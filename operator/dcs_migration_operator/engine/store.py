@@ -32,6 +32,7 @@ from dcs_migration_operator.core.model import (
     TroubleKind,
     WaveRef,
 )
+from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.core.waves import OUTSIDE, Member
 from dcs_migration_operator.engine.shadow import StatusShadow
 
@@ -495,7 +496,7 @@ class Store:
         return bool(known and known.project and known.project.suspended)
 
     def may_stop(self, facts: ChannelFacts, key: str) -> bool:
-        """Tell whether a stop may leave now: still wished for and admitted, and observed lately.
+        """Tell whether a stop may leave now: still wished for and admitted, and seen to run lately.
 
         Args:
             facts: Of the channel on which it would leave.
@@ -518,6 +519,8 @@ class Store:
         cloud = facts.task(key)
         if cloud is None or cloud.asked_at < self._clock().mono - OBSERVATION_AGE_S_MAX:
             return []
+        if cloud.observed and class_of(cloud.observed.word) is not PhaseClass.ACTIVE:
+            return []  # it has ended, or is being stopped, while the request waited
         entries = (self._entries.get(uid) for uid in list(cloud.paces))
         return [
             entry

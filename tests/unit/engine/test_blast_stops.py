@@ -232,6 +232,26 @@ class TestWholeCalls:
             assert all(len(rig.phases(f"uid-{n}")) <= writes + 2 for n in range(count))
 
 
+class TestMeanwhile:
+    """What happens to a task while its request waits for the end of a pause."""
+
+    async def test_what_has_ended_is_not_requested_any_more(self) -> None:
+        """A refusal of all requests rests for 30 s; a list says meanwhile that some have ended."""
+        async with Rig(fleet(4)) as rig:
+            rig.interfere = whole(lambda: PermissionDenied(FAULT, http_status=403), 10.0)
+            rig.add_project()
+            for n in range(4):
+                rig.add_task(n)
+            rig.engine.activate()
+            await asyncio.sleep(5.0)
+            rig.fleet[task_id(1)].halt()
+            rig.fleet[task_id(2)].halt()
+            rig.add_task(9)  # unknown, so that a list is made
+            await asyncio.sleep(70.0)
+            assert reasons(rig, range(4)) == {"Terminated"}
+            assert sorted(rig.batches[-1]) == [task_id(0), task_id(3)]
+
+
 class TestEqualIds:
     """Several resources of one task."""
 
