@@ -18,7 +18,7 @@ from simulation.drawing import Case, cases
 from simulation.invariants import check
 from simulation.playing import play
 
-CASES: Final = int(os.environ.get("SIMULATION_CASES", "2000"))
+CASES: Final = int(os.environ.get("SIMULATION_CASES", "1000"))
 """How many are drawn: fewer where the same is only tried on another version of Python."""
 
 SHARDS: Final = 4

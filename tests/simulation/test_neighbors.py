@@ -16,7 +16,7 @@ from simulation.playing import play
 if TYPE_CHECKING:
     from simulation.world import World
 
-CASES: Final = int(os.environ.get("SIMULATION_CASES", "2000")) // 8
+CASES: Final = int(os.environ.get("SIMULATION_CASES", "1000")) // 8
 """Pairs that are drawn; each is two cases."""
 
 SHARDS: Final = 2
