@@ -20,7 +20,7 @@ CASES: Final = int(os.environ.get("SIMULATION_CASES", "1000")) // 8
 """Pairs that are drawn; each is two cases."""
 
 SHARDS: Final = 2
-SEED: Final = int(os.environ.get("SIMULATION_SEED", "0"))
+SEED: Final = int(os.environ.get("SIMULATION_SEED", "50"))
 LATE_S_MAX: Final = 1.0
 REST_S: Final = 60.0
 

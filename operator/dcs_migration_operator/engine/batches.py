@@ -82,11 +82,13 @@ class _Suspect:
         proven: Failures while others succeeded.
         blind: Failures since then, in which nothing else succeeded.
         successes: Requests that had succeeded when it failed last.
+        silent: It failed last without any answer.
     """
 
     proven: int = 0
     blind: int = 0
     successes: int = 0
+    silent: bool = False
 
     def failures(self, successes: int) -> int:
         """Return how many failures count: once others succeed again, blind ones say little."""
@@ -102,11 +104,13 @@ class _Round:
         works: A part was answered well.
         blind: Halvings that are left without that.
         failed: Ids of parts that failed.
+        silent: Those of them that had no answer.
     """
 
     works: bool = False
     blind: int = BLIND_HALVINGS
     failed: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
 
 
 class Batches:
@@ -135,11 +139,14 @@ class Batches:
         found = _Round()
         for failures, ids in sorted(by_failures.items()):
             size = SIZES[failures] if failures < SPOILER else 1
+            if failures == SPOILER - 1 and len(ids) <= size and all(map(self._is_silent, ids)):
+                size = 1  # nothing else would ever tell which of the last few it is
             for first in range(0, len(ids), size):
                 results |= await self._send(ids[first : first + size], failures, found)
         for task_id in found.failed:
             if not _is_accepted(results[task_id]):
                 self._fail(task_id, found)
+                self._suspects[task_key(task_id)].silent = task_id in found.silent
         return results
 
     async def _send(
@@ -176,6 +183,8 @@ class Batches:
         if limit is None and error.detail.code != TIMEOUT:
             return self._without_answer(task_ids, error)
         found.failed.update(task_ids)
+        if limit is None:
+            found.silent.update(task_ids)
         if limit is None or failures < limit:
             return self._without_answer(task_ids, error)
         return await self._divide(task_ids, error, found)
@@ -247,6 +256,10 @@ class Batches:
     def _succeed(self, found: _Round) -> None:
         self._successes += 1
         found.works = True
+
+    def _is_silent(self, task_id: str) -> bool:
+        suspect = self._suspects.get(task_key(task_id))
+        return suspect is not None and suspect.silent
 
     def _failures(self, task_id: str) -> int:
         suspect = self._suspects.get(task_key(task_id))

@@ -96,17 +96,18 @@ class Reconciler:
         if entry.blocked and not route.trouble:
             entry.news_at = now.mono
         entry.blocked = route.trouble
+        first = entry.site is None and entry.task.wishes_stop
+        if first and not entry.recalled.attempts:  # before anything is written over it
+            entry.recalled = requests.recalled(entry.shadow.shown, now)
         if entry.channel is route.channel:
             return
         self._leave(entry)
         channel = entry.channel = route.channel
         if channel is None:
             return
-        if entry.site is None:
-            if entry.task.wishes_stop:
-                entry.recalled = requests.recalled(entry.shadow.shown, now)
-                self._cutovers.recall(entry, now)
-        elif entry.site != channel.site:
+        if first:
+            self._cutovers.recall(entry, now)
+        elif entry.site and entry.site != channel.site:
             entry.recalled, entry.moved = StopRequest(), True
             entry.news_at = now.mono
         entry.site = channel.site

@@ -15,9 +15,10 @@ from dcs_migration_operator.core.errors import (
     Unavailable,
 )
 from dcs_migration_operator.core.model import ErrorDetail
+from dcs_migration_operator.engine.ports import SecretReadError
 from simulation.bounds import repeats, requests_max
 from simulation.cloud import HANGS, Migration, task_id
-from simulation.rig import Rig
+from simulation.rig import KEYS, ModelApi, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,6 +142,19 @@ class TestSpoilers:
             assert rig.reason("uid-17") == "CloudUnavailable"
             assert named(rig, 17) <= requests_max(1800.0)
 
+    @pytest.mark.parametrize("count", [2, 4])
+    async def test_a_small_request_that_hangs_is_divided_as_well(self, count: int) -> None:
+        """Where nothing else succeeds: the others are stopped within half an hour."""
+        migrations = {task_id(n): Migration(spoils=HANGS if n == 0 else "") for n in range(count)}
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            for n in range(count):
+                rig.add_task(n)
+            rig.engine.activate()
+            await asyncio.sleep(1800.0)
+            assert reasons(rig, range(1, count)) == {"Terminated"}
+            assert rig.reason("uid-0") == "CloudUnavailable"
+
     @pytest.mark.parametrize("spoils", ["refused", "500", "503", "busy"])
     async def test_wishes_that_come_later_do_not_wait_for_it(self, spoils: str) -> None:
         """However often it is tried again meanwhile: no request of theirs is later by a second."""
@@ -230,6 +244,30 @@ class TestWholeCalls:
             await asyncio.sleep(1300.0)
             assert reasons(rig, range(count)) == {"Terminated"}
             assert all(len(rig.phases(f"uid-{n}")) <= writes + 2 for n in range(count))
+
+
+class TestRestart:
+    """What was requested before a restart."""
+
+    async def test_an_acceptance_outlives_a_secret_that_cannot_be_read(self) -> None:
+        """The reason is told, and what was accepted is not requested again before its minute."""
+        migrations, api = {task_id(0): Migration(ignores=1)}, ModelApi()
+        async with Rig(migrations, api=api) as rig:
+            rig.add_project()
+            rig.add_task(0)
+            rig.engine.activate()
+            await asyncio.sleep(1.0)
+        async with Rig(migrations, api=api) as again:
+            again.secret = SecretReadError("nobody answers", passing=True)
+            again.tell_all()
+            again.engine.activate()
+            await asyncio.sleep(10.0)
+            assert again.reason("uid-0") == "ProjectNotReady"
+            again.secret = KEYS
+            await asyncio.sleep(40.0)
+            assert again.batches == []
+            await asyncio.sleep(30.0)
+            assert again.batches == [(task_id(0),)]
 
 
 class TestMeanwhile:
