@@ -36,8 +36,9 @@ QUICK = ("--batch-idle-s", "0.1", "--poll-min-s", "0.2", "--poll-max-s", "0.5")
 COLLECTION = f"/apis/{manifests.GROUP_VERSION}/clusterdcsprojects"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
-WRITE = {"resources": ["migrationtasks/status", "dcsprojects/status"], "verbs": ["patch"]}
-READ = {"resources": ["migrationtasks", "dcsprojects"], "verbs": ["list", "watch"]}
+OURS = ("migrationtasks", "dcsprojects", "migrationwaves")
+WRITE = {"resources": [f"{plural}/status" for plural in OURS], "verbs": ["patch"]}
+READ = {"resources": [*OURS], "verbs": ["list", "watch"]}
 GROUP = {"apiGroups": ["dcs.huaweicloud.com"]}
 CLUSTER_RULES = [
     GROUP | {"resources": ["clusterdcsprojects"], "verbs": ["list", "watch"]},

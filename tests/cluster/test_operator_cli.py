@@ -42,6 +42,9 @@ def bare() -> Iterator[ControlPlane]:
         yield plane
 
 
+OURS = ("migrationtasks", "dcsprojects", "migrationwaves")
+
+
 def one_line(ended: subprocess.CompletedProcess[str], status: int = 1) -> str:
     """Assert the exit status and that one line was said, and return that line."""
     assert ended.returncode == status, ended.stderr
@@ -231,12 +234,11 @@ def test_the_pages_answer(own: Workspace, launch: Launch) -> None:
 def test_rights_in_one_namespace_are_enough(
     control_plane: ControlPlane, kubectl: Kubectl, own: Workspace, launch: Launch
 ) -> None:
-    """With `--namespace` a Role suffices: read tasks and projects, patch statuses, get Secrets."""
+    """With `--namespace` a Role suffices: read our kinds, patch statuses, get Secrets."""
     kubectl("create", "serviceaccount", "operator")
     rights = [
-        ("get,list,watch", "migrationtasks.dcs.huaweicloud.com,dcsprojects.dcs.huaweicloud.com"),
-        ("patch", "migrationtasks.dcs.huaweicloud.com/status"),
-        ("patch", "dcsprojects.dcs.huaweicloud.com/status"),
+        ("list,watch", ",".join(f"{plural}.dcs.huaweicloud.com" for plural in OURS)),
+        *(("patch", f"{plural}.dcs.huaweicloud.com/status") for plural in OURS),
         ("get", "secrets"),
         ("get,create,update", "leases.coordination.k8s.io"),
     ]
