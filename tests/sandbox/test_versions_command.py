@@ -89,7 +89,7 @@ def test_every_other_python_gets_an_environment_and_its_tests(
         (
             str(runs.ROOT / f".venv-{version}/bin/python"),
             ("tests/unit", "tests/sandbox", "tests/simulation"),
-            {"SIMULATION_CASES": "200"},
+            {"SIMULATION_CASES": "200", "PYTHONHASHSEED": "0"},
             "",
         )
         for version in OTHERS

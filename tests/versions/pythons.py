@@ -64,7 +64,8 @@ def _tested(version: str) -> int:
             say(f"Python {version} is not at hand: nothing was tested with it here.")
             return 0
         log = runs.FOLDER / f"python-{version}.log"
-        suites = runs.pytest(python, PATHS, SUITES, log, {"SIMULATION_CASES": str(CASES)})
+        draws = {"SIMULATION_CASES": str(CASES), "PYTHONHASHSEED": "0"}
+        suites = runs.pytest(python, PATHS, SUITES, log, draws)
     except runs.RunError as error:
         say(f"Python {version}: {error}")
         return 1
