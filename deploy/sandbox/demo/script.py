@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from sandbox.demo.resources import status_patches
-from sandbox.demo.show import Moment
+from sandbox.demo.show import LOOK_S, Moment, follow
 from sandbox.demo.verdict import Measured, is_as_expected
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ etcd, DCS and operator share a few processors, and one kubectl pauses up to 0.4 
 resources. They shall count as applied at the same moment all the same."""
 
 OPERATOR_OPTIONS = ("--batch-idle-s", f"{WINDOW_IDLE_S:g}")
-
-LOOK_S = 0.2
-"""Between two looks at what the watch and DCS say; no question goes to the API server."""
 
 PHASES_S_MAX = 60.0
 """Until every resource shows a phase: 5 s are promised."""
@@ -92,14 +89,7 @@ class Script:
 
     def _follow(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Show what happens until it is done, or until time is up; return whether it is done."""
-        deadline_s = time.monotonic() + timeout_s
-        while True:
-            self._look()
-            if done():
-                return True
-            if time.monotonic() >= deadline_s:
-                return False
-            time.sleep(LOOK_S)
+        return follow(self._look, done, timeout_s)
 
     def _look(self) -> None:
         """Make sure that everything still runs, and show what is so now."""

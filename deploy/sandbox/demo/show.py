@@ -22,7 +22,10 @@ from sandbox.demo.calls import LIST, ORDER, SHOW
 from sandbox.demo.fleet import ACTIVE_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+LOOK_S = 0.2
+"""Between two looks at what the watch and DCS say: as often as a person can follow."""
 
 PHASES = (
     "",
@@ -209,3 +212,15 @@ def _rank(phase: str) -> tuple[int, str]:
 
 def _cell(count: int) -> str:
     return str(count) if count else "-"
+
+
+def follow(look: Callable[[], None], done: Callable[[], bool], timeout_s: float) -> bool:
+    """Look until it is done, or until time is up; return whether it is done."""
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        look()
+        if done():
+            return True
+        if time.monotonic() >= deadline_s:
+            return False
+        time.sleep(LOOK_S)

@@ -237,7 +237,6 @@ class Conditional:
         expired: The time was up for this opening; only a person opens it again.
         committed: A request has left for this wish, so that later lag changes nothing.
         lag_at_order: The offset of the newest sample then, if DCS said it.
-        resumed_at: Monotonic seconds at which its project was last resumed.
     """
 
     terms: Terms
@@ -250,7 +249,6 @@ class Conditional:
     expired: bool = False
     committed: bool = False
     lag_at_order: int | None = None
-    resumed_at: float = float("-inf")
 
     @property
     def caught_up(self) -> bool:
@@ -334,7 +332,7 @@ def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
 
 def _gate_of_lag(wish: Conditional, now: float) -> Gate:
     # What was sampled before belongs to no round, and would leave apart from the others.
-    opened_at = max(wish.opening.mono, wish.resumed_at) if wish.opening else now
+    opened_at = wish.opening.mono if wish.opening else now
     if wish.lag is None or wish.lag.asked_at < max(opened_at, now - TURN_S_MAX):
         return Gate.QUEUED
     match wish.streak.sight:

@@ -209,7 +209,10 @@ def _message(situation: Situation, decision: Decision) -> str:
     )
     if trouble:
         text = trouble.message or text
-    return f"{text} ({_in_words(trouble.detail)})" if trouble and trouble.detail else text
+    detail = trouble.detail if trouble else None
+    if trouble is None and decision.case is Case.LAG_UNKNOWN:
+        detail = _detail_of(situation, decision.case)
+    return f"{text} ({_in_words(detail)})" if detail else text
 
 
 def _wish_in_words(situation: Situation) -> dict[str, str]:
@@ -226,6 +229,15 @@ def _wish_in_words(situation: Situation) -> dict[str, str]:
         "not_after": rfc3339(wish.window.not_after),
         "method": situation.observed.method if situation.observed else "",
     }
+
+
+def _detail_of(situation: Situation, case: Case) -> ErrorDetail | None:
+    """Return the answer behind a case that is no trouble of the channel."""
+    if case is Case.REJECTED:
+        return situation.request.detail
+    if case is Case.LAG_UNKNOWN and situation.wish and situation.wish.lag:
+        return situation.wish.lag.detail
+    return None
 
 
 def _in_words(detail: ErrorDetail) -> str:
@@ -271,8 +283,8 @@ def _task_record(situation: Situation) -> TaskRecord | None:
 
 def _error_record(situation: Situation, decision: Decision, moment: str) -> ErrorRecord | None:
     detail = decision.trouble.detail if decision.trouble else None
-    if detail is None and decision.case is Case.REJECTED:
-        detail = situation.request.detail
+    if detail is None:
+        detail = _detail_of(situation, decision.case)
     before = situation.shown.error
     if detail is None:
         return before if _rests(situation, decision) else None

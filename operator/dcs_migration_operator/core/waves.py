@@ -63,6 +63,9 @@ OUTSIDE: Final = Member()
 
 _STOPPED: Final = frozenset({Case.SETTLED, Case.TERMINATED, Case.ENDED})
 _FAILED: Final = frozenset({Case.TIMED_OUT, Case.REJECTED, Case.FAILED})
+FAILURES: Final = frozenset(CASES[case].reason for case in _FAILED)
+"""Reasons of tasks that count as failures of their wave."""
+
 _OVER: Final = frozenset(
     {Case.TIMED_OUT, Case.FAILED, Case.GONE, Case.NOT_INCREMENTAL, Case.WINDOW_MISSED}
 )

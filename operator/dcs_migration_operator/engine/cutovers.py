@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dcs_migration_operator.core.cases import Case
+from dcs_migration_operator.core.cases import CASES, Case
 from dcs_migration_operator.core.conditions import CAUGHT_UP, READY
 from dcs_migration_operator.core.cutover import Opening, Sampling, Sight, bar_of
 from dcs_migration_operator.core.lag_status import in_numbers
@@ -33,8 +33,6 @@ FULL_SYNC_TEXT: Final = (
     "has not caught up before that is over."
 )
 STOPPED_WITH_LAG: Final = "StoppedWithLag"
-TIMED_OUT: Final = "CutoverTimedOut"
-
 
 PAUSED: Final = "paused"
 """Where a task is that would be admitted if failures had not paused its wave."""
@@ -81,7 +79,7 @@ class Cutovers:
             age_s = max((now.wall - opened).total_seconds(), 0.0)
             entry.opening = Opening(now.mono - age_s, opened)
             ready = shown.condition(READY)
-            entry.expired = ready is not None and ready.reason == TIMED_OUT
+            entry.expired = ready is not None and ready.reason == CASES[Case.TIMED_OUT].reason
 
     def open(self, entry: Entry, now: Instant) -> None:
         """Open a cutover without a wave as soon as its window has begun and its task runs."""
@@ -90,7 +88,8 @@ class Cutovers:
             return
         wish = self._store.conditional(entry)
         runs = cloud.observed and class_of(cloud.observed.word) is PhaseClass.ACTIVE
-        if wish and runs and not wish.committed and bar_of(wish, now.wall) is None:
+        free = not self._store.is_suspended(entry.task)
+        if wish and runs and free and not wish.committed and bar_of(wish, now.wall) is None:
             entry.open(now)
             self._recorder.tell(entry.task.ref, OPENED, OPENED_TEXT)
 
@@ -124,10 +123,9 @@ class Cutovers:
             self._store.check_wave(entry.wave)
         if entry.member.place is Place.CAUGHT_UP and before.place is Place.WAITING:
             self._recorder.tell(entry.task.ref, CAUGHT_UP, f"Caught up: {in_numbers(wish)}.")
-        if wish.committed and not entry.told_lag:
-            entry.told_lag = True
-            self._tell_lag(entry, wish)
-        entry.told_lag = wish.committed
+        if entry.left_anyway:
+            entry.left_anyway = False
+            self._tell_lag(entry)
         self._note_phase(entry, wish)
 
     def ended(self, situation: Situation, now: Instant) -> None:
@@ -137,11 +135,9 @@ class Cutovers:
             seconds = now.mono - wish.opening.mono if wish.opening else None
             self._probe.cut_over(seconds, wish.lag_at_order)
 
-    def _tell_lag(self, entry: Entry, wish: Conditional) -> None:
+    def _tell_lag(self, entry: Entry) -> None:
         """Tell of a stop that was requested although the target had not caught up."""
-        lag = wish.lag_at_order
-        if wish.lag is None or wish.caught_up:
-            return
+        lag = entry.lag_at_order
         told = "with an unknown lag" if lag is None else f"with a lag of {lag}"
         self._recorder.warn(
             entry.task.ref,

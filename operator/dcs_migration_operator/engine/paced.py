@@ -27,7 +27,7 @@ from dcs_migration_operator.core.errors import (
     Throttled,
     Unavailable,
 )
-from dcs_migration_operator.engine.key_ledger import AT_RISK_S
+from dcs_migration_operator.engine.key_ledger import AT_RISK_S, CLOCK_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 R = TypeVar("R")
-
-CLOCK_S: Final = 0.001
-"""Pauses shorter than what a timer can tell are over."""
 
 FENCE_S: Final = 1.0
 """How often a process that may not act asks whether it may again; normally it ends by then."""

@@ -27,6 +27,7 @@ from dcs_migration_operator.core.errors import (
 )
 from dcs_migration_operator.core.model import Observation, Trouble, TroubleKind, task_key
 from dcs_migration_operator.core.phases import DELETED
+from dcs_migration_operator.engine.room import YOUNG_S, room_at
 from dcs_migration_operator.engine.workqueue import WorkQueue
 
 if TYPE_CHECKING:
@@ -58,12 +59,6 @@ step."""
 
 UNREADABLE: Final = Backoff(5.0, 600.0)
 """Pause before a task that could not be shown is asked for again."""
-
-YOUNG_S: Final = 1.0
-"""A show that has no answer after so long makes room for another one."""
-
-YOUNG_SHOWS_MAX: Final = 2
-"""Shows under way at once, but for those that hang."""
 
 SUSPECT_SHOWS_SHARE: Final = 0.5
 """Share of all shows under way that tasks may have which could not be shown before: the next new
@@ -353,25 +348,19 @@ class Poller:
         while True:
             self._bell.clear()
             now = self._now()
-            room_at = self._room_at(now)
-            key = self._singles.take(now + SLACK_S) if room_at <= now else None
+            soon = now + SLACK_S
+            free_at = room_at(self._showing.values(), soon, self._settings.shows_parallel_max)
+            key = self._singles.take(soon) if free_at <= soon else None
             if key is not None:
                 self._begin_show(key, group, now)
                 continue
             next_at = self._singles.next_at()
-            waits = next_at is not None and room_at < float("inf")
+            waits = next_at is not None and free_at < float("inf")
             try:
-                async with asyncio.timeout_at(max(next_at or 0.0, room_at) if waits else None):
+                async with asyncio.timeout_at(max(next_at or 0.0, free_at) if waits else None):
                     await self._bell.wait()
             except TimeoutError:
                 continue
-
-    def _room_at(self, now: float) -> float:
-        """Return when one more show may leave; those that hang take nobody's place for long."""
-        if len(self._showing) >= self._settings.shows_parallel_max:
-            return float("inf")
-        young = sorted(at for at in self._showing.values() if at + YOUNG_S > now + SLACK_S)
-        return now if len(young) < YOUNG_SHOWS_MAX else young[-YOUNG_SHOWS_MAX] + YOUNG_S
 
     def _begin_show(self, key: str, group: asyncio.TaskGroup, now: float) -> None:
         """Let a show leave, unless one of this task or too many of its kind are under way."""

@@ -18,7 +18,7 @@ from dcs_migration_operator.core.endpoints import is_allowed, is_named
 from dcs_migration_operator.core.errors import ReadError
 from dcs_migration_operator.core.model import Account, Trouble, TroubleKind
 from dcs_migration_operator.core.projects import describe_project
-from dcs_migration_operator.engine.key_ledger import LOCK_S
+from dcs_migration_operator.engine.key_ledger import CLOCK_S, LOCK_S
 from dcs_migration_operator.engine.pump import EARLY_S, FAILED
 from dcs_migration_operator.engine.store import UNKNOWN, Route
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from dcs_migration_operator.settings import Settings
 
 _log = logging.getLogger(__name__)
-
-CLOCK_S: Final = 0.001
-"""Timers may fire early by the clock's resolution; this makes sure that the moment has come."""
 
 DRAIN_S_MAX: Final = 3.0
 """How long a channel that is no longer needed may take to send what waits."""

@@ -16,6 +16,8 @@ from dcs_migration_operator.core.backoff import Backoff
 from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, Stats
 from dcs_migration_operator.core.cutover import Lag, Sampling
 from dcs_migration_operator.core.errors import DcsError
+from dcs_migration_operator.engine.key_ledger import CLOCK_S
+from dcs_migration_operator.engine.room import YOUNG_S, room_at
 from dcs_migration_operator.engine.turns import Seat, Turns
 
 if TYPE_CHECKING:
@@ -34,19 +36,11 @@ GATHER_S: Final = 0.5
 FAILED: Final = Backoff(SAMPLE_S, 60.0)
 """Pause before a task whose sample failed is asked again."""
 
-YOUNG_S: Final = 1.0
-YOUNG_CALLS_MAX: Final = 2
-"""Calls under way at once, but for those that have no answer after `YOUNG_S`: the gateway refuses a
-bad key sooner, and an id that hangs takes no other one's place."""
-
 CALLS_MAX: Final = 16
-"""All calls under way, those that hang included."""
+"""All calls under way, those that hang included; each ends by its own time limit."""
 
 HOLDING_S: Final = 10.0
 """A holding task is not sampled more often, however few there are."""
-
-EARLY_S: Final = 0.001
-"""Timers may fire early by the clock's resolution; what is due this soon is due now."""
 
 Wait = Callable[[float], float]
 """Returns the seconds until one more call may leave, by the monotonic second of now."""
@@ -138,7 +132,7 @@ class Sampler:
             self._open_bell.clear()
             self._turns.pass_on(self._now())
             first = self._first_opened(())
-            if first is None or first.due_at > self._now() + EARLY_S:
+            if first is None or first.due_at > self._now() + CLOCK_S:
                 await self._rest(self._open_bell, first.due_at if first else None)
             else:
                 await self._sample_round(group)
@@ -182,7 +176,7 @@ class Sampler:
                 if one.sampling is Sampling.HOLDING and not one.asking
             ]
             first = min(holding, key=lambda one: one.due_at, default=None)
-            if first is None or first.due_at > self._now() + EARLY_S:
+            if first is None or first.due_at > self._now() + CLOCK_S:
                 await self._rest(self._holding_bell, first.due_at if first else None)
                 continue
             await self._room(self._turns.holding_wait_s)
@@ -221,7 +215,7 @@ class Sampler:
             pause_s = SAMPLE_S if one.sampling is Sampling.OPEN else HOLDING_S
         finally:
             one.asking = False
-        one.due_at = asked_at + pause_s + 2.0 * EARLY_S  # never sooner than the pause
+        one.due_at = asked_at + pause_s + 2.0 * CLOCK_S  # never sooner than the pause
         if not one.seated:  # nobody waits for the end of a round
             self._tell_one(one.key)
 
@@ -243,20 +237,16 @@ class Sampler:
         """Wait until one more call may leave."""
         while True:
             now = self._now()
-            young = sorted(at for at in self._calls.values() if at + YOUNG_S > now)
-            full = len(young) >= YOUNG_CALLS_MAX
-            room_s = young[-YOUNG_CALLS_MAX] + YOUNG_S - now if full else 0.0
-            if len(self._calls) >= CALLS_MAX:
-                room_s = max(room_s, YOUNG_S)
-            pause_s = max(room_s, wait_s(now))
-            if pause_s <= EARLY_S:
+            room = room_at(self._calls.values(), now + CLOCK_S, CALLS_MAX)
+            free_at = max(room, now + wait_s(now))
+            if free_at <= now + CLOCK_S:
                 return
-            if self._calls and room_s > 0.0:
-                await asyncio.wait(
-                    self._calls, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED
-                )
+            pause_s = None if free_at == float("inf") else free_at - now
+            if self._calls:
+                first = asyncio.FIRST_COMPLETED
+                await asyncio.wait(self._calls, timeout=pause_s, return_when=first)
             else:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(pause_s or 0.0)
 
     async def _rest(self, bell: asyncio.Event, due_at: float | None) -> None:
         """Wait until something changes or is due."""

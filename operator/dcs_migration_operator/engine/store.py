@@ -16,6 +16,7 @@ from dcs_migration_operator.core.cases import Pace
 from dcs_migration_operator.core.cutover import (
     MAY_LEAVE,
     Conditional,
+    Gate,
     Opening,
     Streak,
     WaveStanding,
@@ -81,8 +82,7 @@ class Entry:
         expired: The time was up for this opening.
         committed: A request has left for its conditional wish.
         lag_at_order: The offset of the newest sample then.
-        resumed_at: Monotonic seconds at which its project was last resumed.
-        told_lag: It was told whether its request left with a lag.
+        left_anyway: Its request has left because the time was up, and nobody was told yet.
         was_incremental: The newest sample that said anything was of the incremental phase.
         member: What its wave counts it as.
     """
@@ -104,8 +104,7 @@ class Entry:
     expired: bool = False
     committed: bool = False
     lag_at_order: int | None = None
-    resumed_at: float = float("-inf")
-    told_lag: bool = False
+    left_anyway: bool = False
     was_incremental: bool = False
     member: Member = OUTSIDE
 
@@ -120,10 +119,11 @@ class Entry:
         self.opening, self.news_at = Opening(now.mono, now.wall), now.mono
 
     def reopen(self) -> None:
-        """Let the cutover have to be opened anew; what was accepted stays."""
+        """Let the cutover have to be opened anew; a request that has left stays."""
         self.opening, self.expired = None, False
-        accepted = self.cloud is not None and self.cloud.request.outcome is Outcome.ACCEPTED
-        self.committed = self.committed and accepted
+        cloud = self.cloud
+        left = cloud and (cloud.requested or cloud.request.outcome is Outcome.ACCEPTED)
+        self.committed = bool(self.committed and left)
 
 
 @dataclass(slots=True, eq=False)
@@ -262,14 +262,22 @@ class Store:
             if before is None or before.allowed != project.allowed:
                 entry.changed_at = self._clock().mono
             if before and before.suspended and not project.suspended:
-                for one in self._by_project.get(project.ref, {}).values():
-                    one.resumed_at = one.news_at = self._clock().mono
+                self._resume(project.ref)
             channel = entry.route.channel
             if channel and channel.site != (project.endpoint, project.project_id):
                 self.lead(project.ref, UNKNOWN)  # nothing leaves for where it led before
             self._projects_due.add(project.ref)
             self._wake(project.ref)
         return entry
+
+    def _resume(self, ref: ProjectRef) -> None:
+        """Let the time of a cutover begin again that passed while its project was suspended."""
+        for one in self._by_project.get(ref, {}).values():
+            one.news_at = self._clock().mono
+            if not one.expired:
+                one.reopen()
+            if one.wave:
+                self._waves_due.add(one.wave)
 
     def remove_project(self, uid: str) -> Project | None:
         """Take in that a project resource is gone, and return what it said."""
@@ -412,7 +420,6 @@ class Store:
             expired=entry.expired,
             committed=entry.committed,
             lag_at_order=entry.lag_at_order,
-            resumed_at=entry.resumed_at,
         )
 
     def selecting_projects(self) -> list[ProjectRef]:
@@ -509,6 +516,7 @@ class Store:
         wishing = self._wishing(facts, key)
         for entry in wishing:
             if entry.task.cutover and not entry.committed:
+                entry.left_anyway = self._gate(entry) is Gate.ANYWAY
                 lag = entry.cloud.lag if entry.cloud else None
                 entry.committed, entry.lag_at_order = True, lag.stats.offset if lag else None
                 entry.wished = self._clock().wall
@@ -526,18 +534,16 @@ class Store:
             entry
             for entry in entries
             if entry
-            and (entry.task.stopped or self._is_due(entry))
+            and (entry.task.stopped or self._gate(entry) in MAY_LEAVE)
             and not self.is_suspended(entry.task)
             and self._leads_to(entry.task, facts)
         ]
 
-    def _is_due(self, entry: Entry) -> bool:
-        """Tell whether the condition of a conditional wish is met at this very moment."""
+    def _gate(self, entry: Entry) -> Gate | None:
+        """Return what a conditional wish means at this very moment; None without one."""
         wish, now = self.conditional(entry), self._clock()
         observed = entry.cloud.observed if entry.cloud else None
-        if wish is None or observed is None:
-            return False
-        return gate_of(wish, observed, now.mono, now.wall) in MAY_LEAVE
+        return gate_of(wish, observed, now.mono, now.wall) if wish and observed else None
 
     def _leads_to(self, task: Task, facts: ChannelFacts) -> bool:
         channel = self.route_of(task).channel

@@ -7,11 +7,12 @@ nothing depends on how soon this is done.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.decide import WALL_S_MAX
 from dcs_migration_operator.core.waves import (
+    FAILURES,
     WRITE_S,
     State,
     counts_of,
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.status import WaveCounts
     from dcs_migration_operator.engine.ports import Clock, EventRecorder, StatusSink
     from dcs_migration_operator.engine.store import Entry, Store, WaveEntry
-
-FAILURES: Final = frozenset({"CutoverTimedOut", "StopRejected", "TaskFailed"})
-"""Reasons of tasks that count as failures of their wave."""
 
 
 class Waves:

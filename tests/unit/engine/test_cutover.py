@@ -83,6 +83,35 @@ class TestOneTask:
             assert len(rig.batches) == 1
             assert (uid, "StoppedWithLag") in rig.events
 
+    @pytest.mark.parametrize("lag, told", [(LagModel(), False), (LagModel(silent=True), True)])
+    async def test_only_a_stop_that_left_anyway_is_told_so(
+        self, lag: LagModel, *, told: bool
+    ) -> None:
+        """What has caught up in time is no loss; an unknown lag may be one."""
+        async with Rig({task_id(0): Migration("INCRMIGEATING", lag=lag)}) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait(timeout_s=60.0, anyway=True))
+            rig.engine.activate()
+            await asyncio.sleep(100.0)
+            assert rig.reason(uid) == "Terminated"
+            assert ((uid, "StoppedWithLag") in rig.events) is told
+
+    async def test_the_time_does_not_run_while_its_project_is_suspended(self) -> None:
+        """It begins again when the project is resumed."""
+        async with Rig(fleet(1, quiet_at=350.0)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait(timeout_s=100.0))
+            rig.engine.activate()
+            await asyncio.sleep(30.0)
+            rig.add_project(suspended=True)
+            await asyncio.sleep(250.0)
+            assert rig.reason(uid) == "Suspended"
+            rig.add_project()
+            await asyncio.sleep(60.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "CatchingUp")
+            await asyncio.sleep(60.0)
+            assert rig.reason(uid) == "Terminated"
+
     @pytest.mark.parametrize("how", ["silent", "500", HANGS])
     async def test_an_unknown_lag_is_never_caught_up(self, how: str) -> None:
         """Stats that fail, hang or say nothing hold the stop back, and the reason says so."""
@@ -96,6 +125,8 @@ class TestOneTask:
             await asyncio.sleep(120.0)
             assert rig.batches == []
             assert rig.reason(uid) == "LagUnknown"
+            error = rig.api.objects[uid].status.error
+            assert (error.code if error else "") == {"500": "model", HANGS: "timeout"}.get(how, "")
 
     async def test_a_dead_replication_is_told(self) -> None:
         """A lag that rests at 0 because nothing is replicated proves nothing."""
@@ -232,6 +263,27 @@ class TestWaves:
             rig.add_wave(goes=True)
             await asyncio.sleep(60.0)
             assert len(rig.batches) == 1
+
+    async def test_an_order_under_way_at_hold_is_written_down(self) -> None:
+        """It has left: its acceptance and its lag stand in the status."""
+        async with Rig(fleet(1), answer_s=2.0) as rig:
+            rig.add_project()
+            rig.add_wave()
+            uid = rig.cut_over(0)
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+
+            def hold(_: object, operation: str, moment: str, __: object) -> None:
+                if (operation, moment) == ("batch_stop", "before"):
+                    rig.add_wave()
+
+            rig.interfere = hold
+            rig.add_wave(goes=True)
+            await asyncio.sleep(40.0)
+            assert rig.reason(uid) == "Terminated"
+            stop = rig.api.objects[uid].status.stop
+            assert stop
+            assert (stop.accepted_at != "", stop.lag_at_order) == (True, 0)
 
     async def test_a_failure_pauses_the_wave(self) -> None:
         """One task times out: nothing more is admitted until Hold and Go."""

@@ -15,7 +15,7 @@ from sandbox.demo.calls import LIST, ORDER
 from sandbox.demo.cutover.fleet import BROKEN, FORGOTTEN, TIMEOUT, WAVE, resources
 from sandbox.demo.cutover.sources import Sources
 from sandbox.demo.cutover.verdict import APART, STATS, Measured
-from sandbox.demo.show import clock, put
+from sandbox.demo.show import clock, follow, put
 from sandbox.demo.stage import NAMESPACE
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 OPERATOR_OPTIONS: Final = ("--batch-idle-s", "1")
 """Its default of 0.2 s suits a cluster; here everything shares a few processors."""
-
-LOOK_S: Final = 0.2
-"""Between two looks at what the watch and DCS say."""
 
 LINE_S_MIN: Final = 5.0
 """Between two lines that say how far things are."""
@@ -102,14 +99,7 @@ class Script:
 
     def _follow(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Show what happens until it is done, or until time is up; return whether it is done."""
-        deadline_s = time.monotonic() + timeout_s
-        while True:
-            self._look()
-            if done():
-                return True
-            if time.monotonic() >= deadline_s:
-                return False
-            time.sleep(LOOK_S)
+        return follow(self._look, done, timeout_s)
 
     def _look(self) -> None:
         """Make sure that everything still runs, take note of what is said, and show it."""
