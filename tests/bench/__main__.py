@@ -11,13 +11,14 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import compare, growth, idle, page, soak
+from bench import blast, compare, growth, idle, page, soak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MEASUREMENTS = {
     "compare": (compare, "product and peer side by side: the default"),
+    "blast": (blast, "how far one strange thing reaches: 429s, a wrong key, unknown ids"),
     "idle": (idle, "fleets that give nothing to do"),
     "growth": (growth, "cost and memory per task as their number grows"),
     "soak": (soak, "minutes of churn and faults: does anything grow, is anything lost"),

@@ -9,7 +9,8 @@ whole is sent in halves each time:
 
     requests(T) ≤ lives * (1 + halvings) * (1 + repeats(T))
 
-T are the seconds from the first of them to the last, so that it bounds any stretch of them.
+T are the seconds from the first of them to the last, so that it bounds any stretch of them. What
+the gateway turns away (429) is not one of them: DCS never hears of it, and the key rests.
 """
 
 from __future__ import annotations

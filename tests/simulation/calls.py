@@ -58,11 +58,12 @@ class Calls:
     async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
         """Request stops; notes those that leave, and what is not known of them afterwards."""
         left: list[str] = []
+        sent: list[SentOrder] = []
 
         def leave(asked: Sequence[str]) -> Sequence[str]:
             left.extend(permit(asked))
             if left:
-                self._note_order(tuple(left))
+                sent.append(self._note_order(tuple(left)))
             return left
 
         try:
@@ -70,6 +71,10 @@ class Calls:
         except OutcomeUnknown as error:
             if not error.answered:
                 self._doubt(left)
+            raise
+        except Throttled:
+            for order in sent:
+                order.throttled = True
             raise
         self._doubt([one for one in left if not _is_accepted(answers[task_key(one)])])
         for one in left:
@@ -134,13 +139,15 @@ class Calls:
             self._world.notes.failed_at[self._site] = now()
         self._replica.doubts |= {(self._site, task_key(one)): now() for one in task_ids}
 
-    def _note_order(self, task_ids: tuple[str, ...]) -> None:
+    def _note_order(self, task_ids: tuple[str, ...]) -> SentOrder:
         """Take note of an order, and of what its replica knew and was at that moment."""
         wrong = {one: why for one in task_ids if (why := self._forbids(task_key(one)))}
         led = self._world.holds_lease(self._replica.name)
         notes, name = self._world.notes, self._replica.name
-        notes.orders.append(SentOrder(now(), name, self._site, task_ids, led, wrong))
+        order = SentOrder(now(), name, self._site, task_ids, led, wrong)
+        notes.orders.append(order)
         notes.ordered_at |= {(self._site, task_key(one)): now() for one in task_ids}
+        return order
 
     def _forbids(self, key: str) -> str:
         """Return what forbids an order for a task, if anything does."""

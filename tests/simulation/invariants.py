@@ -115,7 +115,7 @@ def _check_requests(case: Case, world: World) -> None:
     """No task costs more requests than the formula of `bounds.py` allows."""
     times: dict[tuple[str, str], list[float]] = {}
     for order in world.notes.orders:
-        for one in order.task_ids:
+        for one in () if order.throttled else order.task_ids:
             times.setdefault((order.project_id, task_key(one)), []).append(order.at)
     spoils = any(one.spoils for one in case.fleet.values()) or any(
         fault.operation in {"any", "batch_stop"} and fault.kind in DIVIDING
@@ -211,8 +211,8 @@ def _is_calm(case: Case) -> bool:
 def _check_first_words(world: World) -> None:
     """Whoever is there hears within seconds what is the matter."""
     for uid, stored in world.objects.items():
-        if not stored.history:
-            continue  # a stranger had said what is true already
+        if not stored.history or stored.forged:
+            continue  # a stranger's word may do until the rare look
         first_s = stored.history[0][0] - stored.born_at
         usual_s = FIRST_WORD_S if world.migration(stored.task) is None else BACKLOG_S
         assert first_s <= usual_s + WRITES_S, f"{uid} got its first word after {first_s} s"

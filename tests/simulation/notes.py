@@ -16,13 +16,14 @@ At = tuple[str, str]
 """A cloud project and the key of a task."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SentOrder:
     """One stop order as it left a replica.
 
     Attributes:
         led: Whether the replica held the Lease.
         wrong: Task id → what its replica knew that forbids it.
+        throttled: Whether the gateway turned it away, so that DCS never heard of it.
     """
 
     at: float
@@ -31,6 +32,7 @@ class SentOrder:
     task_ids: tuple[str, ...]
     led: bool
     wrong: dict[str, str]
+    throttled: bool = False
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Notes:
         over_at: By task, when the last question was asked whose answer was that it does not run.
         failed_at: By cloud project or access key, the last call that failed because of it.
         starts: Processes that were started.
+        started_at: When the last of them was.
         gone_writes: Writes to objects that are not there any more.
         shown: By uid of a project, its statuses in order.
     """
@@ -57,6 +60,7 @@ class Notes:
     over_at: dict[At, float] = field(default_factory=dict)
     failed_at: dict[str, float] = field(default_factory=dict)
     starts: int = 0
+    started_at: float = 0.0
     rested_at: float = 0.0
     writes_while_not_leading: int = 0
     gone_writes: int = 0

@@ -87,6 +87,7 @@ class Replica:
         """Begin: list, campaign, act once elected."""
         self.world.replicas.append(self)
         self.world.notes.starts += 1
+        self.world.notes.started_at = now()
         self.world.list_to(self)
         self._runner = asyncio.create_task(self._run())
 

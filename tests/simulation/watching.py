@@ -44,6 +44,9 @@ EFFECT_S: Final = 75.0
 PAUSE_S_MAX: Final = 700.0
 """The longest pause of anything (600 s), its jitter, and the time of a call."""
 
+RESTS_S: Final = 400.0
+"""A new process lets a key rest that a status calls refused: 330 s, and the time of its calls."""
+
 FULFILLED: Final = frozenset({"Terminated", "EndedBeforeStop"})
 _TROUBLES: Final = frozenset(kind.value for kind in TroubleKind)
 _OF_KEY: Final = frozenset({TroubleKind.THROTTLED.value, TroubleKind.CREDENTIALS.value})
@@ -180,4 +183,5 @@ def _is_over(world: World, number: int, reason: str) -> bool:
     last_at = failed_at.get(f"project-{number}", float("-inf"))
     if reason in _OF_KEY:
         last_at = max(last_at, failed_at.get(f"AK-{number % world.case.keys}", float("-inf")))
-    return now() - last_at > PAUSE_S_MAX
+    rests = reason == TroubleKind.CREDENTIALS.value and now() - world.notes.started_at <= RESTS_S
+    return not rests and now() - last_at > PAUSE_S_MAX
