@@ -90,13 +90,24 @@ class PermissionDenied(DcsError):
 
 
 class Throttled(DcsError):
-    """Too many calls. `after_s` is the pause asked for in seconds, if one was."""
+    """Too many calls.
+
+    Attributes:
+        after_s: The pause asked for in seconds, if one was.
+        window_s: The seconds over which the limit counts, if the text names them.
+    """
 
     def __init__(
-        self, detail: ErrorDetail, after_s: float | None = None, *, http_status: int | None = None
+        self,
+        detail: ErrorDetail,
+        after_s: float | None = None,
+        *,
+        window_s: float | None = None,
+        http_status: int | None = None,
     ) -> None:
         super().__init__(detail, http_status=http_status)
         self.after_s = after_s
+        self.window_s = window_s
 
 
 class Unavailable(DcsError):

@@ -23,7 +23,7 @@ from dcs_migration_operator.core.model import ErrorDetail, Observation, task_key
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.auth import sign
 from dcs_migration_operator.dcs.codes import error_class
-from dcs_migration_operator.dcs.pauses import pause_s
+from dcs_migration_operator.dcs.pauses import pause_s, window_s
 from dcs_migration_operator.dcs.proxy import proxy_of
 from dcs_migration_operator.dcs.scrub import Scrub
 from dcs_migration_operator.dcs.transport import Request, Route, Transport
@@ -233,8 +233,12 @@ def _fail(operation: Operation, answer: Answer, request_id: str, scrub: Scrub) -
     detail = answers.fault_of(answer.status, body, request_id, scrub)
     kind = error_class(operation, answer.status, detail.code)
     if kind is Throttled:
-        after_s = pause_s(answer.headers.get("Retry-After"), detail.message, _moment_of(answer))
-        raise Throttled(detail, after_s, http_status=answer.status)
+        raise Throttled(
+            detail,
+            pause_s(answer.headers.get("Retry-After"), _moment_of(answer)),
+            window_s=window_s(detail.message),
+            http_status=answer.status,
+        )
     raise kind(detail, http_status=answer.status)
 
 

@@ -1,4 +1,4 @@
-"""How long a throttled answer asks to be left alone."""
+"""What a throttled answer says about time: its pause, and over how long its limit counts."""
 
 from __future__ import annotations
 
@@ -22,23 +22,28 @@ _WINDOW = re.compile(r"([0-9]{1,9})\s{0,4}(second|minute|hour)s?\b", re.IGNORECA
 _WINDOW_S: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
-def pause_s(retry_after: str | None, text: str, now: datetime) -> float | None:
-    """Return the pause that an answer asks for: its header, else a window in its text.
-
-    Texts name windows such as "200 times in 5 minutes" (VPC, 2021).
+def pause_s(retry_after: str | None, now: datetime) -> float | None:
+    """Return the pause that an answer asks for.
 
     Args:
         retry_after: `Retry-After`: seconds, with or without a fraction, or an HTTP date.
-        text: The message of the answer.
         now: UTC, by the clock that an HTTP date is judged by.
 
     Returns:
         Seconds from 0 to `PAUSE_S_MAX`; None if nothing sensible is said.
     """
     asked = _header_s(retry_after.strip(), now) if retry_after else None
-    if asked is None and (window := _WINDOW.search(text)):
-        asked = float(window[1]) * _WINDOW_S[window[2].lower()]
     return None if asked is None else min(asked, PAUSE_S_MAX)
+
+
+def window_s(text: str) -> float | None:
+    """Return the window that the text of an answer names, in seconds up to `PAUSE_S_MAX`.
+
+    Texts name windows such as "200 times in 5 minutes" (VPC, 2021). That is how long the limit
+    counts, not how long it still lasts: the window may end in a moment.
+    """
+    named = _WINDOW.search(text)
+    return min(float(named[1]) * _WINDOW_S[named[2].lower()], PAUSE_S_MAX) if named else None
 
 
 def _header_s(text: str, now: datetime) -> float | None:

@@ -46,7 +46,9 @@ FIRST_PAUSE_S: Final = 10.0
 """After one refusal."""
 
 THROTTLED: Final = Backoff(5.0, 300.0)
-"""Documented windows are of seconds and of minutes; a pause in between grows into the latter."""
+"""Documented windows are of seconds and of minutes; a pause in between grows into the latter, or
+into the window that an answer names: a window of five minutes may end in a moment, and six calls
+find out."""
 
 RETRY_AFTER_S_MAX: Final = 900.0
 """Longest pause taken from an answer; a longer one is asked again at this pace."""
@@ -313,9 +315,11 @@ class KeyLedger:
             self._throttles += 1
         since = self._throttled.since if self._throttled else now
         self._throttled = Trouble(TroubleKind.THROTTLED, since, _THROTTLED, error.detail)
-        pause_s = THROTTLED.seconds(self._throttles)
+        most_s = error.window_s or THROTTLED.most_s
+        pause_s = Backoff(THROTTLED.first_s, most_s).seconds(self._throttles)
         if error.after_s is not None:
-            pause_s = min(max(error.after_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
+            pause_s = error.after_s
+        pause_s = min(max(pause_s, RETRY_AFTER_S_MIN), RETRY_AFTER_S_MAX)
         until = now + pause_s * (1.0 + JITTER * self._draw())
         begins = now >= self._throttled_until
         self._throttled_until = max(self._throttled_until, until)

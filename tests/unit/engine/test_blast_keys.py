@@ -53,15 +53,17 @@ class TestThrottling:
     """429, also for many calls of one key at once."""
 
     @pytest.mark.parametrize("count", [100, 200])
+    @pytest.mark.parametrize("window_s", [None, 300.0])
     async def test_a_second_of_it_does_not_hold_up_many_projects_of_one_key(
-        self, count: int
+        self, count: int, window_s: float | None
     ) -> None:
         """The last order leaves within a minute of its end, and the health page stays green."""
         migrations = fleet(count)
 
         def throttle(*_: object) -> None:
             if asyncio.get_running_loop().time() < 1.0:
-                raise Throttled(ErrorDetail("APIGW.0308", "throttled"), http_status=429)
+                detail = ErrorDetail("APIGW.0308", "throttled")
+                raise Throttled(detail, window_s=window_s, http_status=429)
 
         async with Rig(migrations) as rig:
             rig.interfere = throttle

@@ -179,6 +179,26 @@ class TestThrottled:
         begin = clock()
         assert await answered(ledger) - begin == pytest.approx(5.0, abs=0.01)
 
+    @pytest.mark.parametrize(
+        "window_s, expected",
+        [
+            pytest.param(1.0, [1.0, 1.0], id="of a second"),
+            pytest.param(60.0, [5.0, 10.0, 20.0, 40.0, 60.0, 60.0], id="of a minute"),
+            pytest.param(3600.0, [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0], id="of an hour"),
+        ],
+    )
+    async def test_a_window_bounds_the_pauses(self, window_s: float, expected: list[float]) -> None:
+        """It may end in a moment, so it is not waited for as a whole."""
+        ledger, pauses = await proven(), []
+        for _ in expected:
+            error = Throttled(DETAIL, window_s=window_s, http_status=429)
+            await answered(ledger, error=error)
+            begin = clock()
+            call = await ledger.enter(KEYS, LIST)
+            pauses.append(call.asked_at - begin)
+            ledger.leave(call)
+        assert pauses == pytest.approx(expected, abs=0.01)
+
     async def test_calls_under_way_at_the_same_time_count_once(self) -> None:
         """For the pause and for the rate."""
         ledger = await proven()
