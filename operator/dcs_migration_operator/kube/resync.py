@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.kube.errors import ApiError
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 CHECK_S: Final = 0.05
-"""How often arrival is checked; 10,000 objects arrive in seconds."""
+"""How often arrival is checked. Both listings have the order of the names, so a check looks only at
+what has arrived since the last one and at the first object that has not."""
 
 RECOUNT_S: Final = 2.0
-"""After this long without completion the objects are counted again: some may be gone."""
+"""After this long without an arrival the objects are counted again: some may be gone."""
 
 COUNT_S: Final = 600.0
 """Pause between two counts: 10,000 objects are 20 pages of metadata, 0.3 s of work."""
@@ -135,14 +137,19 @@ async def arrived(
     """
     loop = asyncio.get_running_loop()
     while True:
-        missing = await _counted(count)
-        recount_at = loop.time() + RECOUNT_S
-        while loop.time() < recount_at:
-            missing = {
-                uid: version
-                for uid, version in missing.items()
-                if (known := version_of(uid)) is None or known < version
-            }
+        missing = deque((await _counted(count)).items())
+        progress_at = loop.time()
+        while loop.time() < progress_at + RECOUNT_S:
+            before = len(missing)
+            while missing and _has_arrived(*missing[0], version_of):
+                missing.popleft()
             if not missing:
                 return
+            if len(missing) < before:
+                progress_at = loop.time()
             await asyncio.sleep(CHECK_S)
+
+
+def _has_arrived(uid: str, version: int, version_of: Callable[[str], int | None]) -> bool:
+    known = version_of(uid)
+    return known is not None and known >= version

@@ -112,6 +112,27 @@ class TestArrival:
         assert RECOUNT_S <= await world.listing() <= RECOUNT_S + CHECK_S
         assert world.counts == 2
 
+    async def test_as_long_as_objects_arrive_they_are_not_counted_again(self) -> None:
+        """A slow machine has better things to do than to list ten thousand objects every 2 s."""
+        world = World({str(one): one for one in range(40)}, {})
+        for one in range(40):
+            world.later(1.5 * one, functools.partial(world.known.update, {str(one): one}))
+        assert await world.listing() == pytest.approx(39 * 1.5, abs=2 * CHECK_S)
+        assert world.counts == 1
+
+    async def test_a_check_looks_at_what_has_arrived_alone(self) -> None:
+        """However many are still to come."""
+        world, asked = World({str(one): one for one in range(1000)}, {}), 0
+
+        def version_of(uid: str) -> int | None:
+            nonlocal asked
+            asked += 1
+            return world.known.get(uid)
+
+        world.later(1.0, lambda: world.known.update(world.existing))
+        await asyncio.wait_for(arrived(world.count, version_of), 60.0)
+        assert asked <= 1000 + 1.0 / CHECK_S + 2
+
     async def test_an_object_that_does_not_arrive_is_waited_for(self) -> None:
         """For as long as it exists."""
         world = World({"a": 5}, {})
