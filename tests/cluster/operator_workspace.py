@@ -68,9 +68,7 @@ class Workspace:
         }
         body = manifests.dcs_project(self.name, **(full | spec))
         path = manifests.path(self.namespace, manifests.PROJECTS, self.name)
-        self._api.request(
-            "PATCH", f"{path}?fieldManager=test&force=true", body, "application/apply-patch+yaml"
-        )
+        self._api.apply(path, body, "test")
 
     def task(self, name: str, task_id: str, *, stopped: bool, **spec: Any) -> dict[str, Any]:
         """Return the manifest of a MigrationTask of this workspace."""
@@ -107,12 +105,7 @@ class Workspace:
     def put_wave(self, state: str, **spec: Any) -> None:
         """Create the wave of this workspace, or replace all of its spec."""
         body = manifests.migration_wave(self.name, state=state, **spec)
-        self._api.request(
-            "PATCH",
-            f"{self._wave}?fieldManager=test&force=true",
-            body,
-            "application/apply-patch+yaml",
-        )
+        self._api.apply(self._wave, body, "test")
 
     def delete_wave(self) -> None:
         """Delete the wave."""

@@ -50,7 +50,7 @@ def test_a_crash_is_survived(plane: ControlPlane) -> None:
 
 def test_a_stopped_api_server_refuses_connections(plane: ControlPlane) -> None:
     """While it is down, a client is told at once."""
-    with plane.apiserver_down(), pytest.raises(ConnectionRefusedError):
+    with plane.apiserver_down(), pytest.raises(OSError, match="Connection refused"):
         plane.api.get("/readyz")
     assert plane.api.get("/readyz") == "ok"
 
@@ -58,7 +58,7 @@ def test_a_stopped_api_server_refuses_connections(plane: ControlPlane) -> None:
 def test_a_paused_api_server_does_not_answer(plane: ControlPlane) -> None:
     """While it is frozen, a client runs into its own timeout."""
     hasty = plane.api_for("admin", timeout_s=0.3)
-    with plane.apiserver_paused(), pytest.raises(TimeoutError):
+    with plane.apiserver_paused(), pytest.raises(OSError, match="Read timed out"):
         hasty.get("/readyz")
     assert eventually(lambda: hasty.get("/readyz")) == "ok"
 

@@ -303,24 +303,24 @@ def test_a_tool_that_applies_on_the_server_can_take_every_field_back(
 ) -> None:
     """As Flux and Argo CD apply: what was there goes, and an empty cutover stays a cutover."""
     make = manifests.migration_task if plural == manifests.TASKS else manifests.migration_wave
-    path = f"{manifests.path(namespace, plural, 'one')}?fieldManager=git&force=true"
+    path = manifests.path(namespace, plural, "one")
     task_id = {"taskId": "0" * 32} if plural == manifests.TASKS else {}
     for cutover in ({"maxLag": 5, "timeout": "1h"}, {}, {"maxLag": 7}, {"stableFor": "20s"}, {}):
         body = make("one") | {"spec": task_id | {"cutover": cutover}}
-        stored = api.request("PATCH", path, body, "application/apply-patch+yaml")
+        stored = api.apply(path, body, "git")
         assert stored["spec"]["cutover"] == cutover
     bare = make("one") | {"spec": task_id}
-    stored = api.request("PATCH", path, bare, "application/apply-patch+yaml")
+    stored = api.apply(path, bare, "git")
     assert "cutover" not in stored["spec"]
 
 
 def test_a_wave_whose_spec_is_taken_back_holds(api: Api, namespace: str) -> None:
     """A server-side apply of nothing leaves the defaults."""
-    path = f"{manifests.path(namespace, manifests.WAVES, 'one')}?fieldManager=git&force=true"
+    path = manifests.path(namespace, manifests.WAVES, "one")
     for going in ({"state": "Go", "maxUnderWay": 3}, {"state": "Go"}):
         for spec in (going, {}, going, None):
             body = manifests.migration_wave("one") | {"spec": spec}
-            stored = api.request("PATCH", path, body, "application/apply-patch+yaml")
+            stored = api.apply(path, body, "git")
             wanted = {"state": "Hold", "maxUnderWay": 50, "pauseAfterFailures": 1} | (spec or {})
             assert stored["spec"] == wanted
 
