@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import yaml
 
-from chart.helm import CHART, ROOT, Helm, HelmError, Manifest, only
+from support.chart.helm import CHART, Helm, HelmError, Manifest, only
+from support.checkout import CASES
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-CASE: Final = ROOT / "tests" / "cases" / "umbrella"
+CASE: Final = CASES / "umbrella"
 
 NAME: Final = "dcs-migration-operator"
 

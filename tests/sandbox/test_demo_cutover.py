@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,11 +37,12 @@ from sandbox.demo.cutover.verdict import (
 )
 from sandbox.demo.fleet import migrations
 from sandbox.demo.resources import Resource
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
+MAKEFILE = ROOT / "Makefile"
 
 FLEET = wave_fleet()
 NAMES = [one.name for one in FLEET]

@@ -25,7 +25,7 @@ from sandbox.dcs import (
     SimulatorOptions,
     simulate,
 )
-from unit import make
+from support import make
 from unit.dcs import wire
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from dcs_migration_operator.core.model import (
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.shadow import StatusShadow
 from dcs_migration_operator.engine.store import UNKNOWN, Entry, Route, Store
-from unit import make
+from support import make
 from unit.engine.parts import Stand, due, queue
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dcs_migration_operator.kube.tls import CannotTrust, authenticate, context
+from support.checkout import ROOT
 from unit.kube import authorities
 from unit.kube.authorities import NEW, OLD, Issued, authority, handshake, issued, openssl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
 
 RUN_S_MAX = 30.0
 
