@@ -22,7 +22,7 @@ NAME: Final = "dcs-migration-operator"
 
 @pytest.fixture(scope="module")
 def umbrella(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The case, with our chart where its dependency says that it is."""
+    """Give the case, with our chart where its dependency says that it is."""
     folder = tmp_path_factory.mktemp("umbrella") / "platform"
     shutil.copytree(CASE, folder)
     file = folder / "Chart.yaml"

@@ -117,7 +117,7 @@ def has_secret(**changes: str | None) -> Callable[[Workspace], None]:
 
 
 def gets_secret(workspace: Workspace) -> None:
-    """The Secret is as it should be."""
+    """Create the Secret as it should be."""
     workspace.put_secret(**workspace.dcs.credentials)
 
 
@@ -138,7 +138,7 @@ def has_strange_endpoint(workspace: Workspace) -> None:
 
 
 def gets_project(workspace: Workspace) -> None:
-    """The DCSProject is as it should be."""
+    """Create the DCSProject as it should be."""
     workspace.put_project()
 
 

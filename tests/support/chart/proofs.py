@@ -44,14 +44,14 @@ class Life:
 
 
 def does_not_start(life: Life) -> None:
-    """It ends at once, with one line that names the right."""
+    """Prove that it ends at once, with one line that names the right."""
     life.operator.launch()
     life.until_refused()
     assert life.operator.wait() == 1
 
 
 def tells_nothing_of_tasks(life: Life) -> None:
-    """Tasks are stopped, but nothing is written to their statuses."""
+    """Prove that tasks are stopped, but nothing is written to their statuses."""
     life.start()
     life.until_refused()
     eventually(life.team.dcs.ordered)
@@ -59,7 +59,7 @@ def tells_nothing_of_tasks(life: Life) -> None:
 
 
 def tells_nothing_of_waves(life: Life) -> None:
-    """Tasks are stopped, but nothing is written to the status of a wave."""
+    """Prove that tasks are stopped, but nothing is written to the status of a wave."""
     wave = life.team.add_wave("held")
     life.start()
     life.until_refused()
@@ -68,7 +68,7 @@ def tells_nothing_of_waves(life: Life) -> None:
 
 
 def tells_nothing_of_projects(life: Life) -> None:
-    """Tasks are stopped, but nothing is written to the status of the DCSProject."""
+    """Prove that tasks are stopped, but nothing is written to the status of the DCSProject."""
     life.start()
     life.until_refused()
     life.team.until("Terminated", life.team.path("own"))
@@ -76,7 +76,7 @@ def tells_nothing_of_projects(life: Life) -> None:
 
 
 def tells_nothing_of_shared_projects(life: Life) -> None:
-    """Tasks are stopped, but nothing is written to the status of the ClusterDCSProject."""
+    """Prove that tasks are stopped, but nothing is written to the ClusterDCSProject."""
     life.team.share()
     life.team.add_task("shared", shared=True)
     life.start()
@@ -86,7 +86,7 @@ def tells_nothing_of_shared_projects(life: Life) -> None:
 
 
 def posts_no_event(life: Life) -> None:
-    """A task that needs a person has no event."""
+    """Prove that a task that needs a person has no event."""
     life.team.add_task("unknown", unknown=True)
     life.start()
     life.until_refused()
@@ -95,7 +95,7 @@ def posts_no_event(life: Life) -> None:
 
 
 def renews_no_event(life: Life) -> None:
-    """What needs a person a second time leaves the event of the first time as it was."""
+    """Prove that a second time leaves the event of the first time as it was."""
     life.start()
     event = trouble_twice(life.team)
     life.until_refused()
@@ -103,7 +103,7 @@ def renews_no_event(life: Life) -> None:
 
 
 def trouble_twice(team: Team) -> dict[str, Any]:
-    """Have the DCSProject need a person, be mended and need one again; returns the first event."""
+    """Have the DCSProject need a person, be fixed, and need one again; return the first event."""
     project = team.path(project="default")
     team.until("Configured", project)
     team.point_to("https://dcs.example.com")
@@ -117,7 +117,7 @@ def trouble_twice(team: Team) -> dict[str, Any]:
 
 
 def reads_no_secret(life: Life) -> None:
-    """No task can be ordered, and each says which Secret may not be read."""
+    """Prove that no task can be stopped, and each says which Secret may not be read."""
     life.start()
     message = life.team.until("ProjectNotReady", life.team.path("own"))
     assert f"may not read Secret {life.team.namespace}/" in message
@@ -125,7 +125,7 @@ def reads_no_secret(life: Life) -> None:
 
 
 def reads_no_labels(life: Life) -> None:
-    """A ClusterDCSProject with a selector serves nobody, and the task says which right it needs."""
+    """Prove that a selector serves nobody, and that the task says which right is missing."""
     life.team.share()
     life.team.add_task("shared", shared=True)
     life.start()
@@ -134,7 +134,7 @@ def reads_no_labels(life: Life) -> None:
 
 
 def notices_nobody(life: Life) -> None:
-    """It does its work, and cannot tell that another installation does the same."""
+    """Prove that it works, and cannot tell that another installation does the same."""
     with life.team.neighbor():
         life.start()
         life.until_refused()
@@ -143,7 +143,7 @@ def notices_nobody(life: Life) -> None:
 
 
 def never_leads(life: Life) -> None:
-    """It waits for the Lease for ever, so that nothing is ordered or written."""
+    """Prove that it waits for the Lease for ever: nothing is ordered or written."""
     life.start()
     life.until_refused(2)
     assert not life.operator.leads()
@@ -152,7 +152,7 @@ def never_leads(life: Life) -> None:
 
 
 def does_not_renew(life: Life) -> None:
-    """It leads, cannot renew the Lease, and ends when it may no longer trust it."""
+    """Prove that it leads, cannot renew the Lease, and ends when it may no longer trust it."""
     life.operator.launch()
     life.until_refused()
     assert life.operator.wait() == 1

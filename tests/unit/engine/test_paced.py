@@ -154,7 +154,7 @@ class Ground:
 
 @pytest.fixture
 def ground() -> Iterator[Ground]:
-    """A ground whose timers end with the test."""
+    """Give a ground whose timers end with the test."""
     ground = Ground()
     yield ground
     ground.paced.close()

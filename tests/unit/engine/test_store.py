@@ -142,7 +142,7 @@ class Indices(RuleBasedStateMachine):
 
     @rule(uid=st.one_of(UIDS, PROJECT_UIDS))
     def fail(self, uid: str) -> None:
-        """An object cannot be read any more."""
+        """Feed an object that cannot be read any more."""
         self.store.remove(uid)
         self.store.remove_project(uid)
         self.tasks.pop(uid, None)
@@ -153,7 +153,7 @@ class Indices(RuleBasedStateMachine):
 
     @rule(uid=st.one_of(UIDS, PROJECT_UIDS))
     def forget(self, uid: str) -> None:
-        """An object that could not be read is deleted."""
+        """Delete an object that could not be read."""
         self.store.forget_unreadable(uid)
         self.unreadable.pop(uid, None)
 

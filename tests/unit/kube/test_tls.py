@@ -27,13 +27,13 @@ NAMES = "DNS:kubernetes,IP:127.0.0.1"
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Issued:
-    """An authority without key usage and identifiers."""
+    """Make an authority without key usage and identifiers."""
     return authority(tmp_path_factory.mktemp("old"), OLD)
 
 
 @pytest.fixture(scope="module")
 def server(old: Issued) -> Issued:
-    """A server that it vouches for."""
+    """Run a server that it vouches for."""
     return issued(old, old.key.parent, "server", NAMES)
 
 
