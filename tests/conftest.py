@@ -1,4 +1,8 @@
-"""What every test needs, whichever folder it is in."""
+"""What every test needs, whichever folder it is in: the shared fixtures, and the tools they use.
+
+The fixtures of `tests/support` are known everywhere, so that a process has one of each: one control
+plane serves the tests of the cluster, of GitOps tools, of monitoring and of the image.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,10 @@ from sandbox.control_plane.toolchain import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytest.register_assert_rewrite("support")
+
+pytest_plugins = ["support.control_plane", "support.operator.fixtures", "support.chart.fixtures"]
 
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")  # these machines are noisy, and no test asserts wall-clock times

@@ -50,7 +50,7 @@ def _heap_bytes() -> int:
 
 
 def _answer(*_: object) -> None:
-    """Runs in the main thread, between two steps of the event loop."""
+    """Run in the main thread, between two steps of the event loop."""
     found = {
         "tasks": len(asyncio.all_tasks()),
         "objects": len(gc.get_objects()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chart.helm import Helm
+from support.chart.helm import Helm
 
 
 @pytest.fixture(scope="session")

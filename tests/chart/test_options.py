@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from chart.helm import CHART, Helm, Manifest, only
 from dcs_migration_operator import cli
 from dcs_migration_operator.settings import ChannelSettings, Settings
-from unit.starting import Started, alone
+from support.chart.helm import CHART, Helm, Manifest, only
+from support.starting import Started, alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from chart.helm import CHART
 from reference import chart
+from support.chart.helm import CHART
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from chart.helm import CHART, CRDS, ROOT, Helm, Manifest, of_kind, only
 from dcs_migration_operator import __version__
+from support.chart.helm import CHART, Helm, Manifest, of_kind, only
+from support.checkout import CRDS, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

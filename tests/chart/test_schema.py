@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chart.helm import CHART, Helm, HelmError
+from support.chart.helm import CHART, Helm, HelmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

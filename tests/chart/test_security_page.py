@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from chart.helm import ROOT, Helm
-from cluster.chart_proofs import PROOFS
-from cluster.chart_rights import rights_of
+from support.chart.proofs import PROOFS
+from support.chart.rights import rights_of
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
-    from cluster.chart_rights import Right
+    from support.chart.helm import Helm
+    from support.chart.rights import Right
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.helm import CHART, Helm, Manifest
 from dcs_migration_operator import __version__
+from support.chart.helm import CHART, Helm, Manifest
 
 CASES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").iterdir())
 SNAPSHOTS = Path(__file__).with_name("snapshots")

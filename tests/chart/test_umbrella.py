@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import yaml
 
-from chart.helm import CHART, ROOT, Helm, HelmError, Manifest, only
+from support.chart.helm import CHART, Helm, HelmError, Manifest, only
+from support.checkout import CASES
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-CASE: Final = ROOT / "tests" / "cases" / "umbrella"
+CASE: Final = CASES / "umbrella"
 
 NAME: Final = "dcs-migration-operator"
 
 
 @pytest.fixture(scope="module")
 def umbrella(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The case, with our chart where its dependency says that it is."""
+    """Give the case, with our chart where its dependency says that it is."""
     folder = tmp_path_factory.mktemp("umbrella") / "platform"
     shutil.copytree(CASE, folder)
     file = folder / "Chart.yaml"

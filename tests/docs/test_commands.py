@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cluster.operator_cloud import Cloud, CloudProject
     from sandbox.control_plane import ControlPlane
-
-pytest_plugins = ["cluster.operator_fixtures", "cluster.chart_fixtures"]
+    from support.operator.cloud import Cloud, CloudProject
 
 READMES = ("README.md", "README.zh-CN.md")
 GETTING_STARTED = ("docs/getting-started.md", "docs/zh/getting-started.md")

@@ -7,8 +7,9 @@ import re
 import pytest
 import yaml
 
-from docs.pages import ROOT, read
+from docs.pages import read
 from sandbox.control_plane import toolchain
+from support.checkout import ROOT
 from versions import interpreters, kubernetes, page, runs
 
 RUNS = page.kept()

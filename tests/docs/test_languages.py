@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from docs.pages import ROOT, links
+from docs.pages import links
 from reference import translations
 from reference.translations import Section, followed, sections
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

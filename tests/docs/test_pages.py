@@ -12,9 +12,10 @@ import yaml
 
 from dcs_migration_operator import cli
 from dcs_migration_operator.core.cloud import PERMISSIONS
-from docs.pages import ROOT, anchors, links, read
+from docs.pages import anchors, links, read
 from reference import options
 from reference.__main__ import main, pages, stale
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
     import argparse

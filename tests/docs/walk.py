@@ -11,17 +11,17 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from cluster.chart_pod import Pod
-from docs.pages import ROOT
 from sandbox.control_plane import ensure
 from sandbox.control_plane.processes import loopback_environment
+from support.chart.pod import Pod
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cluster.operator_cloud import CloudProject
     from docs.pages import Block
     from sandbox.control_plane import ControlPlane
+    from support.operator.cloud import CloudProject
 
 TASK_ID = "5130d57f-640a-435b-bc3a-0fb1860a5340"
 """The task of all pages; the simulated cloud has it too."""

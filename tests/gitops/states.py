@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -29,15 +28,14 @@ from dcs_migration_operator.core.status import Status, WaveCounts, to_json
 from dcs_migration_operator.core.waves import State as WaveState
 from dcs_migration_operator.core.waves import describe_wave
 from sandbox import manifests
-from unit import make
-from unit.core import test_cutover as cutover
+from support import cutover, make
+from support.checkout import CRDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dcs_migration_operator.core.decide import Situation
 
-CRDS = Path(__file__).resolve().parents[2] / "crds"
 
 KINDS = {
     "migrationtasks": "MigrationTask",

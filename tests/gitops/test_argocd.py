@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +10,12 @@ import yaml
 from lupa.lua51 import LuaRuntime
 
 from gitops.states import KINDS, STATES, Expected, State
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
     from sandbox.control_plane import ControlPlane
 
-FILE = Path(__file__).resolve().parents[2] / "deploy" / "gitops" / "argocd-cm.yaml"
+FILE = ROOT / "deploy" / "gitops" / "argocd-cm.yaml"
 
 PREFIX = "resource.customizations.health.dcs.huaweicloud.com_"
 

@@ -28,8 +28,7 @@ class Tool:
     def apply(self, manager: str = "git", **spec: Any) -> Any:
         """Apply the task on the server, as this field manager; returns what is stored then."""
         body = manifests.migration_task("one", self._task_id, **spec)
-        path = f"{self.path}?fieldManager={manager}&force=true"
-        return self._api.request("PATCH", path, body, "application/apply-patch+yaml")
+        return self._api.apply(self.path, body, manager)
 
     def applied(self, **spec: Any) -> Any:
         """Apply the task for the first time, and have it seen by an operator."""
@@ -97,9 +96,7 @@ def test_a_wave_is_what_git_says(control_plane: ControlPlane, tool: Tool) -> Non
     api, path = control_plane.api, tool.path.replace(manifests.TASKS, manifests.WAVES)
 
     def apply(state: str) -> Any:
-        body = manifests.migration_wave("one", state=state)
-        kind = "application/apply-patch+yaml"
-        return api.request("PATCH", f"{path}?fieldManager=git&force=true", body, kind)
+        return api.apply(path, manifests.migration_wave("one", state=state), "git")
 
     apply("Hold")
     held = api.patch(f"{path}/status", {"status": {"observedGeneration": 1}})

@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import yaml
 
 from sandbox.control_plane import ensure
+from support.checkout import CASES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-CASE: Final = ROOT / "tests" / "cases" / "kust"
+CASE: Final = CASES / "kust"
 SHIPPED: Final = ROOT / "deploy" / "kustomize"
 
 RUN_S_MAX: Final = 60.0

@@ -17,7 +17,8 @@ import venv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
+
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 
 RUN_S_MAX = 300.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.conftest import api, control_plane, namespace
 from image.buildfile import Build, stages
+from support.control_plane import api, control_plane, namespace
 
 __all__ = ["api", "control_plane", "namespace"]
 

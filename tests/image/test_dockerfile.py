@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from image.buildfile import DOCKERFILE, ROOT, admitted, stages
+from image.buildfile import DOCKERFILE, admitted, stages
+from support.checkout import ROOT
 
 LINT_S_MAX = 60.0
 """For one run of the linter; it takes a second."""

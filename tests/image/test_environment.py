@@ -10,21 +10,19 @@ from zipfile import ZipFile
 
 import pytest
 
-from cluster import operator_process
-from cluster.operator_process import QUICK, OperatorProcess, run_command
 from dcs_migration_operator import __version__
 from dcs_migration_operator.core.model import task_key
-from image.buildfile import ROOT
+from support.checkout import ROOT
+from support.operator import process
+from support.operator.process import QUICK, OperatorProcess, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cluster.operator_workspace import Workspace
     from image.buildfile import Build
     from sandbox.control_plane import ControlPlane
-
-pytest_plugins = ["cluster.operator_fixtures"]
+    from support.operator.workspace import Workspace
 
 ASK_S_MAX = 60.0
 """For one question to an interpreter."""
@@ -54,7 +52,7 @@ def operator(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[OperatorProcess]:
     """Run it against the real API server, with no other package within reach."""
-    monkeypatch.setattr(operator_process, "COMMAND", (str(command),))
+    monkeypatch.setattr(process, "COMMAND", (str(command),))
     monkeypatch.delenv("PYTHONPATH", raising=False)
     options = ["--namespace", own.namespace, *QUICK]
     made = OperatorProcess(control_plane.kubeconfig, tmp_path / "operator.log", options)

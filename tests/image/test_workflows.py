@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from image.buildfile import ROOT
+from support.checkout import ROOT
 
 FOLDER = ROOT / ".github"
 WORKFLOWS = sorted((FOLDER / "workflows").iterdir())

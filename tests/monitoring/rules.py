@@ -6,14 +6,16 @@ Owns reading of `deploy/alerts`; what the rules should say is up to the tests.
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sandbox.control_plane import ensure
+from support.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RULES = ROOT / "deploy" / "alerts" / "dcs-migration-operator.yaml"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 

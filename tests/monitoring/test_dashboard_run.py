@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.operator_process import QUICK
-from cluster.operator_workspace import Workspace
 from monitoring.dashboard import Asked, queries
 from monitoring.rules import alerts, records
 from monitoring.scraper import Prometheus
 from sandbox.dcs import FaultKind
 from sandbox.waiting import eventually
+from support.operator.process import QUICK
+from support.operator.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cluster.operator_cloud import Cloud
-    from cluster.operator_fixtures import Launch
-    from cluster.operator_process import OperatorProcess
-    from cluster.operator_records import Recorder
     from sandbox.api import Api
-
-pytest_plugins = ["cluster.operator_fixtures"]
+    from support.operator.cloud import Cloud
+    from support.operator.fixtures import Launch
+    from support.operator.process import OperatorProcess
+    from support.operator.records import Recorder
 
 STOP_S = 1.0
 """DCS's stop delay: long enough for some scrapes to see TERMINATING."""

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from monitoring.exposed import FOREIGN, asked_for, families, samples
-from monitoring.rules import ROOT, RUNBOOK, promtool, records
+from monitoring.rules import RUNBOOK, promtool, records
+from support.checkout import ROOT
 
 METRICS = ROOT / "docs" / "metrics.md"
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from monitoring.dashboard import panels
-from monitoring.rules import ROOT, RUNBOOK, alerts
+from monitoring.rules import RUNBOOK, alerts
+from support.checkout import ROOT
 
 LOG_LINES = (
     "the trouble of a project changed",

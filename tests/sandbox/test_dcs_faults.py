@@ -18,21 +18,21 @@ SIGNER = Signer(access_key=ProjectOptions().access_key, secret_key=ProjectOption
 
 @pytest.fixture
 async def dcs() -> AsyncIterator[Simulator]:
-    """A simulator with two migrations."""
+    """Run a simulator with two migrations."""
     async with simulate(running=2) as simulator:
         yield simulator
 
 
 @pytest.fixture
 async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Calls it with the right key."""
+    """Give a function that calls it with the right key."""
     async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
         yield client
 
 
 @pytest.fixture
 def ids(dcs: Simulator) -> list[str]:
-    """The ids of both migrations."""
+    """Return the ids of both migrations."""
     return [migration.spec.task_id for migration in dcs.fleet]
 
 
@@ -42,7 +42,7 @@ def switch_on(dcs: Simulator, kind: FaultKind, **fields: Any) -> None:
 
 
 def stops(dcs: Simulator) -> int:
-    """Accepted stops of all migrations."""
+    """Return the accepted stops of all migrations."""
     return sum(len(migration.accepted_at_s) for migration in dcs.fleet)
 
 
@@ -276,7 +276,7 @@ async def test_oversize_is_right_but_large(dcs: Simulator, caller: Caller) -> No
 
 
 def shape(reply: Reply) -> list[Any]:
-    """The ids of a batch answer, with what is no item as it is."""
+    """Return the ids of a batch answer, with what is no item as it is."""
     items = reply.json["migration_tasks"]
     return [item["task_id"] if isinstance(item, dict) else item for item in items]
 

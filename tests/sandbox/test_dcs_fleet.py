@@ -30,7 +30,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock of the fleet under test."""
+    """Give the clock of the fleet under test."""
     return Clock()
 
 

@@ -17,14 +17,14 @@ STOP = "/migration-task/batch-stop"
 
 @pytest.fixture
 async def dcs() -> AsyncIterator[Simulator]:
-    """A simulator with three migrations."""
+    """Run a simulator with three migrations."""
     async with simulate(running=3) as simulator:
         yield simulator
 
 
 @pytest.fixture
 async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Calls it with the right key."""
+    """Give a function that calls it with the right key."""
     async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
         yield client
 

@@ -17,14 +17,14 @@ SOON_S = 0.3
 
 @pytest.fixture
 async def dcs() -> AsyncIterator[Simulator]:
-    """A simulator with one migration."""
+    """Run a simulator with one migration."""
     async with simulate(running=1) as simulator:
         yield simulator
 
 
 @pytest.fixture
 async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Calls it with the right key."""
+    """Give a function that calls it with the right key."""
     async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
         yield client
 

@@ -34,7 +34,7 @@ async def dcs() -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Calls it with the right key."""
+    """Give a function that calls it with the right key."""
     async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
         yield client
 

@@ -22,7 +22,7 @@ START_S = 30
 
 
 async def launch(*options: str) -> asyncio.subprocess.Process:
-    """The simulator as a process, with both of its outputs to be read."""
+    """Start the simulator as a process, with both of its outputs to be read."""
     deploy = Path(dcs.__file__).parents[2]
     pipe = asyncio.subprocess.PIPE
     environment = {**os.environ, "PYTHONPATH": str(deploy)}
@@ -31,7 +31,7 @@ async def launch(*options: str) -> asyncio.subprocess.Process:
 
 
 async def start(*options: str) -> tuple[asyncio.subprocess.Process, Mapping[str, str]]:
-    """A running simulator and its line."""
+    """Give a running simulator and its line."""
     process = await launch(*options)
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), START_S)

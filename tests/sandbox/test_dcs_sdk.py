@@ -41,7 +41,7 @@ def ids(dcs: Simulator) -> list[str]:
 
 @pytest.fixture
 def ask(dcs: Simulator) -> Ask:
-    """Calls one method of the SDK in a thread; by default with the right key and project."""
+    """Call one method of the SDK in a thread; by default with the right key and project."""
     key = dcs.project
 
     def call_blocking(method: str, request: Any, secret_key: str, project_id: str) -> Any:
@@ -62,7 +62,7 @@ def ask(dcs: Simulator) -> Ask:
 
 
 def stop(task_ids: list[str]) -> Any:
-    """A request for the batch-stop."""
+    """Return a request for the batch stop."""
     body = v2.BatchStopMigrationTasksBody(migration_tasks=task_ids)
     return v2.BatchStopMigrationTasksRequest(body=body)
 

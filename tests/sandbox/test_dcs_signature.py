@@ -19,27 +19,27 @@ STOP = f"/v2/{PROJECT_ID}/migration-task/batch-stop"
 
 @pytest.fixture
 async def dcs() -> AsyncIterator[Simulator]:
-    """A simulator with one migration."""
+    """Run a simulator with one migration."""
     async with simulate(running=1) as simulator:
         yield simulator
 
 
 @pytest.fixture
 async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Calls it with the right key."""
+    """Give a function that calls it with the right key."""
     async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
         yield client
 
 
 def dated(**minutes: float) -> dict[str, str]:
-    """The one header that must be signed; the difference to now is given in minutes."""
+    """Return the one header that must be signed; the difference to now is given in minutes."""
     return {"X-Sdk-Date": sdk_date(datetime.now(UTC) + timedelta(**minutes))}
 
 
 def signed(
     method: str, target: str, headers: Mapping[str, str], body: bytes = b""
 ) -> dict[str, str]:
-    """The headers with their signature."""
+    """Return the headers with their signature."""
     return {**headers, "Authorization": SIGNER.authorize(method, target, headers, body)}
 
 

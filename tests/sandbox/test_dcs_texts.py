@@ -27,7 +27,7 @@ SIGNER = Signer(access_key=KEY.access_key, secret_key=KEY.secret_key)
 
 @pytest.fixture
 async def dcs() -> AsyncIterator[Simulator]:
-    """A project with a temporary key, and a migration that refuses to stop."""
+    """Open a project with a temporary key, and a migration that refuses to stop."""
     async with Simulator(SimulatorOptions(projects=(KEY,))) as simulator:
         simulator.fleet.add(MigrationSpec(task_id=TASK, refuse_code="DCS.4017"))
         yield simulator

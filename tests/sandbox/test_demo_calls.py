@@ -9,12 +9,12 @@ from sandbox.demo.calls import Call, Dcs, ends, orders, shows_one_by_one, words
 
 
 def order(*ids: str, at_s: float = 0.0) -> Call:
-    """An order for some tasks."""
+    """Return an order for some tasks."""
     return Call(operation="batch_stop", at_s=at_s, ids=ids)
 
 
 def look(at_s: float) -> Call:
-    """A list."""
+    """Return a list call."""
     return Call(operation="list", at_s=at_s)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,11 +37,12 @@ from sandbox.demo.cutover.verdict import (
 )
 from sandbox.demo.fleet import migrations
 from sandbox.demo.resources import Resource
+from support.checkout import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
+MAKEFILE = ROOT / "Makefile"
 
 FLEET = wave_fleet()
 NAMES = [one.name for one in FLEET]
@@ -51,7 +51,7 @@ GO_S = 100.0
 
 
 def resource(name: str, reason: str = "Terminated", lag: int | None = 0) -> Resource:
-    """The resource of a task at the end."""
+    """Return the resource of a task at the end."""
     ready = {"type": "Ready", "status": "True", "reason": reason, "message": ""}
     status = {"phase": "TERMINATED", "conditions": [ready], "stop": {"lagAtOrder": lag}}
     return Resource(name, current=True, status=status, writes_observed=4)
@@ -63,7 +63,7 @@ def order(at_s: float, *names: str) -> Call:
 
 
 def measured() -> Measured:
-    """A run in which all went well."""
+    """Return a run in which all went well."""
     together = [name for name in NAMES if name not in TOLD]
     samples = [Call(operation="stats", at_s=GO_S + n / STATS_PER_S_MAX) for n in range(300)]
     orders = [
@@ -85,12 +85,12 @@ def measured() -> Measured:
 
 
 def with_calls(*calls: Call) -> Callable[[Measured], Measured]:
-    """A run with more calls."""
+    """Return a run with more calls."""
     return lambda run: replace(run, calls=[*run.calls, *calls])
 
 
 def with_resource(other: Resource) -> Callable[[Measured], Measured]:
-    """A run in which one resource says something else."""
+    """Return a run in which one resource says something else."""
     return lambda run: replace(run, resources={**run.resources, other.name: other})
 
 

@@ -13,7 +13,7 @@ from sandbox.demo.fleet import Member, mixed_fleet
 
 @pytest.fixture
 def members() -> list[Member]:
-    """The fleet as `make demo` has it."""
+    """Make the fleet as `make demo` has it."""
     return mixed_fleet(fleet.MIGRATIONS, 6.0)
 
 

@@ -17,7 +17,7 @@ def event(
     generation: int | None = None,
     version: str = "1",
 ) -> dict[str, Any]:
-    """An event of a watch about the resource `one`.
+    """Return an event of a watch about the resource `one`.
 
     Args:
         phase: What its status says; empty: it has none.

@@ -29,7 +29,7 @@ ENDED = next(one for one in FLEET if one.word == "SUCCESS")
 
 
 def resource(member: Member) -> Resource:
-    """The resource of a member at the end of a run in which all went well."""
+    """Return the resource of a member at the end of a run in which all went well."""
     condition = {
         "type": "Ready",
         "status": "True" if member.ready else "False",
@@ -48,7 +48,7 @@ def resource(member: Member) -> Resource:
 
 
 def measured() -> Measured:
-    """A run in which all went well: looks at 1 s and 9 s, orders at 3 s, the end at 8 s."""
+    """Return a run in which all went well: looks at 1 s and 9 s, orders at 3 s, the end at 8 s."""
     resources = {one.name: resource(one) for one in FLEET}
     keys = sorted(must_be_ordered(FLEET))
     batches = [tuple(keys[start : start + 50]) for start in range(0, len(keys), 50)]
@@ -77,7 +77,7 @@ def test_a_run_in_which_all_went_well_has_no_mismatch() -> None:
 
 
 def changed(name: str, **changes: Any) -> Callable[[Measured], Measured]:
-    """A run in which one resource differs."""
+    """Return a run in which one resource differs."""
 
     def change(run: Measured) -> Measured:
         other = replace(run.resources[name], **changes)
@@ -87,12 +87,12 @@ def changed(name: str, **changes: Any) -> Callable[[Measured], Measured]:
 
 
 def ordered(*more: Call) -> Callable[[Measured], Measured]:
-    """A run with more orders."""
+    """Return a run with more orders."""
     return lambda run: replace(run, calls=[*run.calls, *more])
 
 
 def split_order(run: Measured) -> Measured:
-    """A run in which the last full order left in two parts."""
+    """Return a run in which the last full order left in two parts."""
     calls = list(run.calls)
     whole = calls.pop(2)
     parts = [replace(whole, ids=whole.ids[:40]), replace(whole, ids=whole.ids[40:])]
@@ -100,13 +100,13 @@ def split_order(run: Measured) -> Measured:
 
 
 def joined_order(run: Measured) -> Measured:
-    """A run in which two orders were one."""
+    """Return a run in which two orders were one."""
     first, second, *others = (one for one in run.calls if one.operation == "batch_stop")
     return replace(run, calls=[replace(first, ids=(*first.ids, *second.ids)), *others])
 
 
 def still_runs(run: Measured) -> Measured:
-    """A run after which DCS says that a task still runs."""
+    """Return a run after which DCS says that a task still runs."""
     return replace(run, histories={**run.histories, KEYS[STOPPED.name]: [(0.0, "RUNNING")]})
 
 

@@ -14,8 +14,7 @@ from sandbox.image.build import default_name
 from sandbox.image.container import Place, UnknownFieldError, run_command
 from sandbox.image.engines import Engine, EngineError, NoEngineError, Recipe, build_arguments
 from sandbox.image.tools import PACKAGES, obstacle
-
-ROOT = Path(__file__).resolve().parents[2]
+from support.checkout import ROOT
 
 
 class FakeEngine(Engine):

@@ -10,7 +10,7 @@ import pytest
 
 from dcs_migration_operator.cli import main
 from dcs_migration_operator.settings import DEFAULT_ENDPOINTS, ChannelSettings, Settings
-from unit.starting import Started, alone, usage_error
+from support.starting import Started, alone, usage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dcs_migration_operator import __version__, app
 from dcs_migration_operator.cli import _address, _count, _pattern, _seconds, main
 from dcs_migration_operator.core.endpoints import is_allowed, normal
-from unit.starting import Started, alone, usage_error
+from support.starting import Started, alone, usage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-CRDS = Path(__file__).resolve().parents[2] / "crds"
+from support.checkout import CRDS
 
 LITERAL = re.compile(r"matches\('(.*?)'\)")
 

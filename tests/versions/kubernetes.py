@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUITES: Final = {
-    "main job": "tests.cluster.test_operator_counts",
-    "CRDs": "tests.cluster.test_crds",
-    "chart": "tests.cluster.test_chart",
+    "main job": "tests.cluster.operator.test_counts",
+    "CRDs": "tests.cluster.crds.",
+    "chart": "tests.cluster.chart.",
     "operator": "tests.cluster.",
     "pages": "tests.docs.",
 }
 """Each suite with the beginning of its modules' names; the first that fits has a module."""
 
 MODULES: Final = (
-    "test_operator_counts",
-    "test_operator_kubectl",
-    "test_operator_phases",
-    "test_operator_replicas",
-    "test_operator_words",
-    "test_crds",
-    "test_crds_cluster_project",
-    "test_crds_cutover",
-    "test_crds_kubectl",
-    "test_crds_status",
-    "test_chart_life",
+    "operator/test_counts",
+    "operator/test_kubectl",
+    "operator/test_phases",
+    "operator/test_replicas",
+    "operator/test_words",
+    "crds/test_schemas",
+    "crds/test_cluster_project",
+    "crds/test_cutover",
+    "crds/test_kubectl",
+    "crds/test_status",
+    "chart/test_life",
 )
 """The main job, the schemas and the chart; faults of networks and processes are the same on all."""
 

@@ -164,4 +164,4 @@ class Probe(Protocol):
         """One object of the API server could not be read."""
 
     def failed(self) -> None:
-        """The processing of one resource raised an error of our own."""
+        """Note that the processing of one resource raised an error of our own."""

@@ -186,7 +186,7 @@ class Metrics:
         self._errors.labels("unreadable").inc()
 
     def failed(self) -> None:
-        """The processing of one resource raised an error of our own."""
+        """Note that the processing of one resource raised an error of our own."""
         self._errors.labels("internal").inc()
 
     def status_write(self, outcome: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from dcs_migration_operator.core.model import ObjectRef, Project, ProjectRef, Task, task_key
 from dcs_migration_operator.core.status import Status, to_json
 from dcs_migration_operator.kube.feed import project_event, task_event
-from unit import make
+from support import make
 
 if TYPE_CHECKING:
     from dcs_migration_operator.engine.intake import Intake

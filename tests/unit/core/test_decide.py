@@ -30,7 +30,7 @@ from dcs_migration_operator.core.model import (
 )
 from dcs_migration_operator.core.phases import WORDS, PhaseClass
 from dcs_migration_operator.core.status import Status
-from unit import make
+from support import make
 from unit.core.test_cutover import CUTOVER_CASES
 
 LIST, SHOW, STOP = Operation.LIST, Operation.SHOW, Operation.BATCH_STOP

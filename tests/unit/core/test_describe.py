@@ -20,7 +20,7 @@ from dcs_migration_operator.core.model import (
     TroubleKind,
 )
 from dcs_migration_operator.core.status import Status, StopRecord, TaskRecord
-from unit import make
+from support import make
 
 DONE = make.shown_after(make.situation("TERMINATED", request=make.accepted(990.0)))
 REJECTED = StopRequest(outcome=Outcome.REJECTED, answered_at=990.0, failures=1, detail=make.FAULT)

@@ -10,7 +10,7 @@ import pytest
 from dcs_migration_operator.core import errors
 from dcs_migration_operator.core.errors import DcsError, Throttled, same_meaning
 from dcs_migration_operator.core.model import ErrorDetail
-from unit import make
+from support import make
 
 KINDS = [
     kind

@@ -21,7 +21,7 @@ from dcs_migration_operator.core.model import (
 )
 from dcs_migration_operator.core.requests import answered, begun_again, newer, recalled
 from dcs_migration_operator.core.status import ATTEMPTS_MAX, Status, StopRecord
-from unit import make
+from support import make
 
 ACCEPTED = StopAnswer(Outcome.ACCEPTED, "r1")
 REJECTED = StopAnswer(Outcome.REJECTED, "r2", make.FAULT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -30,9 +30,11 @@ from dcs_migration_operator.core.status import (
     to_json,
 )
 from dcs_migration_operator.settings import DEFAULT_ENDPOINTS
-from unit import make
+from support import make
+from support.checkout import CRDS
 
-CRDS = Path(__file__).resolve().parents[3] / "crds"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = st.text(max_size=20)
 FILLED = st.text(min_size=1, max_size=20)

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dcs_migration_operator.dcs.scrub import Scrub
-from unit import make
+from support import make
 
 SCRUB = Scrub(())
 """Of an account without secrets."""

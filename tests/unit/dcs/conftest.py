@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def dcs() -> AsyncIterator[Simulator]:
-    """A simulator with three running migrations."""
+    """Run a simulator with three running migrations."""
     async with simulate(running=3) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def client(dcs: Simulator) -> Iterator[DcsClient]:
-    """Calls it with the right key."""
+    """Give a function that calls it with the right key."""
     one = wire.client_of(dcs.endpoint)
     yield one
     one.close()
@@ -33,5 +33,5 @@ def client(dcs: Simulator) -> Iterator[DcsClient]:
 
 @pytest.fixture
 def ids(dcs: Simulator) -> list[str]:
-    """The ids of its migrations."""
+    """Return the ids of its migrations."""
     return [migration.spec.task_id for migration in dcs.fleet]

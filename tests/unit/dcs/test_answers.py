@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dcs_migration_operator.core.errors import OutcomeUnknown
 from dcs_migration_operator.core.model import Observation, Outcome, task_key
 from dcs_migration_operator.dcs import answers
-from unit import make
+from support import make
 from unit.dcs.bodies import BODIES, OTHER_ID, ROWS_WITHOUT_VALUE, SCRUB, UNREADABLE
 
 

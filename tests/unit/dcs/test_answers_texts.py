@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.answers import CODE_CHARS_MAX, ERROR_CHARS_MAX, NAME_CHARS_MAX
-from unit import make
+from support import make
 from unit.dcs.bodies import BODIES, JSON, SCRUB, UNREADABLE
 
 

@@ -25,7 +25,7 @@ from sandbox.dcs import (
     SimulatorOptions,
     simulate,
 )
-from unit import make
+from support import make
 from unit.dcs import wire
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @pytest.fixture
 async def recorder() -> AsyncIterator[tuple[str, list[web.Request]]]:
-    """A server that answers every call with an empty list and a cookie; and what it was asked."""
+    """Run a server that answers each call with an empty list and a cookie, and notes the calls."""
     asked: list[web.Request] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:

@@ -24,7 +24,7 @@ from dcs_migration_operator.core.errors import (
 from dcs_migration_operator.core.model import Outcome, task_key
 from dcs_migration_operator.dcs import client as client_module
 from sandbox.dcs import ACCESS_KEY, REDIS_PASSWORD, SECRET_KEY, Fault, FaultKind
-from unit import make
+from support import make
 from unit.dcs import wire
 
 if TYPE_CHECKING:

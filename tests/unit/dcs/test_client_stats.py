@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from dcs_migration_operator.core.cloud import LOG_LINES_MAX
 from sandbox.dcs import PROJECT_ID
-from unit import make
+from support import make
 from unit.dcs import wire
 
 

@@ -17,7 +17,7 @@ from dcs_migration_operator.core.model import Observation
 from dcs_migration_operator.dcs import answers
 from dcs_migration_operator.dcs.decoding import NOT_JSON, parsed
 from dcs_migration_operator.dcs.scrub import LEFT_OUT, Scrub
-from unit import make
+from support import make
 from unit.dcs.bodies import OTHER_ID, SCRUB
 
 NEIGHBOUR: Final = Observation("MIGRATING", OTHER_ID, "名前", "incremental_migration", "a", "b")

@@ -51,7 +51,7 @@ async def _later(function: Callable[..., object], *args: object) -> object:
 
 @pytest.fixture
 def dcs(monkeypatch: pytest.MonkeyPatch) -> ThreadedDcs:
-    """A threads to that client, with virtual time in the place of threads."""
+    """Make the threads of that client, with virtual time in the place of threads."""
     monkeypatch.setattr(threads, "DcsClient", Client)
     monkeypatch.setattr(threads, "in_thread", _later)
     return ThreadedDcs(ACCOUNT, ChannelSettings())
@@ -162,7 +162,7 @@ async def test_an_error_of_the_permission_is_its_callers() -> None:
 
 @pytest.fixture
 def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Connections stall: one event tells that one does, the other lets it go on."""
+    """Stall connections: one event tells that one does, the other lets it go on."""
     waits, goes_on = threading.Event(), threading.Event()
     monkeypatch.setattr(socket.socket, "connect", held(socket.socket.connect, waits, goes_on))
     yield waits, goes_on

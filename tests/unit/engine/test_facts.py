@@ -14,7 +14,7 @@ from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.model import NO_TROUBLES, Outcome, StopRequest, TroubleKind
 from dcs_migration_operator.engine import facts as facts_module
 from dcs_migration_operator.engine.facts import ChannelFacts, CloudTask
-from unit import make
+from support import make
 from unit.engine.parts import due, queue
 
 KEY = make.task().key

@@ -14,7 +14,7 @@ from dcs_migration_operator.engine.intake import OVERWRITTEN, UNREADABLE, Intake
 from dcs_migration_operator.engine.pump import Pump
 from dcs_migration_operator.engine.reconciler import Reconciler
 from dcs_migration_operator.engine.store import Store
-from unit import make
+from support import make
 from unit.engine.parts import Notes, Stand, due, queue
 
 if TYPE_CHECKING:

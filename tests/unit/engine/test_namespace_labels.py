@@ -35,7 +35,7 @@ from dcs_migration_operator.engine.namespace_labels import (
 from dcs_migration_operator.engine.shadow import StatusShadow
 from dcs_migration_operator.engine.store import Entry, Store
 from simulation.virtual import clock
-from unit import make
+from support import make
 from unit.engine.parts import Stand, due, queue
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from dcs_migration_operator.engine.breaker import CircuitBreaker
 from dcs_migration_operator.engine.facts import ChannelFacts
 from dcs_migration_operator.engine.key_ledger import FIRST_PAUSE_S, KeyLedger
 from dcs_migration_operator.engine.paced import FENCE_S, PacedDcs
-from unit import make
+from support import make
 from unit.engine.parts import ACCOUNT, DETAIL, KEYS, Notes, due, lowest, named, queue
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Ground:
 
 @pytest.fixture
 def ground() -> Iterator[Ground]:
-    """A ground whose timers end with the test."""
+    """Give a ground whose timers end with the test."""
     ground = Ground()
     yield ground
     ground.paced.close()

@@ -39,7 +39,7 @@ from dcs_migration_operator.engine.shadow import StatusShadow
 from dcs_migration_operator.engine.store import Entry, Store
 from dcs_migration_operator.settings import Settings
 from simulation.virtual import clock
-from unit import make
+from support import make
 from unit.engine.parts import ENDPOINT, KEYS, Notes, middle, queue
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.reconciler import STARTED_AGAIN, Reconciler
 from dcs_migration_operator.engine.shadow import WRITE_S, WRITES_MAX, StatusShadow
 from dcs_migration_operator.engine.store import UNKNOWN, Entry, Route, Store
-from unit import make
+from support import make
 from unit.engine.parts import ACCOUNT, Notes, Stand, queue
 
 if TYPE_CHECKING:

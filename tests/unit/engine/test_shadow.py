@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dcs_migration_operator.core.status import Status, StopRecord
 from dcs_migration_operator.engine.shadow import WRITE_S, WRITES_MAX, StatusShadow
-from unit import make
+from support import make
 
 TOLD, WRITTEN = 10, 20
 OURS = make.shown_after(make.situation("MIGRATING", stopped=False))

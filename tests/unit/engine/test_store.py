@@ -30,7 +30,7 @@ from dcs_migration_operator.core.model import (
 from dcs_migration_operator.core.status import Status
 from dcs_migration_operator.engine.shadow import StatusShadow
 from dcs_migration_operator.engine.store import UNKNOWN, Entry, Route, Store
-from unit import make
+from support import make
 from unit.engine.parts import Stand, due, queue
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Indices(RuleBasedStateMachine):
 
     @rule(uid=st.one_of(UIDS, PROJECT_UIDS))
     def fail(self, uid: str) -> None:
-        """An object cannot be read any more."""
+        """Feed an object that cannot be read any more."""
         self.store.remove(uid)
         self.store.remove_project(uid)
         self.tasks.pop(uid, None)
@@ -153,7 +153,7 @@ class Indices(RuleBasedStateMachine):
 
     @rule(uid=st.one_of(UIDS, PROJECT_UIDS))
     def forget(self, uid: str) -> None:
-        """An object that could not be read is deleted."""
+        """Delete an object that could not be read."""
         self.store.forget_unreadable(uid)
         self.unreadable.pop(uid, None)
 

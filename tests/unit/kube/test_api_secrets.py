@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import traceback
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from dcs_migration_operator.core.model import Credentials
 from dcs_migration_operator.engine.ports import SecretReadError
 from dcs_migration_operator.kube.credentials import decoded
+from support.checkout import CASES
 from unit.kube.apiserver import ApiServer, api_of, ok, refusal
 
 KEYS = ("accessKey", "secretKey", "securityToken")
@@ -158,7 +158,7 @@ async def test_a_token_of_another_name_is_not_forgotten() -> None:
     )
 
 
-CASES = Path(__file__).resolve().parents[2] / "cases" / "secrets"
+SECRETS = CASES / "secrets"
 
 GOOD = {"access_key": "EXAMPLEAK00000000000001", "secret_key": "examplesk" + "0" * 33 + "1"}
 TYPED = {"access_key": "HUNTAK00000000000001", "secret_key": "huntsk" + "0" * 33 + "1"}
@@ -189,13 +189,13 @@ RENAME = "Key accessKey of {} is missing. It has %s: that has to be called acces
 
 def test_every_case_has_a_row() -> None:
     """A file that is added needs one."""
-    assert {path.stem for path in CASES.iterdir()} == TYPED_IN.keys()
+    assert {path.stem for path in SECRETS.iterdir()} == TYPED_IN.keys()
 
 
 @pytest.mark.parametrize("case", TYPED_IN)
 async def test_secrets_as_people_type_them(case: str) -> None:
     """What is certain is put right, the rest is named; no value is in a sentence."""
-    body = yaml.safe_load((CASES / f"{case}.yaml").read_text(encoding="utf-8"))
+    body = yaml.safe_load((SECRETS / f"{case}.yaml").read_text(encoding="utf-8"))
     data = body.get("data", {}) | {k: b64(v) for k, v in body.get("stringData", {}).items()}
     expected = TYPED_IN[case]
     if isinstance(expected, Credentials):

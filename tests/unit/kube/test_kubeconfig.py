@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Issued:
-    """The cluster's authority."""
+    """Make the cluster's authority."""
     return authority(tmp_path_factory.mktemp("ca"), OLD)
 
 
 @pytest.fixture(scope="module")
 def client(ca: Issued, tmp_path_factory: pytest.TempPathFactory) -> Issued:
-    """A client certificate."""
+    """Issue a client certificate."""
     return issued(ca, tmp_path_factory.mktemp("client"), "client", "DNS:somebody")
 
 

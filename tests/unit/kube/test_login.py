@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without a kubeconfig, outside of any cluster."""
+    """Give a home without a kubeconfig, outside of any cluster."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KUBECONFIG", "to be restored, whatever login does")
     monkeypatch.delenv("KUBECONFIG")

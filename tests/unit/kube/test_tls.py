@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dcs_migration_operator.kube.tls import CannotTrust, authenticate, context
+from support.checkout import ROOT
 from unit.kube import authorities
 from unit.kube.authorities import NEW, OLD, Issued, authority, handshake, issued, openssl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
 
 RUN_S_MAX = 30.0
 
@@ -27,13 +27,13 @@ NAMES = "DNS:kubernetes,IP:127.0.0.1"
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Issued:
-    """An authority without key usage and identifiers."""
+    """Make an authority without key usage and identifiers."""
     return authority(tmp_path_factory.mktemp("old"), OLD)
 
 
 @pytest.fixture(scope="module")
 def server(old: Issued) -> Issued:
-    """A server that it vouches for."""
+    """Run a server that it vouches for."""
     return issued(old, old.key.parent, "server", NAMES)
 
 

@@ -65,7 +65,7 @@ async def serving(host: str = "127.0.0.1") -> AsyncIterator[Pages]:
 
 @pytest.fixture
 async def pages() -> AsyncIterator[Pages]:
-    """The pages, served."""
+    """Serve the pages."""
     async with serving() as one:
         yield one
 

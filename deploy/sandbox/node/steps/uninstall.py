@@ -34,7 +34,7 @@ CRDS: Final = "customresourcedefinition"
 
 
 def operator_first(stage: Stage) -> None:
-    """The release goes with tasks in flight; the next one takes up what was not ordered yet."""
+    """Remove the release with tasks in flight; the next one takes up what was not ordered yet."""
     node = stage.node
     before = node.cloud.sum()
     ids = stage.wish(HALF)
@@ -62,7 +62,7 @@ def operator_first(stage: Stage) -> None:
 
 
 def tasks_first(stage: Stage) -> None:
-    """A namespace goes with tasks that are being stopped; the operator does not mind."""
+    """Delete a namespace with tasks that are being stopped; the operator does not mind."""
     node, namespace = stage.node, "leaving"
     stage.connect(namespace)
     before = node.cloud.sum()
@@ -79,7 +79,7 @@ def tasks_first(stage: Stage) -> None:
 
 
 def crds_first(stage: Stage) -> None:
-    """The CRDs go while the operator runs; it ends with one line, and the release can still go."""
+    """Delete the CRDs while the operator runs: it ends with one line, the release can still go."""
     node = stage.node
     begun = time.monotonic()
     node.shell.kubectl(*DELETE, "--filename=crds/")
@@ -103,7 +103,7 @@ def crds_first(stage: Stage) -> None:
 
 
 def namespace_first(stage: Stage) -> None:
-    """The operator's namespace goes; what is not in it is found by the page's selector."""
+    """Delete the operator's namespace; what is not in it is found by the page's selector."""
     node = stage.node
     begun = time.monotonic()
     node.shell.kubectl(*DELETE, "namespace", pods.NAMESPACE)
