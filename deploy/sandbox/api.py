@@ -19,7 +19,7 @@ from pykube.config import KubeConfig
 from pykube.http import HTTPClient, KubernetesHTTPAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 JSON: Final = "application/json"
@@ -112,6 +112,24 @@ class Api:
     def delete(self, path: str) -> Any:
         """Delete an object."""
         return self.request("DELETE", path)
+
+    def watch(self, path: str, version: str) -> Iterator[dict[str, Any]]:
+        """Yield the events of a collection after a resourceVersion, until nothing comes any more.
+
+        Raises:
+            OSError: Nothing came for as long as one request may take.
+        """
+        response = self._client.request(
+            "GET",
+            base="",
+            version="",
+            url=path,
+            params={"watch": "true", "resourceVersion": version},
+            stream=True,
+        )
+        with response:
+            for line in response.iter_lines(chunk_size=None):
+                yield json.loads(line)
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = JSON, **query: str

@@ -11,7 +11,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import blast, compare, growth, idle, page, soak
+from bench import blast, compare, growth, idle, latency, page, soak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ MEASUREMENTS = {
     "blast": (blast, "how far one strange thing reaches: 429s, a wrong key, unknown ids"),
     "idle": (idle, "fleets that give nothing to do"),
     "growth": (growth, "cost and memory per task as their number grows"),
+    "latency": (latency, "from DCS's own TERMINATED to the status"),
     "soak": (soak, "minutes of churn and faults: does anything grow, is anything lost"),
     "page": (page, "write docs/performance.md from what was measured"),
 }

@@ -83,6 +83,15 @@ class Cloud:
         shown = self.ask("GET", "/migrations")["migrations"]
         return {one["task_id"]: one["accepted_at_s"][0] for one in shown if one["accepted_at_s"]}
 
+    def said_at_s(self, word: str) -> dict[str, float]:
+        """Return when each migration of the first project first said a word, Unix time."""
+        shown = self.ask("GET", "/migrations")["migrations"]
+        return {
+            one["task_id"]: at_s
+            for one in shown
+            for at_s in [at_s for at_s, said in one["history"] if said == word][:1]
+        }
+
     def looks(self) -> int:
         """Return how often everything of a project was listed: lists that begin at the front."""
         calls = self.ask("GET", "/calls?operation=list")["calls"]
@@ -108,10 +117,13 @@ class Stand:
     Args:
         tasks: Migrations of the cloud project that the Secret and the DCSProject `default` name.
         projects: Further cloud projects, with migrations of their own.
+        stop_s: How long DCS takes from an accepted stop to TERMINATED.
     """
 
-    def __init__(self, tasks: int, projects: Sequence[dcs.ProjectOptions] = ()) -> None:
-        self._tasks, self._projects = tasks, projects
+    def __init__(
+        self, tasks: int, projects: Sequence[dcs.ProjectOptions] = (), *, stop_s: float = STOP_S
+    ) -> None:
+        self._tasks, self._projects, self._stop_s = tasks, projects, stop_s
         self._cleanup = contextlib.ExitStack()
         self.plane = ControlPlane()
         self.folder = Path()
@@ -137,7 +149,7 @@ class Stand:
         address = f"{LOOPBACK}:0"
         command = [sys.executable, "-m", "sandbox.dcs", "--listen", address, "--admin", address]
         command += ["--running", str(self._tasks), "--max-log", str(LOG_MAX)]
-        command += ["--answer-seconds", str(ANSWER_S), "--stop-seconds", str(STOP_S)]
+        command += ["--answer-seconds", str(ANSWER_S), "--stop-seconds", str(self._stop_s)]
         if self._projects:
             file = self.folder / "projects.json"
             shown = [
