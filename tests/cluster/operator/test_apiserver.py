@@ -10,6 +10,7 @@ import pytest
 from sandbox.dcs.faults import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
+from support.operator.cloud import NEVER_S
 from support.operator.gate import TOO_OLD
 from support.operator.process import QUICK
 from support.operator.records import writes
@@ -64,14 +65,17 @@ def test_an_absent_api_server_is_survived(own: Workspace, gate: Gate, launch: La
     """What was created meanwhile is found, what waits to be written is; nothing is done twice."""
     operator = launch(own.namespace, *QUICK, kubeconfig=gate.kubeconfig)
     operator.start()
-    task_ids = own.dcs.add_many(20, stop_s=2.0)
+    task_ids = own.dcs.add_many(20, stop_s=NEVER_S)
     own.create_many(task_ids)
     own.until_all("False/Stopping")
     with gate.closed():
-        late = own.dcs.add()
+        late = own.dcs.add(stop_s=NEVER_S)
         own.create("late", late)
+        own.dcs.end(*task_ids)
         eventually(lambda: operator.metric("dcs_operator_status_writes_total", outcome="error"))
         assert operator.page("/healthz")[0] == http.HTTPStatus.OK
+    own.until("late", "False/Stopping")
+    own.dcs.end(late)
     own.until_all("True/Terminated")
     assert sorted(own.dcs.ordered()) == sorted(map(key_of, [*task_ids, late]))
     assert writes(own.records().values()) == 2 * 21

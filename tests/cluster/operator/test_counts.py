@@ -17,6 +17,7 @@ import yaml
 from sandbox.dcs import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
+from support.operator.cloud import NEVER_S
 from support.operator.process import QUICK
 from support.operator.records import writes
 from support.operator.workspace import Workspace
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STOP_S = 3.0
-"""DCS's stop delay in these tests."""
+"""DCS's stop delay for a thousand."""
 
 BATCH_MAX = 50
 
@@ -61,10 +62,14 @@ def fleets(
     namespace = f"fleets-{secrets.token_hex(4)}"
     api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
     fleets = {n: Workspace(api, cloud.open_project(), recorder, namespace) for n in SIZES}
+    ids = {count: fleet.dcs.add_many(count, stop_s=NEVER_S) for count, fleet in fleets.items()}
     for count, fleet in fleets.items():
         fleet.connect()
-        fleet.create_many(fleet.dcs.add_many(count, stop_s=STOP_S))
+        fleet.create_many(ids[count])
     launch_for_module(namespace).start()
+    for count, fleet in fleets.items():
+        fleet.until_all("False/Stopping")
+        fleet.dcs.end(*ids[count])
     for fleet in fleets.values():
         fleet.until_all("True/Terminated")
     return fleets
@@ -163,12 +168,15 @@ def test_deleting_in_the_middle_leaves_nothing(own: Workspace, launch: Launch) -
 def test_a_fleet_is_flipped_later(own: Workspace, launch: Launch) -> None:
     """Observed first, wished to stop later: one write before, at most two after, no flapping."""
     count = 30
-    own.create_many(own.dcs.add_many(count, stop_s=STOP_S), stopped=False)
+    task_ids = own.dcs.add_many(count, stop_s=NEVER_S)
+    own.create_many(task_ids, stopped=False)
     operator = launch(own.namespace, *QUICK, *SLOWLY)
     operator.start()
     own.until_all("True/Observed")
     for number in range(count):
         own.stop(f"{number:04}")
+    own.until_all("False/Stopping")
+    own.dcs.end(*task_ids)
     own.until_all("True/Terminated")
     assert [len(order) for order in own.dcs.orders()] == [count]
     for record in own.records().values():

@@ -14,10 +14,8 @@ from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
-    from support.operator.workspace import Workspace
-
-NEVER_S = 3600.0
-"""Longer than any test: what takes so long happens only when the test says so."""
+    from support.operator.cloud import NEVER_S
+from support.operator.workspace import Workspace
 
 DASHED = str(uuid.uuid4())
 PLAIN = key_of(DASHED)

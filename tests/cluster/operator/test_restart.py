@@ -14,6 +14,7 @@ from sandbox import manifests
 from sandbox.dcs import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
+from support.operator.cloud import NEVER_S
 from support.operator.process import END_S_MAX, QUICK
 from support.operator.records import writes
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from support.operator.process import OperatorProcess
     from support.operator.workspace import Workspace
 
-NEVER_S = 3600.0
-"""What takes so long happens only when the test says so."""
 
 HALF = 30
 

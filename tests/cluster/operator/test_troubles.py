@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox.dcs import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
-from support.operator.cloud import Cloud
+from support.operator.cloud import NEVER_S, Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +40,11 @@ def test_a_first_status_appears_though_dcs_is_down(workspace: Workspace) -> None
 
 def test_a_passing_trouble_is_not_worth_a_write(workspace: Workspace) -> None:
     """One 503 costs a moment, and no status."""
-    task_id = workspace.dcs.add(stop_s=2.0)
+    task_id = workspace.dcs.add(stop_s=NEVER_S)
     workspace.dcs.fail(FaultKind.ERROR, status=503, times=1)
     workspace.create("one", task_id)
+    workspace.until("one", "False/Stopping")
+    workspace.dcs.end(task_id)
     workspace.until("one", "True/Terminated")
     assert workspace.record("one").readies == ["False/Stopping", "True/Terminated"]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.dcs.migration import key_of
+from support.operator.cloud import NEVER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,9 +27,6 @@ FAILED = ("FAILED", "MIGRATION_FAILED", "ERROR")
 GOING = (*ACTIVE, UNHEARD_OF)
 STOPPING, STOPPED = "TERMINATING", "TERMINATED"
 
-STOP_S = 2.0
-"""Long enough for every TERMINATING to be written, on a busy machine too."""
-
 
 class Fleet:
     """One migration and one resource for each word.
@@ -40,7 +38,7 @@ class Fleet:
     def __init__(self, workspace: Workspace, *, stopped: bool) -> None:
         self.workspace = workspace
         words = (*GOING, STOPPING, STOPPED, *ENDED, *FAILED)
-        self.ids = {word: workspace.dcs.add(word=word, stop_s=STOP_S) for word in words}
+        self.ids = {word: workspace.dcs.add(word=word, stop_s=NEVER_S) for word in words}
         workspace.connect()
         for word, task_id in self.ids.items():
             workspace.create(word, task_id, stopped=stopped)
@@ -60,7 +58,9 @@ def wished(open_workspace: Callable[[], AbstractContextManager[Workspace]]) -> I
     with open_workspace() as workspace:
         fleet = Fleet(workspace, stopped=True)
         workspace.until(STOPPING, "False/Stopping")
-        workspace.dcs.alter(fleet.ids[STOPPING], word=STOPPED)
+        for word in GOING:
+            workspace.until(word, "False/Stopping")
+        workspace.dcs.end(*(fleet.ids[word] for word in (*GOING, STOPPING)))
         for word in (*GOING, STOPPING):
             workspace.until(word, "True/Terminated")
         workspace.until_looked(2)

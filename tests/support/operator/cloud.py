@@ -42,6 +42,10 @@ STOP_S = 0.5
 CALLS_MAX = 100_000
 """Calls remembered; a session makes a few thousand."""
 
+NEVER_S = 3600.0
+"""For what happens only when a test says so (`CloudProject.end`): every TERMINATING is seen then,
+however busy the machine is."""
+
 ANSWER_S_MAX = 30.0
 """For one act in the simulator's thread; it takes milliseconds."""
 
@@ -153,6 +157,11 @@ class CloudProject:
     def alter(self, task_id: str, **changes: Any) -> None:
         """Change fields of a migration's spec; `word` takes effect at once."""
         self._with_fleet(lambda fleet: fleet.alter(task_id, changes))
+
+    def end(self, *task_ids: str) -> None:
+        """Let migrations be TERMINATED now, however long their stops were to take."""
+        for task_id in task_ids:
+            self.alter(task_id, word="TERMINATED")
 
     def write(self, *task_ids: str, on: bool) -> None:
         """Switch the writers of some sources on or off; of all without an id."""
