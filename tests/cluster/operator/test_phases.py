@@ -12,10 +12,10 @@ from sandbox.api import ApiError
 from sandbox.dcs import FaultKind
 from sandbox.dcs.migration import key_of
 from sandbox.waiting import eventually
+from support.operator.cloud import NEVER_S
 
 if TYPE_CHECKING:
-    from support.operator.cloud import NEVER_S
-from support.operator.workspace import Workspace
+    from support.operator.workspace import Workspace
 
 DASHED = str(uuid.uuid4())
 PLAIN = key_of(DASHED)
