@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from dcs_migration_operator import __version__
+from kubectl_dcs.options import COMPLETE
 from kubectl_dcs.problems import INTERRUPTED, PERSON_NEEDED, WRONG_USAGE, Problem, one_line
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ VARIABLE: Final = "KUBECTL_DCS"
 
 DEBUG: Final = "KUBECTL_DCS_DEBUG"
 """Set, an error that nobody has thought of shows where it comes from."""
-
-COMPLETE: Final = "_KUBECTL_DCS_COMPLETE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,11 @@ COMMANDS: Final = {
     "wait": Row("wait:wait", "Wait until migrations have caught up, or are stopped."),
     "report": Row("report:report", "Print what became of a wave, for the change ticket."),
     "import": Row("imports:import_", "Write a manifest for each migration that nobody manages."),
-    "logs": Row("logs:logs", "Print what DCS itself logged about a migration."),
     "completion": Row("completions:completion", "Print the completion script of a shell."),
 }
 """In the order in which `--help` lists them; further commands are rows here."""
+
+INSTALL: Final = "install with: pipx install 'dcs-migration-operator[cli]'"
 
 EPILOG: Final = """Exit status: 0 done, 1 a person is needed, 2 wrong usage, 3 time is up, 130
 interrupted. Rights, output and examples: docs/kubectl-dcs.md."""
@@ -101,7 +101,10 @@ def group() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status."""
     try:
-        status = _run(argv)
+        try:
+            status = _run(argv)
+        except Exception as error:  # noqa: BLE001 - see there
+            status = _unforeseen(error)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough; Python would complain about it once more.
@@ -116,6 +119,8 @@ def _run(argv: Sequence[str] | None) -> int:
             argv, prog_name=PROGRAM, complete_var=COMPLETE, standalone_mode=False
         )
     except Problem as problem:
+        if problem.status == INTERRUPTED and sys.stderr.isatty():
+            sys.stderr.write("\n")  # the terminal shows ^C on the line
         return _fail(str(problem), problem.status)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(f"{error.format_message()}\n")
@@ -127,14 +132,19 @@ def _run(argv: Sequence[str] | None) -> int:
         return _fail(error.format_message(), WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a person gets a line, not a traceback
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
-        text = f"this should not have happened ({type(error).__name__}: {one_line(str(error))})"
-        return _fail(f"{text}; {DEBUG}=1 shows where. Please report it", PERSON_NEEDED)
     return status if isinstance(status, int) else 0
+
+
+def _unforeseen(error: Exception) -> int:
+    """Turn what no command expects into a line; a person gets no traceback."""
+    if isinstance(error, BrokenPipeError):
+        raise error
+    if isinstance(error, ModuleNotFoundError):
+        return _fail(f"the Python package {error.name} is missing; {INSTALL}", PERSON_NEEDED)
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    text = f"this should not have happened ({type(error).__name__}: {one_line(str(error))})"
+    return _fail(f"{text}; {DEBUG}=1 shows where. Please report it", PERSON_NEEDED)
 
 
 def _fail(text: str, status: int) -> int:

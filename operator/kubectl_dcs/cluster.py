@@ -73,14 +73,19 @@ class Cluster:
         self.namespace = login.namespace
 
     def everything(
-        self, kind: Kind, namespace: str | None = None, *, labels: str = "", limit: int = PAGE_SIZE
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        name: str = "",
+        limit: int = PAGE_SIZE,
     ) -> Listing:
-        """Return all objects of a namespace, or of all, that a label selector selects."""
+        """Return all objects of a namespace, or of all, with such labels or of this name."""
         found: list[Body] = []
         version = token = ""
         while True:
-            query = {"limit": str(limit)}
-            query |= {"labelSelector": labels} if labels else {}
+            query = {"limit": str(limit)} | _selecting(labels, name)
             query |= {"continue": token} if token else {}
             try:
                 page = self._json("GET", kind.path(namespace), query, kind=kind)
@@ -137,7 +142,7 @@ class Cluster:
             return {}
 
     def watch(
-        self, kind: Kind, namespace: str | None, *, labels: str, version: str
+        self, kind: Kind, namespace: str | None, *, labels: str, name: str, version: str
     ) -> Generator[tuple[str, Body]]:
         """Yield the type and the object of each event, until the server ends the watch.
 
@@ -145,7 +150,7 @@ class Cluster:
             ApiProblem: The watch cannot go on; with code 410 a new list is needed.
         """
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
-        query |= {"timeoutSeconds": str(WATCH_S)} | ({"labelSelector": labels} if labels else {})
+        query |= {"timeoutSeconds": str(WATCH_S)} | _selecting(labels, name)
         try:
             response = self._send(
                 "GET", kind.path(namespace), query, read_s=WATCH_S + WATCH_SLACK_S
@@ -238,6 +243,12 @@ class Cluster:
 def connect(where: Where) -> Cluster:
     """Return the cluster that the command line means; it is not asked anything yet."""
     return Cluster(log_in(where))
+
+
+def _selecting(labels: str, name: str) -> dict[str, str]:
+    """Return what a list or a watch says; by name, a right on that object alone is enough."""
+    by_labels = {"labelSelector": labels} if labels else {}
+    return by_labels | ({"fieldSelector": f"metadata.name={name}"} if name else {})
 
 
 def _writing(*, dry_run: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Completion: names from the cluster, and the way in which kubectl asks its plugins.
+"""Completion in the way in which kubectl asks its plugins for it.
 
 `kubectl dcs` is completed by kubectl itself, which runs `kubectl_complete-dcs` with what stands
 behind `kubectl dcs` and reads one candidate per line, then a line with what to do about files.
@@ -8,37 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from click.shell_completion import CompletionItem, ShellComplete
+from click.shell_completion import ShellComplete
+
+from kubectl_dcs.cli import PROGRAM, group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-NAMES_MAX: Final = 200
-"""More than a person reads; also the size of the page that is asked for."""
+    from click.shell_completion import CompletionItem
 
 NO_FILES: Final = ":4"
 FILES: Final = ":0"
 """Directives of cobra, the library behind kubectl: do not, or do, offer files instead."""
-
-
-def names(plural: str, given: Mapping[str, Any], incomplete: str) -> list[CompletionItem]:
-    """Return names of objects that begin so; none if the cluster cannot be asked."""
-    from kubectl_dcs import connection, kinds  # noqa: PLC0415 - only when names are completed
-    from kubectl_dcs.problems import Problem  # noqa: PLC0415 - the same
-    from kubectl_dcs.where import Where  # noqa: PLC0415 - the same
-
-    kind = next(one for one in kinds.BY_KIND.values() if one.plural == plural)
-    kubeconfig, context, namespace = (
-        str(given.get(key) or "") for key in ("kubeconfig", "context", "namespace")
-    )
-    where = Where(kubeconfig, context, namespace)
-    try:
-        found = connection.connect(where).first_names(kind, NAMES_MAX)
-    except Problem:
-        return []
-    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
 
 class Kubectl(ShellComplete):
@@ -66,8 +47,6 @@ class Kubectl(ShellComplete):
 
 def main() -> int:
     """Answer kubectl; whatever goes wrong, nothing is offered and nothing is said."""
-    from kubectl_dcs.cli import PROGRAM, group  # noqa: PLC0415 - circular otherwise
-
     try:
         sys.stdout.write(Kubectl(group, {}, PROGRAM, "").complete() + "\n")
     except Exception:  # noqa: BLE001 - see above

@@ -74,10 +74,11 @@ class Follower:
         namespace: str | None,
         *,
         labels: str = "",
+        name: str = "",
         into: queue.Queue[News],
     ) -> None:
         self._cluster, self._kind, self._namespace = cluster, kind, namespace
-        self._labels, self._into = labels, into
+        self._labels, self._name, self._into = labels, name, into
         self._ended = threading.Event()
         # A daemon: the read that it may hang in ends with the process.
         self._thread = threading.Thread(target=self._run, name=f"follow {kind.plural}", daemon=True)
@@ -117,7 +118,9 @@ class Follower:
                 return
 
     def _list(self, *, lost: bool) -> str:
-        listing = self._cluster.everything(self._kind, self._namespace, labels=self._labels)
+        listing = self._cluster.everything(
+            self._kind, self._namespace, labels=self._labels, name=self._name
+        )
         if lost:
             self._tell(News(What.BACK, self._kind))
         self._tell(News(What.LISTED, self._kind, listing.items))
@@ -126,7 +129,7 @@ class Follower:
     def _watch(self, version: str) -> str:
         """Watch until the server ends it; returns the version at which to go on."""
         events = self._cluster.watch(
-            self._kind, self._namespace, labels=self._labels, version=version
+            self._kind, self._namespace, labels=self._labels, name=self._name, version=version
         )
         with contextlib.closing(events):
             for word, body in events:

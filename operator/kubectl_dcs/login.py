@@ -6,6 +6,8 @@ second to import, so that happens only when a cluster is needed.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -16,6 +18,8 @@ import yaml
 from kubectl_dcs.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubernetes.client import ApiClient, Configuration
     from urllib3 import PoolManager
 
@@ -51,9 +55,12 @@ class Login:
             Problem: It cannot be renewed.
         """
         try:
-            settings = self._client.configuration.auth_settings()
+            with _heard() as complaints:
+                settings = self._client.configuration.auth_settings()
         except Exception as error:  # noqa: BLE001 - an exec plugin may fail in any way
             raise Problem(f"the credentials cannot be renewed: {_why(error)}") from None
+        if complaints:
+            raise Problem(f"the credentials cannot be renewed: {complaints[0]}")
         return {
             str(one["key"]): str(one["value"])
             for one in settings.values()
@@ -108,10 +115,16 @@ def _from_kubeconfig(configuration: Configuration, where: Where) -> str:
             config_base_path=None,
             config_persister=merged.save_changes,
         )
-        loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # as above
-        return str(loader.current_context["context"].get("namespace") or "")
+        with _heard() as complaints:
+            loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # as above
+        namespace = str(loader.current_context["context"].get("namespace") or "")
     except Exception as error:  # noqa: BLE001 - a malformed file fails in any way inside of it
         raise Problem(f"the kubeconfig {path} cannot be used: {_why(error)}") from None
+    if complaints:
+        raise Problem(f"the kubeconfig {path} gives no credentials: {complaints[0]}")
+    if not str(configuration.host).startswith(("http://", "https://")):
+        raise Problem(f"the kubeconfig {path} names a server that is no URL: {configuration.host}")
+    return namespace
 
 
 def _kubeconfigs(given: str) -> list[Path]:
@@ -119,6 +132,20 @@ def _kubeconfigs(given: str) -> list[Path]:
     named = given or os.environ.get("KUBECONFIG") or "~/.kube/config"
     paths = [Path(one).expanduser() for one in named.split(os.pathsep) if one]
     return [path for path in paths if path.is_file()]
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Give what the client only logs: that a program which should log in has failed."""
+    complaints: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: complaints.append(record.getMessage()[:WHY_CHARS_MAX])  # type: ignore[method-assign] # less than a class
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield complaints
+    finally:
+        root.removeHandler(handler)
 
 
 def _why(error: Exception) -> str:

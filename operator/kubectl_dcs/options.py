@@ -10,17 +10,20 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from kubectl_dcs import moments
+from kubectl_dcs.names import names
 from kubectl_dcs.problems import WrongUsage
 from kubectl_dcs.where import ProjectName, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from click.shell_completion import CompletionItem
-
 Command = TypeVar("Command", bound="Callable[..., int] | click.Command")
+
+COMPLETE: Final = "_KUBECTL_DCS_COMPLETE"
+"""The variable by which the completion scripts ask."""
 
 NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 NAME_CHARS_MAX: Final = 253
@@ -65,10 +68,9 @@ class ObjectName(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Return the names that begin so."""
-        from kubectl_dcs.completion import names  # noqa: PLC0415 - only when completing
-
         del param
-        return names(self._plural, ctx.params, incomplete)
+        found = names(self._plural, ctx.params, incomplete)
+        return [CompletionItem(name) for name in found]
 
 
 def cluster(command: Callable[..., int]) -> Callable[..., int]:

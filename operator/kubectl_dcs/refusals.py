@@ -49,12 +49,12 @@ def in_words(error: BaseException) -> str:
     match error:
         case urllib3.exceptions.NameResolutionError():
             return "cannot be reached: its name cannot be resolved"
-        case urllib3.exceptions.ConnectTimeoutError():
-            return "cannot be reached: no connection in time"
         case urllib3.exceptions.ProxyError():
             return "cannot be reached: the proxy does not let through"
         case urllib3.exceptions.NewConnectionError():
             return "cannot be reached: it refuses connections"
+        case urllib3.exceptions.ConnectTimeoutError():  # the base of the two above
+            return "cannot be reached: no connection in time"
         case urllib3.exceptions.SSLError():
             return "cannot be trusted: the kubeconfig has another certificate authority, or none"
         case urllib3.exceptions.ReadTimeoutError():

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from kubectl_dcs import say
 from kubectl_dcs.kinds import TASK, WAVE
-from kubectl_dcs.problems import WrongUsage
+from kubectl_dcs.problems import ApiProblem, NotFound, WrongUsage
 from kubectl_dcs.tasks import task_view
 from kubectl_dcs.watching import Subject
 from kubectl_dcs.waves import wave_view
 
 if TYPE_CHECKING:
-    from kubectl_dcs.cluster import Cluster
+    from kubectl_dcs.cluster import Cluster, Listing
     from kubectl_dcs.tasks import TaskView
     from kubectl_dcs.waves import WaveView
     from kubectl_dcs.where import Where
@@ -74,7 +75,7 @@ def select(cluster: Cluster, where: Where, selection: Selection) -> list[TaskVie
     selection.check()
     if selection.wave:
         wave_of(cluster, selection.wave)
-    listing = cluster.everything(TASK, namespace_of(cluster, where), labels=selection.labels)
+    listing = _list(cluster, where, selection)
     found = [task for task in map(task_view, listing.items) if selection.wants(task)]
     missing = sorted(set(selection.names) - {task.name for task in found})
     place = "any namespace" if where.everywhere else f"namespace {cluster.namespace}"
@@ -88,19 +89,34 @@ def select(cluster: Cluster, where: Where, selection: Selection) -> list[TaskVie
     return found
 
 
+def _list(cluster: Cluster, where: Where, selection: Selection) -> Listing:
+    try:
+        return cluster.everything(TASK, namespace_of(cluster, where), labels=selection.labels)
+    except ApiProblem as problem:
+        if problem.code == HTTPStatus.BAD_REQUEST and selection.labels:
+            raise WrongUsage(f"the selector {selection.labels!r} is none: {problem}") from None
+        raise
+
+
 def wave_of(cluster: Cluster, name: str) -> WaveView:
     """Return a wave of the current namespace.
 
     Raises:
-        WrongUsage: There is none of this name; with those that there are.
+        WrongUsage: There is none of this name; with those that there are, if they may be listed.
     """
-    there = {wave.name: wave for wave in waves_in(cluster, cluster.namespace)}
-    if name not in there:
-        others = f"; there are {', '.join(sorted(there))}" if there else ""
-        raise WrongUsage(
-            f"no MigrationWave in namespace {cluster.namespace} is called {name}{others}"
-        )
-    return there[name]
+    try:
+        return wave_view(cluster.get(WAVE, cluster.namespace, name))
+    except NotFound:
+        others = _other_waves(cluster)
+    raise WrongUsage(f"no MigrationWave in namespace {cluster.namespace} is called {name}{others}")
+
+
+def _other_waves(cluster: Cluster) -> str:
+    try:
+        there = sorted(wave.name for wave in waves_in(cluster, cluster.namespace))
+    except ApiProblem:
+        return ""
+    return f"; there are {', '.join(there)}" if there else ""
 
 
 def waves_in(cluster: Cluster, namespace: str | None) -> list[WaveView]:

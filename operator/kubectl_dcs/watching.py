@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kubectl_dcs.cluster import Cluster
+    from kubectl_dcs.kinds import Kind
     from kubectl_dcs.progress import Change, Goal, Progress
 
 TICK_S: Final = 0.25
@@ -73,13 +74,18 @@ class Watching:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        for kind, labels in ((TASK, self._subject.labels), (WAVE, "")):
-            if kind in self._unlisted:
-                follower = Follower(
-                    self._cluster, kind, self._subject.namespace, labels=labels, into=self._news
-                )
-                self._stack.enter_context(follower)
+        subject = self._subject
+        self._follow(TASK, labels=subject.labels)
+        if subject.wave:
+            self._follow(WAVE, name=subject.wave)
         return self
+
+    def _follow(self, kind: Kind, *, labels: str = "", name: str = "") -> None:
+        namespace = self._subject.namespace
+        follower = Follower(
+            self._cluster, kind, namespace, labels=labels, name=name, into=self._news
+        )
+        self._stack.enter_context(follower)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()

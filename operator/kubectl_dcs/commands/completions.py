@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from kubectl_dcs import say
+from kubectl_dcs.options import COMPLETE
 from kubectl_dcs.problems import Problem
 
 COMMAND = "kubectl-dcs"
@@ -25,10 +26,10 @@ def completion(shell: str) -> int:
     For `kubectl dcs`, kubectl's own completion runs kubectl_complete-dcs, which is installed beside
     kubectl-dcs; nothing else is needed.
     """
-    from kubectl_dcs.cli import COMPLETE, group  # noqa: PLC0415 - circular otherwise
-
     made = get_completion_class(shell)
     if made is None:
         raise Problem(f"there is no completion for {shell}")
-    say.result(made(group, {}, COMMAND, COMPLETE).source())
+    say.result(
+        made(click.get_current_context().find_root().command, {}, COMMAND, COMPLETE).source()
+    )
     return 0

@@ -96,9 +96,9 @@ def _ask(number: int, wish: Wish) -> None:
         Problem: Something else was typed.
         WrongUsage: There is nobody to type it.
     """
-    what = "at once, whatever the lag" if wish.now else "once their targets have caught up"
+    what = "now, whatever the lag" if wish.now else "each once its target has caught up"
     sys.stderr.write(
-        f"{say.count(number, 'migration')} will be stopped {what}. The operator never starts one"
+        f"This stops {say.count(number, 'migration')}, {what}. The operator never starts one"
         f" again.\nType {number} to go on: "
     )
     sys.stderr.flush()

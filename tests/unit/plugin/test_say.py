@@ -1,0 +1,35 @@
+"""Tables and texts as a terminal shows them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubectl_dcs import say
+from kubectl_dcs.problems import LINE_CHARS_MAX, one_line
+
+
+def test_chinese_names_do_not_push_columns_apart() -> None:
+    """Each of their characters takes two cells."""
+    lines = say.columns(("NAME", "LAG"), [("订单", "7"), ("a", "1,204")])
+    assert lines == ["NAME   LAG", "订单   7", "a      1,204"]
+
+
+def test_a_table_without_rows_is_its_heads() -> None:
+    """It is not an error."""
+    assert say.columns(("A", "B"), []) == ["A   B"]
+
+
+def test_long_lists_are_cut_with_their_number() -> None:
+    """Nobody reads a thousand lines of the same."""
+    text = say.listing([str(n) for n in range(1025)])
+    assert text.splitlines()[-1] == "  … and 1,005 more"
+    assert say.listing(["a"]) == "  a"
+
+
+@given(st.text())
+def test_a_problem_is_one_line(text: str) -> None:
+    """Whatever a server says, it cannot draw on the terminal."""
+    line = one_line(text)
+    assert line.isprintable()
+    assert len(line) <= LINE_CHARS_MAX
