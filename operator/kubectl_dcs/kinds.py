@@ -39,6 +39,7 @@ TASK: Final = Kind("MigrationTask", "migrationtasks")
 WAVE: Final = Kind("MigrationWave", "migrationwaves")
 PROJECT: Final = Kind("DCSProject", "dcsprojects")
 CLUSTER_PROJECT: Final = Kind("ClusterDCSProject", "clusterdcsprojects", namespaced=False)
+NAMESPACE: Final = Kind("Namespace", "namespaces", "/api/v1", namespaced=False)
 SECRET: Final = Kind("Secret", "secrets", "/api/v1")
 
 BY_KIND: Final = {one.kind: one for one in (TASK, WAVE, PROJECT, CLUSTER_PROJECT)}

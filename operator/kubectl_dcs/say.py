@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 GAP: Final = "   "
 
+LISTED_MAX: Final = 20
+"""Items of a list that are printed; of the others only the number is."""
+
 WIDE: Final = frozenset("WF")
 """East Asian widths that take two cells."""
 
@@ -80,7 +83,7 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def listing(items: Sequence[str], limit: int = 20) -> str:
+def listing(items: Sequence[str], limit: int = LISTED_MAX) -> str:
     """Return some items and how many more there are, one per line and indented."""
     shown = [f"  {item}" for item in items[:limit]]
     more = len(items) - limit
