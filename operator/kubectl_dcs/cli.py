@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = "kubectl dcs"
 
-VARIABLE: Final = "KUBECTL_DCS"
-"""Beginning of the environment variables that stand for options, as in KUBECTL_DCS_STOP_TIMEOUT."""
-
 DEBUG: Final = "KUBECTL_DCS_DEBUG"
 """Set, an error that nobody has thought of shows where it comes from."""
 
@@ -89,7 +86,6 @@ class Commands(click.Group):
     epilog=EPILOG,
     context_settings={
         "help_option_names": ["-h", "--help"],
-        "auto_envvar_prefix": VARIABLE,
         "max_content_width": 100,
     },
 )

@@ -220,6 +220,8 @@ def project(command: Callable[..., int]) -> Callable[..., int]:
         "allowed",
         metavar="PATTERN",
         multiple=True,
+        envvar="KUBECTL_DCS_ALLOW_ENDPOINT",
+        show_envvar=True,
         help="An endpoint that may be called; those of Huawei Cloud if not said.",
     )
     @functools.wraps(command)

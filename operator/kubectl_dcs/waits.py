@@ -128,7 +128,7 @@ def _sentence(goal: Goal, verdict: Verdict, progress: Progress, seconds: float) 
         for task in missing
     ]
     if verdict is Verdict.DONE:
-        return f"All {total:,} {words} after {after}."
+        return f"{total:,} of {total:,} {words} after {after}."
     deleted = [f"{namespace}/{name}: deleted" for namespace, name in sorted(progress.deleted)]
     rest = say.listing(lines + deleted)
     head = f"{total - len(missing):,} of {total + len(deleted):,} {words} after {after}"

@@ -62,8 +62,8 @@ def _set(where: Where, name: str, state: str, *, force: bool, form: str | None) 
     owner = "" if force or wave.state == state else owners.owner_of(wave.body)
     if owner:
         say.note(
-            f"Wave {name} was left alone: {owner} would put it back, so git has to say it (--force"
-            " writes it all the same):"
+            f"Wave {name} was left alone: {owner} would undo the change, so git has to say it"
+            " (--force writes it all the same):"
         )
         say.result(patch_for_git(kinds.WAVE, wave.namespace, name, spec))
         return PERSON_NEEDED

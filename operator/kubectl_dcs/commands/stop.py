@@ -96,7 +96,8 @@ def _ask(number: int, wish: Wish) -> None:
         Problem: Something else was typed.
         WrongUsage: There is nobody to type it.
     """
-    what = "now, whatever the lag" if wish.now else "each once its target has caught up"
+    each = "each " if number > 1 else ""
+    what = "now, whatever the lag" if wish.now else f"{each}once its target has caught up"
     sys.stderr.write(
         f"This stops {say.count(number, 'migration')}, {what}. The operator never starts one"
         f" again.\nType {number} to go on: "
@@ -154,9 +155,10 @@ def _tell(results: Sequence[Result], wish: Wish, *, dry_run: bool) -> None:
         say.result(f"{say.count(counts[Outcome.WISHED], 'migration')} {would} {how}.")
     if counts[Outcome.ALREADY]:
         say.result(f"{say.count(counts[Outcome.ALREADY], 'task')} had that wish already.")
-    waves = sorted({one.task.wave for one in results if one.task.wave})
+    named = (wish.cutover.get("waveRef") or {}).get("name")
+    waves = sorted({wave for one in results if (wave := named or one.task.wave)})
     if waves and not wish.now:
-        say.note(f"They wait for their waves to go: kubectl dcs go {' | '.join(waves)}")
+        say.note(f"Nothing is ordered before their wave is at Go: {', '.join(waves)}.")
     failed = [one for one in results if one.outcome is Outcome.FAILED]
     if failed:
         lines = [f"{one.task.namespace}/{one.task.name}: {one.why}" for one in failed]
@@ -165,8 +167,8 @@ def _tell(results: Sequence[Result], wish: Wish, *, dry_run: bool) -> None:
     if managed:
         by = ", ".join(sorted({one.why for one in managed}))
         say.note(
-            f"{say.count(len(managed), 'task')} were left alone: {by} would put them back, so git"
-            " has to say it (--force writes them all the same):"
+            f"Left alone: {say.count(len(managed), 'task')}. {by} would undo the change, so git has"
+            " to say it (--force writes it all the same):"
         )
         for one in managed:
             task = one.task

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 AT = "2026-11-27T18:00:00Z"
 
+MESSAGES = {
+    "Observed": "DCS says INCRMIGEATING. Not to be stopped.",
+    "Holding": "Its wave holds; lags are only shown.",
+    "NotReplicating": "DCS says that the task does not replicate. See its log: kubectl dcs logs.",
+    "CatchingUp": "The target has not caught up yet.",
+    "Terminated": "DCS says TERMINATED.",
+    "Complete": "Every task of the wave is stopped.",
+}
+"""What an operator would say, about."""
+
 SCRIPTS = Path(sys.executable).parent
 """Where the console scripts of this environment are."""
 
@@ -104,7 +114,7 @@ class Shop:
         """
         word, _, reason = ready.partition("/")
         times = {"lastTransitionTime": AT, "reason": reason}
-        message = {"message": f"Because of {reason}."}
+        message = {"message": MESSAGES.get(reason, f"Because of {reason}.")}
         conditions = [{"type": "Ready", "status": word, **times, **message}]
         conditions += [{"type": kind, "status": "True", **times, **message} for kind in true]
         generation = self.get(name, plural)["metadata"]["generation"]

@@ -6,6 +6,7 @@ defaults, rules and field ownership, is tested in `tests/cluster/plugin`.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import queue
@@ -286,8 +287,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
-        while (event := events.get(timeout=WATCHES_MAX_S)) is not None:
-            data = json.dumps(event).encode() + b"\n"
-            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-            self.wfile.flush()
-        self.wfile.write(b"0\r\n\r\n")
+        # The other side goes when it has seen enough, and a watch that nobody ends does so itself.
+        with contextlib.suppress(queue.Empty, OSError):
+            while (event := events.get(timeout=WATCHES_MAX_S)) is not None:
+                data = json.dumps(event).encode() + b"\n"
+                self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")

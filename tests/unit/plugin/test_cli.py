@@ -222,12 +222,3 @@ def test_without_a_cluster_nothing_is_offered(
     del alone
     assert completed(monkeypatch, "go", "n") == [":4"]
     assert capsys.readouterr().err == ""
-
-
-def test_an_option_may_stand_in_the_environment(
-    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As for an endpoint that is one's own."""
-    api.put("migrationtasks", bodies.task())
-    monkeypatch.setenv("KUBECTL_DCS_STATUS_NAMESPACE", "other")
-    assert "No MigrationTask in namespace other" in run("status").err

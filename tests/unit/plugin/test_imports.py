@@ -285,10 +285,17 @@ def test_what_is_missing_is_named(
     assert dcs.accounts == []
 
 
-def test_an_endpoint_of_ones_own_is_allowed_by_name(api: FakeApi, run: Run, dcs: FakeDcs) -> None:
+@pytest.mark.parametrize("typed", [True, False], ids=["typed", "in the environment"])
+def test_an_endpoint_of_ones_own_is_allowed_by_name(
+    api: FakeApi, run: Run, dcs: FakeDcs, monkeypatch: pytest.MonkeyPatch, *, typed: bool
+) -> None:
     """Also a plain one on this machine, as in the sandbox."""
     with_endpoint("http://127.0.0.1:8080")(api)
-    assert run("import", "-o", "-", "--allow-endpoint", "http://127.0.0.1:*").status == 0
+    options = ["--allow-endpoint", "http://127.0.0.1:*"] if typed else []
+    if not typed:
+        variable = "KUBECTL_DCS_ALLOW_ENDPOINT"
+        monkeypatch.setenv(variable, "https://dcs.example.com http://127.0.0.1:*")
+    assert run("import", "-o", "-", *options).status == 0
     assert dcs.accounts[0].named
 
 

@@ -66,7 +66,7 @@ def test_a_wave_that_git_manages_gets_a_patch_for_git(api: FakeApi, run: Run) ->
     api.put("migrationwaves", argo())
     ran = run("go", "night")
     assert ran.status == 1
-    assert "Argo CD Application fleet would put it back" in ran.err
+    assert "Argo CD Application fleet would undo the change" in ran.err
     assert yaml.safe_load(ran.out)["spec"] == {"state": "Go"}
     assert api.patches() == []
     assert run("go", "night", "--force").status == 0

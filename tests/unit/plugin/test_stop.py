@@ -109,7 +109,7 @@ def test_what_git_manages_gets_a_patch_for_git(api: FakeApi, run: Run) -> None:
     ran = run("stop", "-l", "group=1", stdin="1\n")
     assert ran.status == 1
     assert list(specs(api)) == ["t0"]
-    assert "Flux Kustomization b/a would put them back, so git has to say it" in ran.err
+    assert "Flux Kustomization b/a would undo the change, so git has to say it" in ran.err
     patch = yaml.safe_load(ran.out.partition("---\n")[2])
     assert patch["metadata"] == {"name": "fluxed", "namespace": "shop"}
     assert patch["spec"] == {"cutover": {}}
@@ -197,7 +197,7 @@ def test_waves_that_hold_are_mentioned(api: FakeApi, run: Run) -> None:
     api.put("migrationtasks", bodies.task("a", "True/Holding", spec=spec))
     api.put("migrationwaves", bodies.wave("night"))
     ran = run("stop", "--wave", "night", "--yes")
-    assert "They wait for their waves to go: kubectl dcs go night" in ran.err
+    assert "Nothing is ordered before their wave is at Go: night." in ran.err
 
 
 @pytest.mark.parametrize(

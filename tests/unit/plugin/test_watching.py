@@ -65,7 +65,7 @@ def test_a_wait_ends_when_all_are_stopped(
         "shop/a  TERMINATING  Stopping (stopping)  lag 0",
         "shop/a  TERMINATED  Terminated (stopped)",
     ]
-    assert last.startswith("All 2 stopped after ")
+    assert last.startswith("2 of 2 stopped after ")
 
 
 def test_time_is_up_is_status_3_with_what_is_missing(api: FakeApi, run: Run) -> None:
@@ -239,8 +239,8 @@ def test_stop_waits_for_what_it_wished(
     meanwhile(lambda: put_all(api, bodies.stopped("a", labels={"g": "1"})))
     ran = run("stop", "-l", "g=1", "--yes", "--wait", "--timeout", "30")
     assert ran.status == 1  # for the one that git manages
-    assert "All 1 stopped after " in ran.out
-    assert "Argo CD Application fleet would put them back" in ran.err
+    assert "1 of 1 stopped after " in ran.out
+    assert "Argo CD Application fleet would undo the change" in ran.err
 
 
 def test_status_shows_who_needs_a_person_first(api: FakeApi, run: Run) -> None:
