@@ -80,8 +80,12 @@ class Cluster:
         labels: str = "",
         name: str = "",
         limit: int = PAGE_SIZE,
+        managers: bool = False,
     ) -> Listing:
-        """Return all objects of a namespace, or of all, with such labels or of this name."""
+        """Return all objects of a namespace, or of all, with such labels or of this name.
+
+        Who manages which fields is as long as the rest, and only there if it is wanted.
+        """
         found: list[Body] = []
         version = token = ""
         while True:
@@ -95,7 +99,8 @@ class Cluster:
                 # The list was changed for longer than the API server remembers it: once more.
                 found, token = [], ""
                 continue
-            found += page.get("items") or []
+            for body in page.get("items") or []:
+                found.append(body if managers else _without_managers(body))
             metadata = page.get("metadata") or {}
             version = version or str(metadata.get("resourceVersion", ""))
             token = str(metadata.get("continue") or "")
@@ -163,7 +168,7 @@ class Cluster:
                     word, body = str(event.get("type")), event.get("object") or {}
                     if word == "ERROR":
                         raise ApiProblem(str(body.get("message")), int(body.get("code") or 0))
-                    yield word, body
+                    yield word, _without_managers(body)
             finally:
                 response.close()
         except urllib3.exceptions.HTTPError as error:
@@ -243,6 +248,11 @@ class Cluster:
 def connect(where: Where) -> Cluster:
     """Return the cluster that the command line means; it is not asked anything yet."""
     return Cluster(log_in(where))
+
+
+def _without_managers(body: Body) -> Body:
+    (body.get("metadata") or {}).pop("managedFields", None)
+    return body
 
 
 def _selecting(labels: str, name: str) -> dict[str, str]:

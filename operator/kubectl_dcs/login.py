@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,6 +32,10 @@ POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/names
 CONNECTIONS_MAX: Final = 24
 """As many as there are ever requests at once: writers and two watches."""
 
+HEADERS_S: Final = 10.0
+"""For how long the headers are not asked for again: the client looks at each token anew, which
+takes a millisecond, and it renews those that end within minutes."""
+
 WHY_CHARS_MAX: Final = 300
 
 
@@ -47,6 +53,9 @@ class Login:
         self.namespace = namespace
         self.host = str(client.configuration.host).rstrip("/")
         self.pool: PoolManager = client.rest_client.pool_manager
+        self._headers: dict[str, str] = {}
+        self._headers_until_s = float("-inf")
+        self._lock = threading.Lock()
 
     def headers(self) -> dict[str, str]:
         """Return the headers that say who asks; a token that ends is renewed on the way.
@@ -54,6 +63,13 @@ class Login:
         Raises:
             Problem: It cannot be renewed.
         """
+        with self._lock:
+            if time.monotonic() >= self._headers_until_s:
+                self._headers = self._fresh_headers()
+                self._headers_until_s = time.monotonic() + HEADERS_S
+            return self._headers
+
+    def _fresh_headers(self) -> dict[str, str]:
         try:
             with _heard() as complaints:
                 settings = self._client.configuration.auth_settings()

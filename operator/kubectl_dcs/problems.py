@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 DONE: Final = 0
@@ -56,6 +57,13 @@ class NotFound(ApiProblem):
     """The object is not there."""
 
     status = WRONG_USAGE
+
+
+def about_selector(problem: Problem, labels: str) -> Problem:
+    """Return what is wrong with a selector, if that is what the API server complains about."""
+    if labels and isinstance(problem, ApiProblem) and problem.code == HTTPStatus.BAD_REQUEST:
+        return WrongUsage(f"the selector {labels!r} is none: {problem}")
+    return problem
 
 
 class Interrupted(Problem):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from kubectl_dcs import say
 from kubectl_dcs.kinds import TASK, WAVE
-from kubectl_dcs.problems import ApiProblem, NotFound, WrongUsage
+from kubectl_dcs.problems import ApiProblem, NotFound, WrongUsage, about_selector
 from kubectl_dcs.tasks import task_view
 from kubectl_dcs.watching import Subject
 from kubectl_dcs.waves import wave_view
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kubectl_dcs.cluster import Cluster, Listing
     from kubectl_dcs.tasks import TaskView
     from kubectl_dcs.waves import WaveView
@@ -66,8 +67,12 @@ def namespace_of(cluster: Cluster, where: Where) -> str | None:
     return None if where.everywhere else cluster.namespace
 
 
-def select(cluster: Cluster, where: Where, selection: Selection) -> list[TaskView]:
+def select(
+    cluster: Cluster, where: Where, selection: Selection, *, managers: bool = False
+) -> list[TaskView]:
     """Return the tasks that are meant, in the order of the API server.
+
+    `managers`: whether it matters who manages which fields.
 
     Raises:
         WrongUsage: Something was said, and selects nothing; or a name is not there.
@@ -75,8 +80,20 @@ def select(cluster: Cluster, where: Where, selection: Selection) -> list[TaskVie
     selection.check()
     if selection.wave:
         wave_of(cluster, selection.wave)
-    listing = _list(cluster, where, selection)
+    listing = _list(cluster, where, selection, managers=managers)
     found = [task for task in map(task_view, listing.items) if selection.wants(task)]
+    demand(cluster, where, selection, found)
+    return found
+
+
+def demand(
+    cluster: Cluster, where: Where, selection: Selection, found: Collection[TaskView]
+) -> None:
+    """Demand that what was said selects something; of nothing said, that is only a note.
+
+    Raises:
+        WrongUsage: Something was said, and selects nothing; or a name is not there.
+    """
     missing = sorted(set(selection.names) - {task.name for task in found})
     place = "any namespace" if where.everywhere else f"namespace {cluster.namespace}"
     if missing:
@@ -86,16 +103,15 @@ def select(cluster: Cluster, where: Where, selection: Selection) -> list[TaskVie
         raise WrongUsage(f"no MigrationTask in {place} {by}")
     if not found:
         say.note(f"No MigrationTask in {place}.")
-    return found
 
 
-def _list(cluster: Cluster, where: Where, selection: Selection) -> Listing:
+def _list(cluster: Cluster, where: Where, selection: Selection, *, managers: bool) -> Listing:
     try:
-        return cluster.everything(TASK, namespace_of(cluster, where), labels=selection.labels)
+        return cluster.everything(
+            TASK, namespace_of(cluster, where), labels=selection.labels, managers=managers
+        )
     except ApiProblem as problem:
-        if problem.code == HTTPStatus.BAD_REQUEST and selection.labels:
-            raise WrongUsage(f"the selector {selection.labels!r} is none: {problem}") from None
-        raise
+        raise about_selector(problem, selection.labels) from None
 
 
 def wave_of(cluster: Cluster, name: str) -> WaveView:

@@ -16,7 +16,7 @@ from kubectl_dcs.tasks import State
 from kubectl_dcs.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kubectl_dcs.cluster import Cluster
     from kubectl_dcs.progress import Goal, Progress
@@ -77,11 +77,12 @@ def wait_for(
     *,
     quiet: bool,
     again: str,
+    check: Callable[[Progress], None] = lambda _: None,
 ) -> Waited:
     """Wait until the goal is reached, a person is needed or time is up.
 
     With `quiet` nothing is shown on the way. `again` is the command with which somebody may go on
-    waiting after Ctrl-C.
+    waiting after Ctrl-C; `check` is asked about what there is at first, and may raise.
 
     Raises:
         Interrupted: By Ctrl-C; the text says that the operator goes on.
@@ -90,6 +91,8 @@ def wait_for(
     began_s = time.monotonic()
     try:
         with _show(goal, quiet=quiet) as show, Watching(cluster, subject, progress, show) as one:
+            one.until_listed()
+            check(progress)
             verdict = one.until(goal, timeout_s)
     except KeyboardInterrupt:
         raise Interrupted(

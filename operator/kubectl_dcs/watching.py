@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from kubectl_dcs.following import Follower, News, What, news_queue
 from kubectl_dcs.kinds import TASK, WAVE
-from kubectl_dcs.problems import Problem
+from kubectl_dcs.problems import Problem, about_selector
 from kubectl_dcs.progress import Verdict
 from kubectl_dcs.tasks import task_view
 from kubectl_dcs.waves import wave_view
@@ -136,7 +136,8 @@ class Watching:
     def _hear(self, news: News) -> None:
         match news.what:
             case What.ENDED:
-                raise news.problem or Problem("the connection ended")
+                problem = news.problem or Problem("the connection ended")
+                raise about_selector(problem, self._subject.labels)
             case What.LOST:
                 self._show.lost(news.problem)
             case What.BACK:

@@ -99,7 +99,7 @@ def _label(text: str) -> tuple[str, str]:
 def _tasks(cluster: Cluster) -> list[TaskView]:
     """Return the resources of all namespaces, or of this one if no more may be seen."""
     try:
-        found = cluster.everything(kinds.TASK).items
+        found = cluster.everything(kinds.TASK, managers=True).items
     except ApiProblem as problem:
         if problem.code != HTTPStatus.FORBIDDEN:
             raise
@@ -107,7 +107,7 @@ def _tasks(cluster: Cluster) -> list[TaskView]:
             f"You may not list tasks in all namespaces: what others manage than {cluster.namespace}"
             " is not known."
         )
-        found = cluster.everything(kinds.TASK, cluster.namespace).items
+        found = cluster.everything(kinds.TASK, cluster.namespace, managers=True).items
     return [task_view(body) for body in found]
 
 

@@ -66,14 +66,18 @@ def stop(  # noqa: PLR0913 - the options of a command
         raise WrongUsage("--now stops whatever the lag, so it takes no option of a cutover")
     wish = Wish(now=now, cutover=cutover)
     cluster = connect(where)
-    tasks = select(cluster, where, selection)
+    tasks = select(cluster, where, selection, managers=True)
     versions.check(cluster)
     parts = sort(tasks, wish, force=force)
     if parts.to_wish and not (yes or dry_run):
         _ask(len(parts.to_wish), wish)
     writer = Writer(cluster, wish, dry_run=dry_run)
     _write(writer, parts.to_wish)
-    results = [*writer.results, *parts.already, *parts.managed]
+    results = [
+        *sorted(writer.results, key=lambda one: one.task.key),
+        *parts.already,
+        *parts.managed,
+    ]
     waited = None
     if waits and not dry_run:
         waited = _wait(cluster, where, selection, results, timeout_s, quiet=form is not None)

@@ -10,7 +10,7 @@ from kubectl_dcs import options, say
 from kubectl_dcs.connection import connect
 from kubectl_dcs.problems import WrongUsage
 from kubectl_dcs.progress import Goal, Progress
-from kubectl_dcs.selection import Selection, select
+from kubectl_dcs.selection import Selection, demand, wave_of
 from kubectl_dcs.waits import wait_for, wait_words
 
 if TYPE_CHECKING:
@@ -55,11 +55,16 @@ def wait(
     if wave and where.everywhere:
         raise WrongUsage("a wave is in one namespace: leave --all-namespaces out")
     cluster = connect(where)
-    tasks = select(cluster, where, selection)
-    if unwished := [task for task in tasks if not task.wished]:
-        say.note(
-            f"{say.count(len(unwished), 'task')} of them have no wish to stop; they count too."
-        )
+    selection.check()
+    if wave:
+        wave_of(cluster, wave)
+
+    def check(progress: Progress) -> None:
+        tasks = progress.tasks.values()
+        demand(cluster, where, selection, tasks)
+        if unwished := sum(not task.wished for task in tasks):
+            say.note(f"{unwished:,} of them have no wish to stop; they count too.")
+
     again = f"kubectl dcs wait{wait_words(selection)}{where.words()} --until {until}"
     waited = wait_for(
         cluster,
@@ -69,6 +74,7 @@ def wait(
         timeout_s,
         quiet=form is not None,
         again=again,
+        check=check,
     )
     if form:
         say.document(waited.as_json())

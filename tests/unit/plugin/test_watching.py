@@ -191,7 +191,34 @@ def test_a_watch_that_the_server_ends_goes_on_where_it_was(
     first, second = [one for one in api.asked if one.query.get("watch")]
     assert second.query["resourceVersion"] >= first.query["resourceVersion"]
     lists = [one for one in api.asked if one.method == "GET" and not one.query.get("watch")]
-    assert len(lists) == 2
+    assert len(lists) == 1
+
+
+def test_a_selector_that_is_none_is_wrong_usage(api: FakeApi, run: Run) -> None:
+    """In the API server's words, as in every command."""
+    api.faults.append(lambda _: refusal(400, "unable to parse requirement"))
+    ran = run("wait", "-l", "a in (")
+    assert ran.status == 2
+    assert "the selector 'a in (' is none: unable to parse requirement" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (["-l", "g=9"], "no MigrationTask in namespace shop has 'g=9'"),
+        (["none"], "no MigrationWave in namespace shop is called none"),
+        (["--name", "none"], "no MigrationTask in namespace shop is called none"),
+        (["--name", "a", "-l", "g=1"], "say which tasks in one way"),
+    ],
+)
+def test_a_wait_for_nothing_is_wrong_usage(
+    api: FakeApi, run: Run, arguments: list[str], line: str
+) -> None:
+    """Rather than a wait that ends at once, or never."""
+    put_all(api, bodies.task("a"))
+    ran = run("wait", *arguments)
+    assert ran.status == 2
+    assert line in ran.err
 
 
 @pytest.mark.parametrize("code", [401, 403])
