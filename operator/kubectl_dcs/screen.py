@@ -10,7 +10,7 @@ import heapq
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -53,13 +53,16 @@ class Screen:
     Args:
         goal: What is waited for, if anything is.
         heads: Of the table; without them there is none.
+        console: Where to draw; standard output if not said.
     """
 
-    def __init__(self, goal: Goal | None, *, heads: Sequence[str] = ()) -> None:
+    def __init__(
+        self, goal: Goal | None, *, heads: Sequence[str] = (), console: Console | None = None
+    ) -> None:
         self._goal, self._heads = goal, heads
         self._began_s = self._drawn_s = time.monotonic()
         self._lost: Problem | None = None
-        self._live = Live(auto_refresh=False, vertical_overflow="ellipsis")
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="ellipsis")
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -130,6 +132,41 @@ def test_a_wait_survives_a_restart_of_the_api_server(
             assert process.wait(RUN_S_MAX) == 130
         finally:
             process.kill()
+
+
+def test_on_a_terminal_a_wait_draws_until_it_ends(
+    control_plane: ControlPlane, shop: Shop, tmp_path: Path
+) -> None:
+    """A bar that moves; the sentence stands below it in the end, and the cursor is shown again."""
+    shop.task("a", labels={"g": "1"}, cutover={})
+    shop.say("a", "False/CatchingUp", "Reconciling", lag={"offset": 1204})
+    ours, theirs = pty.openpty()
+    seen = tmp_path / "seen"
+    process = subprocess.Popen(  # noqa: S603 - the plugin
+        [str(SCRIPTS / "kubectl-dcs"), "wait", "-l", "g=1", "-n", shop.namespace],
+        env=environment(control_plane) | {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+    )
+    os.close(theirs)
+
+    def show() -> str:
+        with contextlib.suppress(BlockingIOError, OSError):
+            while data := os.read(ours, 65536):
+                with seen.open("ab") as file:
+                    file.write(data)
+        return seen.read_text(encoding="utf-8") if seen.exists() else ""
+
+    os.set_blocking(ours, False)
+    try:
+        eventually(lambda: "0/1 stopped" in show() and "highest lag 1,204: a" in show(), RUN_S_MAX)
+        shop.stopped("a")
+        eventually(lambda: process.poll() is not None and "1 of 1 stopped" in show(), RUN_S_MAX)
+        assert process.returncode == 0
+        assert show().rindex("\x1b[?25h") > show().rindex("\x1b[?25l")
+    finally:
+        process.kill()
+        os.close(ours)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcs_migration_operator.core.model import Observation, task_key
@@ -53,9 +53,13 @@ def projects(draw: st.DrawFn) -> list[Observation]:
     """Draw all migrations of a project."""
     names = draw(st.lists(NAMES, max_size=12))
     keys = draw(st.lists(st.uuids(), min_size=len(names), max_size=len(names), unique=True))
-    return [seen(name, task_id=str(key)) for name, key in zip(names, keys, strict=True)]
+    words = st.sampled_from(["INCRMIGEATING", "FAILED"])
+    return [
+        seen(name, draw(words), task_id=str(key)) for name, key in zip(names, keys, strict=True)
+    ]
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(projects())
 def test_each_migration_gets_a_name_of_its_own(migrations: list[Observation]) -> None:
     """For all names in DCS: valid, unlike each other, and within what Kubernetes takes."""
@@ -67,6 +71,7 @@ def test_each_migration_gets_a_name_of_its_own(migrations: list[Observation]) ->
         assert len(name) <= NAME_CHARS_MAX
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(projects(), st.randoms(use_true_random=False))
 def test_names_do_not_depend_on_the_order_of_the_list(
     migrations: list[Observation], chance: random.Random
@@ -77,6 +82,7 @@ def test_names_do_not_depend_on_the_order_of_the_list(
     assert named(mixed, {}) == named(migrations, {})
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(projects(), st.data())
 def test_a_name_that_is_taken_is_not_used(
     migrations: list[Observation], data: st.DataObject
@@ -88,6 +94,7 @@ def test_a_name_that_is_taken_is_not_used(
     assert not set(named(migrations, taken).values()) & taken.keys()
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(projects(), st.data())
 def test_names_do_not_depend_on_filters(migrations: list[Observation], data: st.DataObject) -> None:
     """Whoever imports a part today and the rest tomorrow gets the same files."""
@@ -178,6 +185,7 @@ def test_a_manifest_wishes_nothing(project: ProjectName, ref: dict[str, str] | N
     assert body["metadata"] == {"name": "orders", "namespace": "shop", "labels": {"wave": "1"}}
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(st.text(), st.text(), st.text())
 def test_a_file_is_read_back_as_it_was_meant(name: str, source: str, target: str) -> None:
     """For all names in DCS: what a comment quotes never becomes a part of the manifest."""

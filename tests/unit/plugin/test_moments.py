@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_dcs import moments
@@ -26,6 +26,7 @@ def pattern() -> str:
     return str(found)
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(st.from_regex(pattern(), fullmatch=True))
 def test_each_duration_of_the_crds_is_read(text: str) -> None:
     """What the API server takes, the command line takes."""

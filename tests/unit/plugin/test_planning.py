@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcs_migration_operator.core.model import task_key
@@ -161,6 +161,7 @@ def test_what_files_change_is_told_first() -> None:
     assert said["invalid"][0]["name"] == "odd"
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(st.lists(st.sampled_from(["due", "waits", "done", "broken"]), max_size=130))
 def test_each_task_is_in_one_group_and_each_due_id_in_one_call(which: list[str]) -> None:
     """For all worlds: the numbers add up, and no call is larger than DCS takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_dcs.progress import Progress
@@ -98,6 +98,7 @@ def rows(page: str) -> Iterable[str]:
     return [line for line in page.splitlines() if line.startswith("| shop/")]
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(st.text(), st.text())
 def test_no_name_breaks_the_table(title: str, request_id: str) -> None:
     """For all names in DCS: one row of as many cells as the head has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubectl_dcs import say
@@ -27,6 +27,7 @@ def test_long_lists_are_cut_with_their_number() -> None:
     assert say.listing(["a"]) == "  a"
 
 
+@settings(deadline=None)  # how long it takes is up to the machine
 @given(st.text())
 def test_a_problem_is_one_line(text: str) -> None:
     """Whatever a server says, it cannot draw on the terminal."""
