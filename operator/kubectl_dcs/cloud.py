@@ -12,7 +12,7 @@ import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.cloud import LIST_ROWS_MAX, PERMISSIONS, Operation
+from dcs_migration_operator.core.cloud import PERMISSIONS, Operation
 from dcs_migration_operator.core.endpoints import endpoint_of, is_allowed, is_named
 from dcs_migration_operator.core.errors import DcsError, PermissionDenied
 from dcs_migration_operator.core.model import Account, Credentials, task_key
@@ -85,15 +85,20 @@ def dcs(account: Account) -> Iterator[DcsClient]:
 
 
 def migrations(client: DcsClient) -> tuple[list[Observation], int]:
-    """Return all migrations of the project, each once, by id; and how many calls it took."""
+    """Return all migrations of the project, each once, by id; and how many calls it took.
+
+    A short page need not be the last: the server may give less than it was asked for. The end is an
+    empty page, or one that is shorter than another which was not the last.
+    """
     found: dict[str, Observation] = {}
-    offset = 0
+    offset = largest = 0
     for calls in range(1, PAGES_MAX + 1):
         page = client.list_page(offset)
         found.update((task_key(one.task_id), one) for one in page.tasks)
         offset += page.rows
-        if page.rows < LIST_ROWS_MAX:
+        if page.rows < max(largest, 1):
             return [found[key] for key in sorted(found)], calls
+        largest = page.rows
     raise Problem(f"the list of DCS does not end after {offset:,} migrations")
 
 

@@ -221,5 +221,16 @@ def _without_dropped(
         last = json.loads(noted)["spec"] if noted else {}
     except (ValueError, KeyError, TypeError):
         last = {}
-    dropped = {key for key in last if key not in wanted} if isinstance(last, dict) else set()
-    return {key: value for key, value in spec.items() if key not in dropped}
+    return _without(spec, last if isinstance(last, dict) else {}, wanted)
+
+
+def _without(
+    spec: Mapping[str, Any], last: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a spec without the fields that are in `last` and no longer in `wanted`."""
+    kept = {key: value for key, value in spec.items() if key in wanted or key not in last}
+    for key, value in kept.items():
+        before, after = last.get(key), wanted.get(key)
+        if isinstance(value, dict) and isinstance(before, dict) and isinstance(after, dict):
+            kept[key] = _without(value, before, after)
+    return kept

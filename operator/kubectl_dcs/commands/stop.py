@@ -78,15 +78,15 @@ def stop(  # noqa: PLR0913 - the options of a command
         *parts.already,
         *parts.managed,
     ]
+    if not form:
+        _tell(results, wish, dry_run=dry_run)
     waited = None
     if waits and not dry_run:
         waited = _wait(cluster, where, selection, results, timeout_s, quiet=form is not None)
     if form:
         say.document(_json(results, wish, waited))
-    else:
-        _tell(results, wish, dry_run=dry_run)
-        if waited:
-            say.result(waited.sentence)
+    elif waited:
+        say.result(waited.sentence)
     if waited and waited.status != DONE:
         return waited.status
     done = {Outcome.WISHED, Outcome.ALREADY}

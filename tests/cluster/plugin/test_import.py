@@ -86,8 +86,8 @@ def test_nothing_of_the_credentials_is_written(importer: Importer, tmp_path: Pat
     assert not any("PLANTED" in text for text in texts)
 
 
-def test_an_import_costs_one_list(importer: Importer) -> None:
-    """Whatever is found; nothing is shown, nothing is stopped."""
+def test_an_import_costs_two_lists(importer: Importer) -> None:
+    """The second finds nothing more; nothing is shown, nothing is stopped."""
     importer.dcs.add_many(30)
     importer("-o", "-")
-    assert [call.operation for call in importer.dcs.calls()] == ["list"]
+    assert [call.operation for call in importer.dcs.calls()] == ["list", "list"]

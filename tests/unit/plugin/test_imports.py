@@ -37,6 +37,7 @@ class FakeDcs:
         self.accounts: list[Account] = []
         self.offsets: list[int] = []
         self.fault: Exception | None = None
+        self.rows_max = ROWS
 
     def __call__(self, account: Account, **_: Any) -> FakeDcs:
         """Take the place of the constructor."""
@@ -48,7 +49,7 @@ class FakeDcs:
         self.offsets.append(offset)
         if self.fault:
             raise self.fault
-        rows = self.migrations[offset : offset + ROWS]
+        rows = self.migrations[offset : offset + self.rows_max]
         return Page(len(rows), tuple(rows))
 
     def close(self) -> None:
@@ -121,7 +122,7 @@ def test_each_migration_that_nobody_names_gets_a_file(
         "spec": {"taskId": ids[0]},
     }
     assert ran.err.splitlines() == [
-        "4 migrations in DCS, by 1 call.",
+        "4 migrations in DCS, by 2 calls.",
         f"Written to {folder}: 2 manifests.",
         "Managed already: 1: 1 by namespace elsewhere.",
         "Not wanted by the filters: 1.",
@@ -160,6 +161,15 @@ def test_ten_thousand_migrations_cost_eleven_calls(run: Run, dcs: FakeDcs) -> No
     assert ran.status == 0
     assert len(json.loads(ran.out)["items"]) == 10_000
     assert dcs.offsets == [ROWS * number for number in range(11)]
+
+
+def test_a_server_that_gives_shorter_pages_is_asked_to_the_end(run: Run, dcs: FakeDcs) -> None:
+    """A page that is not full is no proof that there is no other."""
+    dcs.rows_max = 100
+    for number in range(250):
+        dcs.add(f"m{number}")
+    assert len(json.loads(run("import", "-o", "json").out)["items"]) == 250
+    assert dcs.offsets == [0, 100, 200]
 
 
 def test_what_moves_between_pages_is_there_once(run: Run, dcs: FakeDcs) -> None:
