@@ -37,11 +37,13 @@ class Row:
 
 
 COMMANDS: Final = {
+    "plan": Row("plan:plan", "Print what would happen: which calls, what waits, and why."),
     "status": Row("status:status", "Show where migrations stand: trouble first, then the lag."),
     "stop": Row("stop:stop", "Wish that migrations stop: when they have caught up, or now."),
     "hold": Row("states:hold", "Set a wave to Hold: no further order leaves."),
     "go": Row("states:go", "Set a wave to Go: each task stops once its target has caught up."),
     "wait": Row("wait:wait", "Wait until migrations have caught up, or are stopped."),
+    "logs": Row("logs:logs", "Print DCS's own log of one migration."),
     "report": Row("report:report", "Print what became of a wave, for the change ticket."),
     "import": Row("imports:import_", "Write a manifest for each migration that nobody manages."),
     "completion": Row("completions:completion", "Print the completion script of a shell."),

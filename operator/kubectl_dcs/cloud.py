@@ -12,7 +12,7 @@ import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.cloud import PERMISSIONS, Operation
+from dcs_migration_operator.core.cloud import LOG_LINES_MAX, PERMISSIONS, Operation
 from dcs_migration_operator.core.endpoints import endpoint_of, is_allowed, is_named
 from dcs_migration_operator.core.errors import DcsError, PermissionDenied
 from dcs_migration_operator.core.model import Account, Credentials, task_key
@@ -24,6 +24,7 @@ from kubectl_dcs.problems import ApiProblem, Problem, WrongUsage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from dcs_migration_operator.core.cloud import LogLine
     from dcs_migration_operator.core.model import Observation
     from kubectl_dcs.cluster import Body, Cluster
     from kubectl_dcs.where import ProjectName
@@ -41,6 +42,10 @@ CALL_S_MAX: Final = 60.0
 
 PAGES_MAX: Final = 1000
 """A million migrations; a list that goes on for longer does not end."""
+
+
+LOG_PAGES_MAX: Final = 100
+"""A hundred thousand lines; DCS keeps far fewer."""
 
 
 def account_of(cluster: Cluster, project: ProjectName) -> Account:
@@ -100,6 +105,19 @@ def migrations(client: DcsClient) -> tuple[list[Observation], int]:
             return [found[key] for key in sorted(found)], calls
         largest = page.rows
     raise Problem(f"the list of DCS does not end after {offset:,} migrations")
+
+
+def log_lines(client: DcsClient, task_id: str) -> list[LogLine]:
+    """Return DCS's own log of one task, in the order of DCS."""
+    found: list[LogLine] = []
+    offset = 0
+    for _ in range(LOG_PAGES_MAX):
+        page = client.logs(task_id, offset, LOG_LINES_MAX)
+        found += page.lines
+        offset += page.rows
+        if page.rows == 0:
+            break
+    return found
 
 
 def _from_environment() -> Credentials | None:
