@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dcs_migration_operator.core.cutover import Cutover, Window
+from dcs_migration_operator.core.cutover import Cutover
 from dcs_migration_operator.core.model import task_key
-from dcs_migration_operator.core.status import rfc3339, to_json
+from dcs_migration_operator.core.status import to_json
 from kubectl_dcs import kinds
 from kubectl_dcs.forecasting import forecast
 from kubectl_dcs.forecasts import Forecast, Group, World
@@ -28,7 +27,6 @@ from simulation.virtual import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 WATCHED_S: Final = 60.0
 """For so long the operator watches before the wishes of the world are made."""
@@ -66,47 +64,31 @@ class Play:
         self.batches: list[tuple[str, ...]] = []
 
     async def run(self) -> None:
-        """Let the operator watch, make the wishes, forecast, and let it act."""
+        """Let the operator watch a suspended project, forecast, and let the project be resumed."""
         fleet = {
             task_id(n): Migration(word, stop_s=1e9, lag=LAGS[lag]())
             for n, (word, lag, _) in enumerate(self.drawn)
         }
         async with Rig(fleet) as rig:
-            opens_at = clock().wall + timedelta(seconds=WATCHED_S)
-            rig.add_project()
-            for wave in self.going:
-                rig.add_wave(wave)
+            rig.add_project(suspended=True)
+            for wave, goes in self.going.items():
+                rig.add_wave(wave, goes=goes)
             for n, (_, _, wish) in enumerate(self.drawn):
-                self._apply(rig, n, wish, opens_at)
+                if wish in {"observe", "stop"}:
+                    rig.add_task(n, stopped=wish == "stop")
+                else:
+                    name = "" if wish == "alone" else wish.replace(" ", "-")
+                    rig.cut_over(n, Cutover(wave=name))
             rig.engine.activate()
-            await asyncio.sleep(WATCHED_S - 1.0)
+            await asyncio.sleep(WATCHED_S)
             assert rig.batches == []
-            world = self._world(rig, opens_at)
-            self.forecast = forecast(world)
-            await asyncio.sleep(1.0)
-            self._wish(rig)
+            self.forecast = forecast(self._world(rig))
+            if not self.suspended:
+                rig.add_project()
             await asyncio.sleep(ACTS_S)
             self.batches = rig.batches
 
-    def _apply(self, rig: Rig, number: int, wish: str, opens_at: datetime) -> None:
-        if wish in {"observe", "stop"}:
-            rig.add_task(number, stopped=False)
-        elif wish == "alone":
-            rig.cut_over(number, Cutover(window=Window(opens_at)))
-        else:
-            rig.cut_over(number, wave=wish.replace(" ", "-"))
-
-    def _wish(self, rig: Rig) -> None:
-        """Let the operator hear of what the world wishes."""
-        if self.suspended:
-            rig.add_project(suspended=True)
-        for wave, goes in self.going.items():
-            rig.add_wave(wave, goes=goes)
-        for n, (_, _, wish) in enumerate(self.drawn):
-            if wish == "stop":
-                rig.wish(f"uid-{n}")
-
-    def _world(self, rig: Rig, opens_at: datetime) -> World:
+    def _world(self, rig: Rig) -> World:
         """Return the world as `plan` would read it, with the wishes in it."""
         tasks = {}
         for n, (_, _, wish) in enumerate(self.drawn):
@@ -114,14 +96,14 @@ class Play:
             if wish == "stop":
                 spec = {"stopped": True}
             elif wish == "alone":
-                spec = {"cutover": {"notBefore": rfc3339(opens_at)}}
+                spec = {"cutover": {}}
             elif wish != "observe":
                 spec = {"cutover": {"waveRef": {"name": wish.replace(" ", "-")}}}
             body = manifests.migration_task(f"uid-{n}", task_id(n), **spec)
             body["metadata"] |= {
                 "namespace": NAMESPACE,
                 "uid": f"uid-{n}",
-                "generation": 2 if wish == "stop" else 1,
+                "generation": 1,
                 "resourceVersion": "1",
             }
             body["status"] = to_json(rig.api.objects[f"uid-{n}"].status)
@@ -129,13 +111,14 @@ class Play:
         waves = {}
         for wave, goes in self.going.items():
             body = manifests.migration_wave(wave, state="Go" if goes else "Hold")
-            body["metadata"] |= {"namespace": NAMESPACE, "uid": f"wave-{wave}", "generation": 2}
+            body["metadata"] |= {"namespace": NAMESPACE, "uid": f"wave-{wave}", "generation": 1}
+            body["status"] = to_json(rig.api.waves[f"wave-{wave}"].status)
             waves[NAMESPACE, wave] = wave_view(body)
         project = manifests.dcs_project("default", region="cn-north-4", projectId="0" * 32)
         project["metadata"] |= {"namespace": NAMESPACE, "uid": "p", "generation": 1}
         project["spec"]["suspend"] = self.suspended
         projects = {(kinds.PROJECT.kind, NAMESPACE, "default"): project}
-        return World(tasks, waves, projects, opens_at)
+        return World(tasks, waves, projects, clock().wall)
 
 
 def ids_of(play: Play) -> list[set[str]]:
