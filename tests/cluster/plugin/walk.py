@@ -35,6 +35,9 @@ PAIR: Final = re.compile(
 BLOCK_S_MAX: Final = 120.0
 
 VARYING: Final = (
+    (re.compile(r"at https?://[\w.:-]+"), "at ENDPOINT"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "PROJECT"),
+    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "ID"),
     (re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+Z"), "TIME"),
     (re.compile(r"\d\d:\d\d:\d\dZ"), "CLOCK"),
     (re.compile(r"\b(\d+[dhms]){1,2}\b"), "SPAN"),
