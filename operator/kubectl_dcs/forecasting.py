@@ -69,8 +69,13 @@ class _Judged:
     decision: Decision
 
 
-def forecast(world: World) -> Forecast:
-    """Return what the operator would do with a world (a `Forecaster`)."""
+def forecast(world: World, *, batch_size: int = BATCH_IDS_MAX) -> Forecast:
+    """Return what the operator would do with a world (a `Forecaster`).
+
+    Args:
+        world: Frozen.
+        batch_size: Most ids of one call, as the operator was told by its `--batch-size`.
+    """
     now = Instant(NOW_S, world.now.replace(microsecond=0))
     projects = _projects(world)
     waves = _waves(world)
@@ -87,7 +92,7 @@ def forecast(world: World) -> Forecast:
     for key in _admitted(judged, waves, now):
         judged[key] = _opened(judged[key], now)
     verdicts |= {key: _verdict(one, now) for key, one in judged.items()}
-    return Forecast(dict(sorted(verdicts.items())), tuple(_calls(judged)))
+    return Forecast(dict(sorted(verdicts.items())), tuple(_calls(judged, batch_size)))
 
 
 def _projects(world: World) -> dict[tuple[str, str, str], Project]:
@@ -309,7 +314,7 @@ def _group(decision: Decision, now: Instant) -> Group:
     return Group.NOTHING
 
 
-def _calls(judged: Mapping[Key, _Judged]) -> Iterable[Call]:
+def _calls(judged: Mapping[Key, _Judged], batch_size: int) -> Iterable[Call]:
     """Yield the calls: per cloud project, each id once, in full batches.
 
     Unconditional stops leave at once, and those of cutovers at the end of a round of samples; so
@@ -327,8 +332,8 @@ def _calls(judged: Mapping[Key, _Judged]) -> Iterable[Call]:
                 due[*place, conditional].setdefault(task.key, key)
     for (endpoint, project_id, _), by_id in sorted(due.items()):
         keys = list(by_id.values())
-        for first in range(0, len(keys), BATCH_IDS_MAX):
-            yield Call(endpoint, project_id, tuple(keys[first : first + BATCH_IDS_MAX]))
+        for first in range(0, len(keys), batch_size):
+            yield Call(endpoint, project_id, tuple(keys[first : first + batch_size]))
 
 
 def _says(shown: Status, kind: str) -> str:

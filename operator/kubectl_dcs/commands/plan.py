@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX
 from kubectl_dcs import kinds, moments, options, say
 from kubectl_dcs.connection import connect
 from kubectl_dcs.forecasting import forecast
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
     metavar="PLACE",
     help="As if this were applied: a file, a folder, or - for standard input; repeatable.",
 )
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, BATCH_IDS_MAX),
+    default=BATCH_IDS_MAX,
+    show_default=True,
+    help="Most ids of one call, if the operator runs with a --batch-size of its own.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="With every task and every id.")
 @options.as_json
 def plan(
@@ -46,6 +55,7 @@ def plan(
     wave: str | None,
     *,
     places: tuple[str, ...],
+    batch_size: int,
     verbose: bool,
     form: str | None,
 ) -> int:
@@ -77,7 +87,7 @@ def plan(
         namespaces=labels_of(cluster, sorted(namespaces)) if shared else None,
     )
     chosen = _chosen(cluster, where, selection, found)
-    made = make(found, chosen, forecast)
+    made = make(found, chosen, partial(forecast, batch_size=batch_size))
     if form == "json":
         say.document(as_json(made))
     else:
