@@ -23,14 +23,30 @@ if TYPE_CHECKING:
 AT = "2026-11-27T18:00:00Z"
 
 MESSAGES = {
-    "Observed": "DCS says INCRMIGEATING. Not to be stopped.",
-    "Holding": "Its wave holds; lags are only shown.",
-    "NotReplicating": "DCS says that the task does not replicate. See its log: kubectl dcs logs.",
-    "CatchingUp": "The target has not caught up yet.",
-    "Terminated": "DCS says TERMINATED.",
-    "Complete": "Every task of the wave is stopped.",
+    "Observed": "DCS says INCRMIGEATING; the task is only observed (spec.stopped is false).",
+    "Holding": "DCS says INCRMIGEATING; wave night holds, so no stop is requested until its state"
+    " is Go.",
+    "NotReplicating": "DCS says INCRMIGEATING, and that nothing is replicated at the moment; see"
+    " the log of the task in the DCS console. It is asked again by itself.",
+    "CatchingUp": "DCS says INCRMIGEATING; the lag is 1204, the limit 0. The stop is requested"
+    " once the lag has stayed within its limit for 10s.",
+    "Terminated": "DCS says TERMINATED: the migration is stopped.",
 }
-"""What an operator would say, about."""
+"""What the operator says of a task, by the reason."""
+
+WAVE_MESSAGES = {
+    "Holding": "Nothing is requested until spec.state is Go; {caughtUp} of {total} tasks have"
+    " caught up.",
+    "Complete": "All {total} tasks are stopped.",
+}
+"""The same of a wave, by what it counts."""
+
+CAUGHT_UP_MESSAGES = {
+    "CaughtUp": "The lag has been within 0 for at least 10s.",
+    "Lagging": "The lag is above 0.",
+    "NotReplicating": "DCS says that nothing is replicated.",
+}
+"""The same of the condition `CaughtUp`."""
 
 SCRIPTS = Path(sys.executable).parent
 """Where the console scripts of this environment are."""
@@ -74,6 +90,13 @@ def run(
     return run
 
 
+def condition(kind: str, says: str, message: str) -> dict[str, Any]:
+    """Return a condition of this status and reason."""
+    status, _, reason = says.partition("/")
+    told = {"reason": reason, "message": message, "lastTransitionTime": AT}
+    return {"type": kind, "status": status, **told}
+
+
 class Shop:
     """The tasks and waves of the test's namespace, and the operator's part in their statuses."""
 
@@ -101,7 +124,13 @@ class Shop:
         return self.api.get(self.path(name, plural))
 
     def say(
-        self, name: str, ready: str, *true: str, plural: str = manifests.TASKS, **more: Any
+        self,
+        name: str,
+        ready: str,
+        *true: str,
+        plural: str = manifests.TASKS,
+        caught_up: str = "",
+        **more: Any,
     ) -> None:
         """Write a status as the operator would.
 
@@ -110,13 +139,17 @@ class Shop:
             ready: Status and reason of Ready.
             true: Further conditions that hold, with the same reason.
             plural: Of the kind.
+            caught_up: Status and reason of CaughtUp; empty if it is not there.
             more: Further fields of the status.
         """
-        word, _, reason = ready.partition("/")
-        times = {"lastTransitionTime": AT, "reason": reason}
-        message = {"message": MESSAGES.get(reason, f"Because of {reason}.")}
-        conditions = [{"type": "Ready", "status": word, **times, **message}]
-        conditions += [{"type": kind, "status": "True", **times, **message} for kind in true]
+        reason = ready.partition("/")[2]
+        known = MESSAGES if plural == manifests.TASKS else WAVE_MESSAGES
+        text = known.get(reason, f"Because of {reason}.").format_map(more.get("tasks", {}))
+        conditions = [condition("Ready", ready, text)]
+        conditions += [condition(kind, f"True/{reason}", text) for kind in true]
+        if caught_up:
+            says = CAUGHT_UP_MESSAGES[caught_up.partition("/")[2]]
+            conditions.append(condition("CaughtUp", caught_up, says))
         generation = self.get(name, plural)["metadata"]["generation"]
         status = {"observedGeneration": generation, "conditions": conditions, **more}
         self.api.patch(f"{self.path(name, plural)}/status", {"status": status})

@@ -44,9 +44,9 @@ def seconds_ago(seconds: int) -> str:
 def stop_of(second: int, **more: Any) -> dict[str, Any]:
     """Return `status.stop` of an order at 02:10 and some seconds."""
     return {
-        "requestedAt": f"2026-11-28T02:10:{second:02}Z",
-        "acceptedAt": f"2026-11-28T02:10:{second + 1:02}Z",
-        "terminatedAt": f"2026-11-28T02:10:{second + 13:02}Z",
+        "requestedAt": f"2026-11-26T02:10:{second:02}Z",
+        "acceptedAt": f"2026-11-26T02:10:{second + 1:02}Z",
+        "terminatedAt": f"2026-11-26T02:10:{second + 13:02}Z",
         "attempts": 1,
         "requestId": f"f0e1d2c3b4a5968778695a4b3c2d1e{second:02}",
         "lagAtOrder": 0,
@@ -79,10 +79,17 @@ class Reference:
     def _holding(self) -> None:
         shop = self.shop
         for name, lag in (("orders-eu", 1204), ("orders-us", 7)):
-            shop.say(name, "True/Holding", lag=self._lag(lag), phase="INCRMIGEATING")
+            behind: dict[str, Any] = {"lag": self._lag(lag), "caught_up": "False/Lagging"}
+            shop.say(name, "True/Holding", phase="INCRMIGEATING", **behind)
         for name in ("carts-cache", "stock-cache", "sessions-cache"):
             shop.say(name, "True/Observed", phase="INCRMIGEATING")
-        shop.say("search-cache", "False/NotReplicating", "Stalled", phase="INCRMIGEATING")
+        opened = {"openedAt": seconds_ago(90), "timesOutAt": seconds_ago(90 - 1800)}
+        broken: dict[str, Any] = {
+            "lag": self._lag(0),
+            "caught_up": "False/NotReplicating",
+            "cutover": opened,
+        }
+        shop.say("search-cache", "False/NotReplicating", "Stalled", phase="INCRMIGEATING", **broken)
         tasks = {"total": 2, "waiting": 2, "caughtUp": 0, "stopping": 0, "stopped": 0, "trouble": 0}
         shop.say("night", "True/Holding", plural=manifests.WAVES, tasks=tasks)
 
@@ -93,12 +100,13 @@ class Reference:
     def caught_up(self) -> None:
         """Let both tasks of the wave have caught up."""
         for name in ("orders-eu", "orders-us"):
-            self.shop.say(name, "True/Holding", "CaughtUp", phase="INCRMIGEATING")
+            rests: dict[str, Any] = {"lag": self._lag(0), "caught_up": "True/CaughtUp"}
+            self.shop.say(name, "True/Holding", phase="INCRMIGEATING", **rests)
 
     def stopped(self) -> None:
         """Let the wave be complete."""
         for second, name in enumerate(("orders-eu", "orders-us")):
-            opened = {"openedAt": "2026-11-28T02:10:00Z"}
+            opened = {"openedAt": "2026-11-26T02:10:00Z"}
             about = {"name": f"mig-{name}", "targetInstance": f"dcs-{name}"}
             self.shop.stopped(name, stop=stop_of(second), cutover=opened, task=about)
         tasks = {"total": 2, "waiting": 0, "caughtUp": 0, "stopping": 0, "stopped": 2, "trouble": 0}
@@ -153,30 +161,31 @@ class Tonight:
     def holding(self) -> None:
         """Let lags have been seen."""
         self._say("True/Holding", lags=(1204, 7, 0))
-        self._count("Holding", waiting=3)
+        self._count("Holding", waiting=2, caughtUp=1)
 
     def caught_up(self) -> None:
         """Let all have caught up."""
-        self._say("True/Holding", "CaughtUp", lags=(0, 0, 0))
+        self._say("True/Holding", lags=(0, 0, 0))
         self._count("Holding", caughtUp=3)
 
     def stopped(self) -> None:
         """Let all be stopped."""
         for second, name in enumerate(NAMES):
-            opened = {"openedAt": "2026-11-28T02:10:00Z"}
+            opened = {"openedAt": "2026-11-26T02:10:00Z"}
             self.shop.stopped(name, stop=stop_of(second), cutover=opened, task={"name": name})
 
     def complete(self) -> None:
         """Let the wave say so."""
         self._count("Complete", stopped=3)
 
-    def _say(self, ready: str, *true: str, lags: tuple[int, ...] = ()) -> None:
+    def _say(self, ready: str, lags: tuple[int, ...] = ()) -> None:
         for number, name in enumerate(NAMES):
-            offset = {"offset": lags[number]} if lags else {}
             more: dict[str, Any] = {"phase": "INCRMIGEATING"}
             if lags:
-                more["lag"] = offset | {"observedAt": seconds_ago(4)}
-            self.shop.say(name, ready, *true, **more)
+                lag = {"offset": lags[number], "fullProgress": 100, "observedAt": seconds_ago(4)}
+                says = "False/Lagging" if lags[number] else "True/CaughtUp"
+                more |= {"lag": lag, "caught_up": says}
+            self.shop.say(name, ready, **more)
 
     def _count(self, reason: str, **numbers: int) -> None:
         none = dict.fromkeys(("waiting", "caughtUp", "stopping", "stopped", "trouble"), 0)
@@ -197,6 +206,7 @@ def test_the_cutover_prints_what_it_says(
         "stop -l wave=night": world.seen,
         "status --wave night": world.holding,
         "wait night --until caught-up": world.caught_up,
+        "plan --wave night": world.caught_up,
         "wait night --timeout 1h": world.stopped,
         "report night": world.complete,
     }

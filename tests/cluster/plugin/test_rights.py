@@ -257,7 +257,7 @@ def test_the_example_roles_are_enough() -> None:
         }
         for role in yaml.safe_load_all(ROLES.read_text(encoding="utf-8"))
     )
-    looking = {"status", "status --watch", "wait -l", "wait WAVE", "report WAVE"}
+    looking = {"status", "status --watch", "plan", "wait -l", "wait WAVE", "report WAVE"}
     assert {right for command in looking for right in TABLE[command]} == watch
     acting = looking | {"stop -l", "stop -l --wait", "stop --wave", "go", "hold"}
     assert {right for command in acting for right in TABLE[command]} == cutover

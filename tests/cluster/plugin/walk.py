@@ -34,6 +34,10 @@ PAIR: Final = re.compile(
 
 BLOCK_S_MAX: Final = 120.0
 
+PAGE_ENDPOINT: Final = "https://dcs.cn-north-4.myhuaweicloud.com"
+PAGE_PROJECT_ID: Final = "0123456789abcdef0123456789abcdef"
+PROJECT_ID: Final = re.compile(r"(project )[0-9a-f]{32}\b")
+
 VARYING: Final = (
     (re.compile(r"at https?://[\w.:-]+"), "at ENDPOINT"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "PROJECT"),
@@ -90,6 +94,7 @@ class Reader:
         stages: Mapping[str, Callable[[], None]],
     ) -> None:
         self._folder, self._typed, self._stages = folder, typed, stages
+        self._endpoint = endpoint
         config = folder.parent / "kubeconfig"
         text = plane.kubeconfig.read_text(encoding="utf-8")
         config.write_text(
@@ -131,6 +136,11 @@ class Reader:
         # On a terminal what is typed is seen too.
         return done.stdout.replace("to go on: ", f"to go on: {typed}")
 
+    def as_shown(self, printed: str) -> str:
+        """Return what was printed with an endpoint and a project id that are always the same."""
+        printed = printed.replace(self._endpoint, PAGE_ENDPOINT)
+        return PROJECT_ID.sub(rf"\g<1>{PAGE_PROJECT_ID}", printed)
+
 
 def follow(page: str, reader: Reader) -> None:
     """Run a page and compare; with RENEW in the environment, write it instead."""
@@ -143,7 +153,8 @@ def follow(page: str, reader: Reader) -> None:
         if os.environ.get("RENEW"):
             before = f"```sh\n{pair.commands}```\n\n```text\n{pair.output}```\n"
             assert text.count(before) == 1
-            text = text.replace(before, f"```sh\n{pair.commands}```\n\n```text\n{printed}```\n")
+            shown = reader.as_shown(printed)
+            text = text.replace(before, f"```sh\n{pair.commands}```\n\n```text\n{shown}```\n")
         else:
             assert plain(printed) == plain(pair.output), pair.commands
     assert reader.unused == set()
