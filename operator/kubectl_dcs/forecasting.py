@@ -295,8 +295,10 @@ def _opened(one: _Judged, now: Instant) -> _Judged:
 
 
 def _verdict(one: _Judged, now: Instant) -> Verdict:
-    decision = one.decision
-    says = describe(one.situation, decision, now).condition(READY)
+    decision, shown = one.decision, one.situation.shown
+    settled = decision.case is Case.SETTLED  # of which the operator leaves the status as it is
+    status = shown if settled else describe(one.situation, decision, now)
+    says = status.condition(READY)
     reason, message = (says.reason, says.message) if says else ("", "")
     return Verdict(_group(decision, now), reason, message)
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.cutover import ALWAYS, Cutover, TermsSaid, Window
@@ -50,11 +51,12 @@ BATCHES_MAX: Final = 40
 LAGS: Final[Mapping[str, Callable[[], LagModel]]] = {
     "rests": LagModel,
     "near": lambda: LagModel(left=5, falls_per_s=0.0),
-    "busy": lambda: LagModel(quiet_at=1e9),
+    "behind": lambda: LagModel(left=1204, falls_per_s=0.0),
     "dead": lambda: LagModel(dead=True),
     "silent": lambda: LagModel(silent=True),
     "full": lambda: LagModel(full_until=1e9),
 }
+"""None changes while a world is watched and played: a plan is of a world that stands still."""
 
 PROJECTS: Final = {"default": "0" * 32, "other": "1" * 32}
 """Cloud project ids by the name of the DCSProject; both are at one endpoint, with one key."""
@@ -129,6 +131,21 @@ class Played:
     printed: Calls
     did: Calls
     verdicts: Mapping[str, Verdict]
+    shown: Mapping[str, str]
+    """The reason that each resource shows in the end, by its name."""
+
+    rest: frozenset[str]
+    """The names of those whose ids are in no call that was planned."""
+
+    @property
+    def foretold(self) -> dict[str, str]:
+        """The reasons of the rest, as planned."""
+        return {name: self.verdicts[name].reason for name in self.rest}
+
+    @property
+    def came(self) -> dict[str, str]:
+        """The reasons that the rest shows in the end."""
+        return {name: self.shown[name] for name in self.rest}
 
 
 def play(drawn: Drawn) -> Played:
@@ -166,9 +183,12 @@ async def _play(drawn: Drawn) -> Played:
         for name in PROJECTS.keys() - drawn.suspended:
             rig.add_project(name, project_id=PROJECTS[name])
         await asyncio.sleep(ACTS_S)
+        shown = {uid: rig.reason(uid) for uid in rig.api.objects}
     printed = _printed("\n".join(planning.as_lines(plan, verbose=True)))
     verdicts = {name: verdict for (_, name), verdict in plan.forecast.verdicts.items()}
-    return Played(printed, dict(did), verdicts)
+    planned = set(chain.from_iterable(chain.from_iterable(printed.values())))
+    rest = frozenset(_name(n) for n, text in enumerate(ids) if task_key(text) not in planned)
+    return Played(printed, dict(did), verdicts, shown, rest)
 
 
 def _name(number: int) -> str:
