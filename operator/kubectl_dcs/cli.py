@@ -6,11 +6,14 @@ when it is used, so that `--help` is quick and one command does not pay for anot
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -20,7 +23,7 @@ from kubectl_dcs.options import COMPLETE
 from kubectl_dcs.problems import INTERRUPTED, PERSON_NEEDED, WRONG_USAGE, Problem, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PROGRAM: Final = "kubectl dcs"
 
@@ -49,6 +52,11 @@ COMMANDS: Final = {
     "completion": Row("completions:completion", "Print the completion script of a shell."),
 }
 """In the order in which `--help` lists them; further commands are rows here."""
+
+STREAMS: Final = {"stdin": "r", "stdout": "w", "stderr": "w"}
+
+OUTPUT_FAILS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Numbers of errors that are about where the output goes, as in `kubectl dcs status > file`."""
 
 INSTALL: Final = "install with: pipx install 'dcs-migration-operator[cli]'"
 
@@ -98,17 +106,42 @@ def group() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status."""
-    try:
+    with _every_stream():
         try:
-            status = _run(argv)
-        except Exception as error:  # noqa: BLE001 - see there
-            status = _unforeseen(error)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain about it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PERSON_NEEDED
+            try:
+                status = _run(argv)
+            except Exception as error:  # noqa: BLE001 - see there
+                status = _unforeseen(error)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read the output has seen enough
+            _give_output_up()
+            return PERSON_NEEDED
+        except OSError as error:
+            _give_output_up()
+            return _fail(f"the output cannot be written: {error.strerror}", PERSON_NEEDED)
     return status
+
+
+@contextlib.contextmanager
+def _every_stream() -> Iterator[None]:
+    """Let a standard stream that is closed, of which Python has None, be an empty one."""
+    with contextlib.ExitStack() as stack:
+        for name, mode in STREAMS.items():
+            if getattr(sys, name) is None:
+                stack.callback(setattr, sys, name, None)
+                empty = stack.enter_context(Path(os.devnull).open(mode, encoding="utf-8"))
+                setattr(sys, name, empty)
+        yield
+
+
+def _give_output_up() -> None:
+    """Let what is still to be written vanish; Python would complain about it once more."""
+    with contextlib.suppress(OSError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(sink, sys.stdout.fileno())
+        finally:
+            os.close(sink)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -135,7 +168,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _unforeseen(error: Exception) -> int:
     """Turn what no command expects into a line; a person gets no traceback."""
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in OUTPUT_FAILS:
         raise error
     if isinstance(error, ModuleNotFoundError):
         return _fail(f"the Python package {error.name} is missing; {INSTALL}", PERSON_NEEDED)

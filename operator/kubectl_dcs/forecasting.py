@@ -83,7 +83,7 @@ def forecast(world: World, *, batch_size: int = BATCH_IDS_MAX) -> Forecast:
     judged: dict[Key, _Judged] = {}
     for key, view in sorted(world.tasks.items()):
         try:
-            task = task_of(view.body)
+            task = task_of(_with_metadata(view.body))
         except Unreadable as error:
             verdicts[key] = Verdict(Group.REFUSED, "Unreadable", str(error))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +42,15 @@ PROJECT: Final = Kind("DCSProject", "dcsprojects")
 CLUSTER_PROJECT: Final = Kind("ClusterDCSProject", "clusterdcsprojects", namespaced=False)
 NAMESPACE: Final = Kind("Namespace", "namespaces", "/api/v1", namespaced=False)
 SECRET: Final = Kind("Secret", "secrets", "/api/v1")
+
+NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+NAME_CHARS_MAX: Final = 253
+
+
+def is_name(text: str) -> bool:
+    """Tell whether an object can have this name."""
+    return len(text) <= NAME_CHARS_MAX and NAME.fullmatch(text) is not None
+
 
 BY_KIND: Final = {one.kind: one for one in (TASK, WAVE, PROJECT, CLUSTER_PROJECT)}
 """Those of this project."""

@@ -6,13 +6,12 @@ They turn what was typed into a `Where`, which the commands get as `where`.
 from __future__ import annotations
 
 import functools
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from kubectl_dcs import moments
+from kubectl_dcs import kinds, moments
 from kubectl_dcs.names import names
 from kubectl_dcs.problems import WrongUsage
 from kubectl_dcs.where import ProjectName, Where
@@ -25,8 +24,8 @@ Command = TypeVar("Command", bound="Callable[..., int] | click.Command")
 COMPLETE: Final = "_KUBECTL_DCS_COMPLETE"
 """The variable by which the completion scripts ask."""
 
-NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-NAME_CHARS_MAX: Final = 253
+SPAN_S_MAX: Final = 30 * 24 * 3600.0
+"""No wait is longer; a typing error is."""
 
 
 class Duration(click.ParamType[float]):
@@ -41,9 +40,12 @@ class Duration(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            return moments.seconds(str(value))
+            span_s = moments.seconds(str(value))
         except WrongUsage as problem:
             self.fail(str(problem), param, ctx)
+        if span_s > SPAN_S_MAX:
+            self.fail(f"{value!r} is longer than 30 days", param, ctx)
+        return span_s
 
 
 class ObjectName(click.ParamType[str]):
@@ -60,7 +62,7 @@ class ObjectName(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name; it becomes part of an API path, so nothing but a name may pass."""
         text = str(value)
-        if not NAME.fullmatch(text) or len(text) > NAME_CHARS_MAX:
+        if not kinds.is_name(text):
             self.fail(f"{text!r} is not the name of an object", param, ctx)
         return text
 
@@ -94,7 +96,7 @@ def cluster(command: Callable[..., int]) -> Callable[..., int]:
         )
         if where.everywhere and where.namespace:
             raise WrongUsage("give either --namespace or --all-namespaces, not both")
-        if where.namespace and not NAME.fullmatch(where.namespace):
+        if where.namespace and not kinds.is_name(where.namespace):
             raise WrongUsage(f"{where.namespace!r} is not the name of a namespace")
         return command(where=where, **given)
 

@@ -104,5 +104,14 @@ def _take(document: object, name: str, found: Manifests) -> None:
         found.foreign[kind] += 1
     elif not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         raise WrongUsage(f"{name} holds a {kind} without metadata.name")
+    elif document["apiVersion"] != kinds.GROUP_VERSION:
+        raise WrongUsage(
+            f"{name} holds a {kind} of {document['apiVersion']}; this plugin knows"
+            f" {kinds.GROUP_VERSION.partition('/')[2]}"
+        )
+    elif not kinds.is_name(metadata["name"]):
+        raise WrongUsage(
+            f"{name} holds a {kind} called {metadata['name']!r}, which is no name of an object"
+        )
     else:
         found.bodies.append(document)

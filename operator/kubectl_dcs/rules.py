@@ -9,12 +9,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from dcs_migration_operator.core.bodies import Unreadable, project_of, task_of, wave_of
 from kubectl_dcs import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 TASK_ID: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+READ: Final[Mapping[kinds.Kind, Callable[[Mapping[str, Any]], object]]] = {
+    kinds.TASK: task_of,
+    kinds.WAVE: wave_of,
+    kinds.PROJECT: project_of,
+    kinds.CLUSTER_PROJECT: project_of,
+}
+"""How the operator reads each kind."""
+
+UNDER_WAY_MAX: Final = 100
+"""Of `spec.maxUnderWay` in the CRD."""
 
 WINDOW: Final = ("notBefore", "notAfter")
 
@@ -27,9 +39,30 @@ def breach(kind: kinds.Kind, spec: Mapping[str, Any], there: Mapping[str, Any] |
         spec: As it would be stored, defaults included.
         there: As it is stored now; None if the object is new.
     """
-    if kind is not kinds.TASK:
-        return ""
-    return next(_task_breaches(spec, there), "")
+    found: Iterator[str] = iter(())
+    if kind is kinds.TASK:
+        found = _task_breaches(spec, there)
+    elif kind is kinds.WAVE:
+        found = _wave_breaches(spec)
+    return next(found, "") or _unreadable(kind, spec)
+
+
+def _unreadable(kind: kinds.Kind, spec: Mapping[str, Any]) -> str:
+    """Return why the operator could not read an object; empty if it can."""
+    metadata = {"name": "it", "uid": "", "namespace": "its" if kind.namespaced else ""}
+    try:
+        READ[kind]({"metadata": metadata, "spec": spec})
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def _wave_breaches(spec: Mapping[str, Any]) -> Iterator[str]:
+    if spec.get("state", "Hold") not in {"Hold", "Go"}:
+        yield "state must be Hold or Go"
+    most = spec.get("maxUnderWay", 1)
+    if not isinstance(most, int) or not 1 <= most <= UNDER_WAY_MAX:
+        yield f"spec.maxUnderWay must be a whole number from 1 to {UNDER_WAY_MAX}"
 
 
 def _task_breaches(spec: Mapping[str, Any], there: Mapping[str, Any] | None) -> Iterator[str]:

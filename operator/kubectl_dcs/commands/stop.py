@@ -162,7 +162,7 @@ def _tell(results: Sequence[Result], wish: Wish, *, dry_run: bool) -> None:
     named = (wish.cutover.get("waveRef") or {}).get("name")
     waves = sorted({wave for one in results if (wave := named or one.task.wave)})
     if waves and not wish.now:
-        say.note(f"Nothing is ordered before their wave is at Go: {', '.join(waves)}.")
+        say.note(f"Orders leave only while their wave is at Go: {', '.join(waves)}.")
     failed = [one for one in results if one.outcome is Outcome.FAILED]
     if failed:
         lines = [f"{one.task.namespace}/{one.task.name}: {one.why}" for one in failed]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kubectl_dcs import kinds
-from kubectl_dcs.rules import breach
 from kubectl_dcs.worlds import with_files
 from sandbox import manifests
 from sandbox.api import ApiError
@@ -65,6 +63,30 @@ def test_a_plan_and_the_api_server_refuse_the_same(
     assert bool(applied.refusals) is refused(shop, wanted), applied.refusals
 
 
-def test_waves_and_projects_are_left_to_the_api_server() -> None:
-    """Nothing is claimed about them."""
-    assert breach(kinds.WAVE, {"maxUnderWay": 0}, None) == ""
+WAVES: list[dict[str, Any]] = [
+    {},
+    {"state": "Go"},
+    {"state": "go"},
+    {"maxUnderWay": 1},
+    {"maxUnderWay": 0},
+    {"maxUnderWay": "many"},
+    {"notBefore": LATER},
+    {"notBefore": "tonight"},
+    {"cutover": {"stableFor": "20s"}},
+    {"cutover": {"stableFor": "soon"}},
+    {"cutover": {"onTimeout": "Perhaps"}},
+]
+
+
+@pytest.mark.parametrize("spec", WAVES, ids=str)
+def test_a_plan_and_the_api_server_refuse_the_same_waves(shop: Shop, spec: dict[str, Any]) -> None:
+    """What an operator could not read, or would read otherwise, is never planned with."""
+    wanted = manifests.migration_wave("a", **spec)
+    path = f"{shop.path('a', manifests.WAVES)}?fieldManager=kubectl&force=true&dryRun=All"
+    try:
+        shop.api.request("PATCH", path, wanted, "application/apply-patch+yaml")
+        refused_there = False
+    except ApiError:
+        refused_there = True
+    applied = with_files({}, [wanted], shop.namespace)
+    assert bool(applied.refusals) is refused_there, applied.refusals

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -85,6 +87,7 @@ def test_the_version_is_that_of_the_operator(bare_run: Run) -> None:
         (["status", "--nope"], "No such option '--nope'. See `kubectl dcs status --help`."),
         (["status", "-o", "xml"], "Invalid value for '-o' / '--output'"),
         (["wait", "night", "--timeout", "soon"], "'soon' is not a duration such as 90s"),
+        (["wait", "night", "--timeout", "99999999999h"], "is longer than 30 days"),
         (["go"], "Missing argument 'WAVE'. See `kubectl dcs go --help`."),
         (["go", "../secrets/x"], "'../secrets/x' is not the name of an object"),
         (["go", "a" * 254], "is not the name of an object"),
@@ -140,6 +143,11 @@ def test_without_a_command_the_help_is_shown(bare_run: Run) -> None:
             ),
         ),
         (
+            OSError(errno.ENOSPC, "No space left on device"),
+            1,
+            "kubectl dcs: the output cannot be written: No space left on device\n",
+        ),
+        (
             ValueError("odd"),
             1,
             (
@@ -183,6 +191,44 @@ def test_a_reader_that_has_seen_enough_is_no_error(
         closed.target = sink.fileno()
         monkeypatch.setattr(sys, "stdout", closed)
         assert cli.main(["status"]) == 1
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr"])
+@pytest.mark.parametrize("arguments", [["--help"], ["status"], ["stop", "orders"], ["nope"]])
+def test_a_stream_that_is_closed_is_no_traceback(
+    api: FakeApi,
+    bare_run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    closed: str,
+    arguments: list[str],
+) -> None:
+    """Python has None for it, as in `kubectl dcs status >&-`."""
+    del bare_run
+    api.put("migrationtasks", bodies.task(spec={}))
+    monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None if name == closed else io.StringIO())
+    status = cli.main(arguments)
+    assert status == {"--help": 0, "status": 0, "stop": 2, "nope": 2}[arguments[0]]
+
+
+def test_a_disk_that_is_full_is_told(api: FakeApi, run: Run) -> None:
+    """As in `kubectl dcs status > report.txt`."""
+    del run
+    api.put("migrationtasks", bodies.task())
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kubectl_dcs", "status"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=HELP_S_MAX,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "kubectl dcs: the output cannot be written: No space left on device\n" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

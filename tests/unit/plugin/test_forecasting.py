@@ -33,7 +33,7 @@ WISHES: Final = ("observe", "stop", "alone", *WAVES, "no-wave")
 ONES: Final = st.builds(
     One,
     word=st.sampled_from([WORDS[0]] * 6 + [*WORDS]),
-    lag=st.sampled_from(["rests"] * 3 + [*LAGS]),
+    lag=st.sampled_from(["rests", "rests", "near", "near", *LAGS]),
     wish=st.sampled_from([*WISHES, "stop", *WAVES]),
     twin=st.sampled_from([False, False, False, True]),
     near=st.booleans(),

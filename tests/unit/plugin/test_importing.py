@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from dcs_migration_operator.core.model import Observation, task_key
 from kubectl_dcs.importing import (
     FALLBACK,
-    NAME_CHARS_MAX,
     Filters,
     as_yaml,
     kustomization,
@@ -23,6 +22,7 @@ from kubectl_dcs.importing import (
     plain_name,
     sort,
 )
+from kubectl_dcs.kinds import NAME_CHARS_MAX
 from kubectl_dcs.tasks import task_view
 from kubectl_dcs.where import ProjectName
 from unit.plugin import bodies

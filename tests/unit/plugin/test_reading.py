@@ -68,6 +68,13 @@ def test_a_time_without_quotes_stays_a_text(tmp_path: Path) -> None:
             "{apiVersion: dcs.huaweicloud.com/v1alpha1, kind: MigrationTask, spec: {}}",
             "holds a MigrationTask without metadata.name",
         ),
+        (
+            (
+                "{apiVersion: dcs.huaweicloud.com/v1alpha1, kind: MigrationTask,"
+                " metadata: {name: 订单}}"
+            ),
+            "holds a MigrationTask called '订单', which is no name of an object",
+        ),
         ("a: !!python/object:os.system {}", "is not YAML at line 1"),
         ("a: \x00", "is not YAML"),
     ],

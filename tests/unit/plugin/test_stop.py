@@ -197,7 +197,7 @@ def test_waves_that_hold_are_mentioned(api: FakeApi, run: Run) -> None:
     api.put("migrationtasks", bodies.task("a", "True/Holding", spec=spec))
     api.put("migrationwaves", bodies.wave("night"))
     ran = run("stop", "--wave", "night", "--yes")
-    assert "Nothing is ordered before their wave is at Go: night." in ran.err
+    assert "Orders leave only while their wave is at Go: night." in ran.err
 
 
 @pytest.mark.parametrize(

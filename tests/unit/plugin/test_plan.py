@@ -1,0 +1,89 @@
+"""`kubectl dcs plan` as it is typed: files, selections, and what may not be read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox import manifests
+from unit.plugin import bodies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unit.plugin.conftest import Run
+    from unit.plugin.fake_api import FakeApi
+
+IDS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(9)]
+
+
+@pytest.fixture(autouse=True)
+def project(api: FakeApi) -> None:
+    """Give the project of the tasks."""
+    body = manifests.dcs_project("default", region="cn-north-4")
+    body["metadata"] |= {"namespace": "shop", "uid": "p", "generation": 1}
+    api.put("dcsprojects", body)
+
+
+def file(folder: Path, *objects: dict[str, Any]) -> str:
+    """Write manifests as somebody has them in a folder."""
+    path = folder / "wish.json"
+    path.write_text(json.dumps({"kind": "List", "items": objects}))
+    return str(path)
+
+
+def test_a_task_that_is_only_in_a_file_is_planned(run: Run, tmp_path: Path) -> None:
+    """It has no uid and no status yet; DCS has to be asked before anything is ordered."""
+    wish = manifests.migration_task("new", IDS[0], stopped=True)
+    ran = run("plan", "-f", file(tmp_path, wish))
+    assert "The files add 1, change 0 and leave 0 as they are." in ran.out
+    assert "Would wait: 1\n  Pending: 1\n" in ran.out
+    assert ran.status == 0
+
+
+def test_what_somebody_wishes_is_planned_call_by_call(run: Run, api: FakeApi) -> None:
+    """With the calls of two ids that an operator with that batch size makes."""
+    for number in range(5):
+        stops = {"taskId": IDS[number], "stopped": True}
+        api.put("migrationtasks", bodies.task(f"t-{number}", "False/Stopping", spec=stops))
+    ran = run("plan", "--batch-size", "2")
+    assert "Would stop: 5 by 3 calls to DCS\n  call 1: 2 ids," in ran.out
+    assert ran.status == 0
+    assert run("plan", "--batch-size", "51").status == 2
+
+
+@pytest.mark.parametrize(
+    "kind, spec, why",
+    [
+        ("MigrationWave", {"state": "go"}, "state must be Hold or Go"),
+        ("MigrationWave", {"maxUnderWay": "many"}, "spec.maxUnderWay"),
+        ("MigrationWave", {"notBefore": "tonight"}, "spec.notBefore"),
+        ("MigrationTask", {"taskId": IDS[0], "cutover": {"stableFor": "soon"}}, "stableFor"),
+        ("MigrationTask", {"taskId": IDS[0], "cutover": {"waveRef": 5}}, "waveRef"),
+        ("MigrationTask", {"taskId": IDS[0], "cutover": 5}, "cutover"),
+        ("MigrationTask", [], "taskId"),
+        ("DCSProject", {"region": "cn-north-4", "caBundle": "?"}, "caBundle"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(
+    run: Run, tmp_path: Path, kind: str, spec: Any, why: str
+) -> None:
+    """With the field that it is about; nothing of it counts."""
+    body = {"apiVersion": manifests.GROUP_VERSION, "kind": kind, "metadata": {"name": "odd"}}
+    ran = run("plan", "-f", file(tmp_path, body | {"spec": spec}))
+    assert ran.status == 1
+    told = [line for line in ran.out.splitlines() if line.startswith("  shop/odd: ")]
+    assert len(told) == 1
+    assert why in told[0]
+    assert "should not have happened" not in ran.err
+
+
+def test_another_version_of_the_resources_is_told(run: Run, tmp_path: Path) -> None:
+    """Nothing is guessed about what its fields mean."""
+    body = manifests.migration_task("a", IDS[0]) | {"apiVersion": "dcs.huaweicloud.com/v1"}
+    ran = run("plan", "-f", file(tmp_path, body))
+    assert ran.status == 2
+    assert "holds a MigrationTask of dcs.huaweicloud.com/v1; this plugin knows v1alpha1" in ran.err
+    assert ran.err.count("\n") == 1
