@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.cloud import LOG_LINES_MAX, PERMISSIONS, Operation
 from dcs_migration_operator.core.endpoints import endpoint_of, is_allowed, is_named
-from dcs_migration_operator.core.errors import DcsError, PermissionDenied
+from dcs_migration_operator.core.errors import (
+    AuthFailed,
+    DcsError,
+    Misconfigured,
+    OutcomeUnknown,
+    PermissionDenied,
+    Refused,
+    Throttled,
+    Unavailable,
+)
 from dcs_migration_operator.core.model import Account, Credentials, task_key
 from dcs_migration_operator.dcs.client import DcsClient
 from kubectl_dcs import say
@@ -39,6 +48,16 @@ SECURITY_TOKEN: Final = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the sam
 
 CONNECT_S_MAX: Final = 10.0
 CALL_S_MAX: Final = 60.0
+
+ADVICE: Final[Mapping[type[DcsError], str]] = {
+    AuthFailed: f"check the access key, in the Secret or in {ACCESS_KEY}",
+    Throttled: "try again later",
+    Unavailable: "try again later",
+    OutcomeUnknown: "try again later",
+    Misconfigured: "check the endpoint and the project id of the project",
+    Refused: "check the project id of the project",
+}
+"""What somebody can do about each kind of answer."""
 
 PAGES_MAX: Final = 1000
 """A million migrations; a list that goes on for longer does not end."""
@@ -84,7 +103,9 @@ def dcs(account: Account) -> Iterator[DcsClient]:
         rights = ", ".join(sorted({PERMISSIONS[op] for op in (Operation.LIST, Operation.SHOW)}))
         raise Problem(f"DCS refuses: {error}; the access key needs {rights}") from None
     except DcsError as error:
-        raise Problem(f"DCS at {account.endpoint} says no: {error}") from None
+        advice = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "")
+        said = str(error).rstrip(".") + (f"; {advice}" if advice else "")
+        raise Problem(f"DCS at {account.endpoint} says no: {said}") from None
     finally:
         client.close()
 

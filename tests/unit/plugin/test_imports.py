@@ -10,7 +10,13 @@ import pytest
 import yaml
 
 from dcs_migration_operator.core.cloud import Page
-from dcs_migration_operator.core.errors import AuthFailed, PermissionDenied, Unavailable
+from dcs_migration_operator.core.errors import (
+    AuthFailed,
+    Misconfigured,
+    PermissionDenied,
+    Throttled,
+    Unavailable,
+)
 from dcs_migration_operator.core.model import ErrorDetail, Observation
 from sandbox import manifests
 from unit.plugin import bodies
@@ -225,14 +231,22 @@ def test_a_kustomization_lists_what_is_there(run: Run, dcs: FakeDcs, folder: Pat
     "fault, line",
     [
         (
-            AuthFailed(ErrorDetail("APIGW.0301", "Incorrect IAM authentication information")),
-            "DCS at https://dcs.cn-north-4.myhuaweicloud.com says no: APIGW.0301: Incorrect",
+            AuthFailed(ErrorDetail("APIGW.0301", "Incorrect IAM authentication information.")),
+            (
+                "DCS at https://dcs.cn-north-4.myhuaweicloud.com says no: APIGW.0301: Incorrect IAM"
+                " authentication information; check the access key"
+            ),
         ),
         (
             PermissionDenied(ErrorDetail("DCS.4100", "no")),
             "the access key needs dcs:migrationTask:get, dcs:migrationTask:list",
         ),
-        (Unavailable(ErrorDetail("no-connection", "the endpoint cannot be reached")), "says no"),
+        (
+            Unavailable(ErrorDetail("no-connection", "the endpoint cannot be reached")),
+            "the endpoint cannot be reached; try again later",
+        ),
+        (Throttled(ErrorDetail("APIGW.0308", "over ratelimit")), "over ratelimit; try again later"),
+        (Misconfigured(ErrorDetail("HTTP 302", "moved")), "check the endpoint and the project id"),
     ],
 )
 def test_what_dcs_refuses_is_one_line(

@@ -87,3 +87,21 @@ def test_another_version_of_the_resources_is_told(run: Run, tmp_path: Path) -> N
     assert ran.status == 2
     assert "holds a MigrationTask of dcs.huaweicloud.com/v1; this plugin knows v1alpha1" in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_plan_costs_a_page_per_five_hundred_tasks(run: Run, api: FakeApi) -> None:
+    """And one list of each other kind, however many tasks there are; nothing is written."""
+    for number in range(1_200):
+        spec = {"taskId": f"{number:08x}-0000-4000-8000-000000000000", "stopped": True}
+        api.put("migrationtasks", bodies.task(f"t-{number:04}", "False/Stopping", spec=spec))
+    api.asked.clear()
+    ran = run("plan", "-A")
+    assert "Would stop: 1,200 by 24 calls to DCS" in ran.out
+    kinds = [one.path.rpartition("/")[2] for one in api.asked]
+    assert sorted(kinds) == [
+        "clusterdcsprojects",
+        "dcsprojects",
+        *["migrationtasks"] * 3,
+        "migrationwaves",
+    ]
+    assert {one.method for one in api.asked} == {"GET"}
