@@ -6,6 +6,7 @@ Tables are as kubectl prints them: columns without lines, so that `awk` and peop
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -18,20 +19,28 @@ GAP: Final = "   "
 LISTED_MAX: Final = 20
 """Items of a list that are printed; of the others only the number is."""
 
+_OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but line ends and tabs, and those that turn the direction of a text."""
+
 WIDE: Final = frozenset("WF")
 """East Asian widths that take two cells."""
 
 
 def result(text: str) -> None:
     """Print a result."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_harmless(text)}\n")
 
 
 def note(text: str) -> None:
     """Print something about the way, which scripts need not read."""
     sys.stdout.flush()
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{_harmless(text)}\n")
     sys.stderr.flush()
+
+
+def _harmless(text: str) -> str:
+    """Return a text with blanks for what a terminal would obey."""
+    return _OBEYED.sub(" ", text)
 
 
 def is_terminal() -> bool:
