@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcs_migration_operator.core.cloud import BATCH_IDS_MAX
-from kubectl_dcs import kinds, moments, options, say
+from kubectl_dcs import kinds, moments, options, say, versions
 from kubectl_dcs.connection import connect
 from kubectl_dcs.forecasting import forecast
 from kubectl_dcs.planning import as_json, as_lines, make
@@ -74,6 +74,7 @@ def plan(
         raise WrongUsage("the files hold nothing of this operator")
     cluster = connect(where)
     live, unknown = from_cluster(cluster, namespace_of(cluster, where))
+    versions.check(cluster)
     applied = Applied(live, {}, {})
     if manifests.bodies:
         applied = with_files(live, manifests.bodies, cluster.namespace)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kubectl_dcs import versions
 from sandbox import manifests
 from unit.plugin import bodies
 
@@ -89,8 +90,28 @@ def test_another_version_of_the_resources_is_told(run: Run, tmp_path: Path) -> N
     assert ran.err.count("\n") == 1
 
 
+def test_crds_that_are_newer_are_told(run: Run, api: FakeApi) -> None:
+    """Since a wish may have a condition that the plan does not know."""
+    fields: dict[str, Any] = {field: {} for field in [*versions.KNOWN["MigrationTask"], "after"]}
+    wave: dict[str, Any] = {field: {} for field in versions.KNOWN["MigrationWave"]}
+    api.schema = {
+        "components": {
+            "schemas": {
+                f"com.huaweicloud.dcs.v1alpha1.{kind}": {
+                    "properties": {"spec": {"properties": properties}}
+                }
+                for kind, properties in {"MigrationTask": fields, "MigrationWave": wave}.items()
+            }
+        }
+    }
+    api.put("migrationtasks", bodies.task())
+    ran = run("plan")
+    assert "does not consider MigrationTask.spec.after; upgrade the plugin." in ran.err
+    assert ran.status == 0
+
+
 def test_a_plan_costs_a_page_per_five_hundred_tasks(run: Run, api: FakeApi) -> None:
-    """And one list of each other kind, however many tasks there are; nothing is written."""
+    """And one list of each other kind, and the API's own description; nothing is written."""
     for number in range(1_200):
         spec = {"taskId": f"{number:08x}-0000-4000-8000-000000000000", "stopped": True}
         api.put("migrationtasks", bodies.task(f"t-{number:04}", "False/Stopping", spec=spec))
@@ -103,5 +124,6 @@ def test_a_plan_costs_a_page_per_five_hundred_tasks(run: Run, api: FakeApi) -> N
         "dcsprojects",
         *["migrationtasks"] * 3,
         "migrationwaves",
+        "v1alpha1",
     ]
     assert {one.method for one in api.asked} == {"GET"}
