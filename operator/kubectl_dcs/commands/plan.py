@@ -14,7 +14,7 @@ from kubectl_dcs.forecasting import forecast
 from kubectl_dcs.planning import as_json, as_lines, make
 from kubectl_dcs.problems import WrongUsage
 from kubectl_dcs.reading import read
-from kubectl_dcs.selection import Selection, namespace_of, select
+from kubectl_dcs.selection import Selection, demand, namespace_of, select, wave_of
 from kubectl_dcs.worlds import Applied, from_cluster, gathered, labels_of, with_files
 
 if TYPE_CHECKING:
@@ -98,11 +98,23 @@ def plan(
 
 
 def _chosen(cluster: Cluster, where: Where, selection: Selection, found: Gathered) -> Iterable[Key]:
-    """Return the tasks that are asked about: those of the files, if files are all that was said."""
+    """Return the tasks that are asked about: those of the files, if files are all that was said.
+
+    Raises:
+        WrongUsage: Something was said, and selects nothing.
+    """
     if not selection.is_said:
         return list(found.changes) or list(found.world.tasks)
-    listed = {task.key for task in select(cluster, where, selection)}
-    if selection.labels:
-        return listed & set(found.world.tasks)
-    wanted = {key for key, task in found.world.tasks.items() if selection.wants(task)}
-    return wanted if where.everywhere else {k for k in wanted if k[0] == cluster.namespace}
+    world = found.world
+    if selection.labels:  # which the API server compares, so that only what it has is chosen
+        listed = {task.key for task in select(cluster, where, selection)}
+        return listed & set(world.tasks)
+    selection.check()
+    if selection.wave and (cluster.namespace, selection.wave) not in world.waves:
+        wave_of(cluster, selection.wave)
+    inside = [
+        t for t in world.tasks.values() if where.everywhere or t.namespace == cluster.namespace
+    ]
+    wanted = [task for task in inside if selection.wants(task)]
+    demand(cluster, where, selection, wanted)
+    return [task.key for task in wanted]

@@ -127,3 +127,20 @@ def test_a_plan_costs_a_page_per_five_hundred_tasks(run: Run, api: FakeApi) -> N
         "v1alpha1",
     ]
     assert {one.method for one in api.asked} == {"GET"}
+
+
+def test_what_is_only_in_a_file_can_be_chosen(run: Run, tmp_path: Path) -> None:
+    """By its name, and by a wave that is only there too; what is in neither is wrong usage."""
+    wave = manifests.migration_wave("night", state="Go")
+    named = {"cutover": {"waveRef": {"name": "night"}}}
+    tasks = [manifests.migration_task(f"t-{n}", IDS[n], **named) for n in range(2)]
+    files = file(tmp_path, wave, *tasks)
+    assert "Would wait: 2\n" in run("plan", "--wave", "night", "-f", files).out
+    assert "Would wait: 1\n" in run("plan", "t-1", "-f", files).out
+    for arguments, line in (
+        (["t-2"], "no MigrationTask in namespace shop is called t-2"),
+        (["--wave", "noon"], "no MigrationWave in namespace shop is called noon"),
+    ):
+        ran = run("plan", *arguments, "-f", files)
+        assert (ran.status, ran.out) == (2, "")
+        assert line in ran.err
