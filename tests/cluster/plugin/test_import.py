@@ -12,12 +12,10 @@ from sandbox import manifests
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cluster.conftest import Kubectl
-    from cluster.operator_cloud import Cloud, CloudProject
     from cluster.plugin.conftest import Ran, Run, Shop
     from sandbox.api import Api
-
-pytest_plugins = ["cluster.operator_fixtures"]
+    from support.control_plane import Kubectl
+    from support.operator.cloud import Cloud, CloudProject
 
 RUNNING, MANAGED = 412, 37
 

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cluster.operator_cloud import Cloud, CloudProject
     from sandbox.api import Api
     from sandbox.control_plane import ControlPlane
-
-pytest_plugins = ["cluster.operator_fixtures"]
+    from support.operator.cloud import Cloud, CloudProject
 
 IN_NIGHT = {"cutover": {"waveRef": {"name": "night"}}}
 NAMES = ("orders-cache", "prices-cache", "users-cache")

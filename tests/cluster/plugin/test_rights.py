@@ -20,11 +20,9 @@ from sandbox.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cluster.operator_cloud import Cloud
     from cluster.plugin.conftest import Ran, Run, Shop
     from sandbox.control_plane import ControlPlane
-
-pytest_plugins = ["cluster.operator_fixtures"]
+    from support.operator.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "kubectl-dcs.md").read_text(encoding="utf-8")

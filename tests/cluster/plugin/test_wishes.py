@@ -11,9 +11,9 @@ import yaml
 from sandbox import manifests
 
 if TYPE_CHECKING:
-    from cluster.conftest import Kubectl
     from cluster.plugin.conftest import Run, Shop
     from sandbox.api import Api
+    from support.control_plane import Kubectl
 
 
 def test_a_wish_is_applied_by_the_plugins_own_field_manager(run: Run, shop: Shop) -> None:
