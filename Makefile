@@ -44,7 +44,7 @@ sandbox: $(STAMP) ## The same without the script: stays up, prints what to try b
 lint: $(STAMP) ## Style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy operator/dcs_migration_operator deploy/sandbox deploy/dashboards deploy/reference tests
+	$(BIN)/mypy operator/dcs_migration_operator operator/kubectl_dcs deploy/sandbox deploy/dashboards deploy/reference tests
 	$(BIN)/lint-imports
 
 .PHONY: format

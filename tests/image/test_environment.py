@@ -79,16 +79,25 @@ def test_it_holds_exactly_what_is_locked(build: Build) -> None:
     for_older_pythons = set(locked) - set(held)
     assert for_older_pythons <= {"typing-extensions"}
     assert held == {name: locked[name] for name in locked if name not in for_older_pythons}
-    assert not {"kubernetes", "pykube-ng", "pytest", "pip", "hatchling"} & set(held)
+    assert not {"kubernetes", "rich", "pykube-ng", "pytest", "pip", "hatchling"} & set(held)
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(build: Build) -> None:
-    """Each module of the checkout, the marker of its types, and the metadata."""
+def test_the_plugin_is_not_in_it(build: Build) -> None:
+    """Neither its code nor its commands: it is for people, and its needs are not there."""
+    environment = build.path("/opt/operator")
+    assert not list(environment.rglob("*kubectl*dcs*"))
+    assert list(environment.rglob("dcs_migration_operator"))
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(build: Build) -> None:
+    """Each module of the checkout, the markers of their types, and the metadata."""
     (wheel,) = build.path("/src/dist").glob("*.whl")
     names = [name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name]
-    package = ROOT / "operator" / "dcs_migration_operator"
-    files = [*package.rglob("*.py"), package / "py.typed"]
-    assert sorted(names) == sorted(str(path.relative_to(package.parent)) for path in files)
+    packages = [ROOT / "operator" / name for name in ("dcs_migration_operator", "kubectl_dcs")]
+    files = [
+        path for package in packages for path in (*package.rglob("*.py"), package / "py.typed")
+    ]
+    assert sorted(names) == sorted(str(path.relative_to(ROOT / "operator")) for path in files)
 
 
 def test_it_says_its_version(command: Path, tmp_path: Path) -> None:

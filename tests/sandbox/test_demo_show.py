@@ -83,9 +83,11 @@ def test_the_text_of_the_sandbox_can_be_copied_into_a_shell() -> None:
     """The document between the markers is the manifest of a task of the fleet."""
     fleet = mixed_fleet(20, 1.0)
     names = {"kubeconfig": "K", "path": "P", "fleet_file": "F", "admin": "A", "log": "L"}
+    names |= {"endpoint": "E"}
     lines = instructions(fleet, **names).splitlines()
     assert "export KUBECONFIG=K" in lines
     assert "export PATH=P:$PATH" in lines
+    assert "export KUBECTL_DCS_ALLOW_ENDPOINT=E" in lines
     start = lines.index("kubectl apply --filename - <<EOF")
     document = yaml.safe_load("\n".join(lines[start + 1 : lines.index("EOF")]))
     [member] = [one for one in fleet if one.name == document["metadata"]["name"]]

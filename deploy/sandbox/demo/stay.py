@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.demo.show import put
@@ -29,6 +31,7 @@ In another terminal:
 
 export KUBECONFIG={kubeconfig}
 export PATH={path}:$PATH
+export KUBECTL_DCS_ALLOW_ENDPOINT={endpoint}
 
 Three commands to try, on a migration of which DCS says {word}:
 observe it, watch it, stop it.
@@ -46,6 +49,8 @@ kubectl get dcsmt --watch
 
 kubectl patch dcsmt {name} --type merge --patch '{{"spec": {{"stopped": true}}}}'
 
+What nobody manages:   kubectl dcs import --running -o -
+Where they stand:      kubectl dcs status
 To stop all of them:   kubectl apply --filename {fleet}
 What DCS was asked:    curl --noproxy '*' {admin}/counts
 The operator's log:    {log}
@@ -65,7 +70,8 @@ def stay(stage: Stage, fleet: Sequence[Member]) -> None:
         instructions(
             fleet,
             kubeconfig=shlex.quote(str(stage.plane.kubeconfig)),
-            path=shlex.quote(str(stage.plane.binaries["kubectl"].parent)),
+            path=":".join(map(shlex.quote, _folders(stage))),
+            endpoint=stage.endpoint,
             fleet_file=shlex.quote(str(manifests)),
             admin=stage.admin,
             log=str(stage.operator_log),
@@ -78,8 +84,20 @@ def stay(stage: Stage, fleet: Sequence[Member]) -> None:
     put("Ending everything.")
 
 
+def _folders(stage: Stage) -> list[str]:
+    """Return where kubectl and its plugin are."""
+    return [str(stage.plane.binaries["kubectl"].parent), str(Path(sys.executable).parent)]
+
+
 def instructions(
-    fleet: Sequence[Member], *, kubeconfig: str, path: str, fleet_file: str, admin: str, log: str
+    fleet: Sequence[Member],
+    *,
+    kubeconfig: str,
+    path: str,
+    endpoint: str,
+    fleet_file: str,
+    admin: str,
+    log: str,
 ) -> str:
     """Return the text, with a migration that runs until somebody stops it as the example."""
     example = next(one for one in fleet if one.can_be_stopped and one.word == EXAMPLE_WORD)
@@ -87,6 +105,7 @@ def instructions(
         count=len(fleet),
         kubeconfig=kubeconfig,
         path=path,
+        endpoint=endpoint,
         word=example.word,
         name=example.name,
         task_id=example.task_id,

@@ -1,0 +1,156 @@
+"""Follows the objects of one kind: a list, then a watch, for as long as somebody wants to know.
+
+It runs in a thread and puts what it hears into a queue, so that who reads it can look at the clock
+and at the keyboard too. A lost connection is told, and made again with growing pauses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kubectl_dcs.problems import ApiProblem, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kubectl_dcs.cluster import Cluster
+    from kubectl_dcs.kinds import Kind
+
+PAUSE_S_FIRST: Final = 1.0
+PAUSE_S_MAX: Final = 15.0
+"""Between two attempts to connect again; whoever looks at the screen wants it soon."""
+
+NEWS_MAX: Final = 10_000
+"""News that nobody has read yet; a screen reads thousands in a second."""
+
+STOP_S_MAX: Final = 0.2
+"""How long a full queue keeps the thread from noticing that nobody reads any more."""
+
+HOPELESS: Final = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}
+)
+"""Answers that do not change by asking again."""
+
+
+class What(Enum):
+    """What a piece of news is."""
+
+    LISTED = auto()  # everything that there is now
+    CHANGED = auto()
+    DELETED = auto()
+    LOST = auto()  # the connection; it is tried again
+    BACK = auto()
+    ENDED = auto()  # it cannot go on
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One piece of news.
+
+    Attributes:
+        bodies: The objects that are listed, changed or deleted.
+        problem: Why the connection is lost, or why it ended.
+    """
+
+    what: What
+    kind: Kind
+    bodies: Sequence[Mapping[str, Any]] = ()
+    problem: Problem | None = None
+
+
+class Follower:
+    """Follows one kind; several may share a queue. Use it as a context manager."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        labels: str = "",
+        name: str = "",
+        into: queue.Queue[News],
+    ) -> None:
+        self._cluster, self._kind, self._namespace = cluster, kind, namespace
+        self._labels, self._name, self._into = labels, name, into
+        self._ended = threading.Event()
+        # A daemon: the read that it may hang in ends with the process.
+        self._thread = threading.Thread(target=self._run, name=f"follow {kind.plural}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _run(self) -> None:
+        pause_s, lost = PAUSE_S_FIRST, False
+        while not self._ended.is_set():
+            try:
+                version = self._list(lost=lost)
+                pause_s, lost = PAUSE_S_FIRST, False
+                while not self._ended.is_set():
+                    version = self._watch(version)
+            except ApiProblem as problem:
+                if problem.code == HTTPStatus.GONE:
+                    continue  # too long ago for a watch to go on: list again
+                if problem.code in HOPELESS:
+                    self._tell(News(What.ENDED, self._kind, problem=problem))
+                    return
+                if not lost:
+                    self._tell(News(What.LOST, self._kind, problem=problem))
+                lost = True
+                self._ended.wait(pause_s)
+                pause_s = min(pause_s * 2, PAUSE_S_MAX)
+            except Problem as problem:
+                self._tell(News(What.ENDED, self._kind, problem=problem))
+                return
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+                why = Problem(f"following {self._kind.plural} failed: {error!r}")
+                self._tell(News(What.ENDED, self._kind, problem=why))
+                return
+
+    def _list(self, *, lost: bool) -> str:
+        listing = self._cluster.everything(
+            self._kind, self._namespace, labels=self._labels, name=self._name
+        )
+        if lost:
+            self._tell(News(What.BACK, self._kind))
+        self._tell(News(What.LISTED, self._kind, listing.items))
+        return listing.version
+
+    def _watch(self, version: str) -> str:
+        """Watch until the server ends it; returns the version at which to go on."""
+        events = self._cluster.watch(
+            self._kind, self._namespace, labels=self._labels, name=self._name, version=version
+        )
+        with contextlib.closing(events):
+            for word, body in events:
+                version = str(body["metadata"]["resourceVersion"])
+                if word in {"ADDED", "MODIFIED"}:
+                    self._tell(News(What.CHANGED, self._kind, (body,)))
+                elif word == "DELETED":
+                    self._tell(News(What.DELETED, self._kind, (body,)))
+                if self._ended.is_set():
+                    break
+        return version
+
+    def _tell(self, news: News) -> None:
+        while not self._ended.is_set():
+            try:
+                self._into.put(news, timeout=STOP_S_MAX)
+            except queue.Full:
+                continue
+            return
+
+
+def news_queue() -> queue.Queue[News]:
+    """Return a queue for followers."""
+    return queue.Queue(NEWS_MAX)

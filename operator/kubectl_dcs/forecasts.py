@@ -1,0 +1,93 @@
+"""What the operator would do about each task of a world: the form of the answer, not the answer.
+
+`plan` gathers a world, has it judged by a `Forecaster`, and prints what that says. The forecaster
+asks the operator's own pure code; tests have others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from kubectl_dcs.tasks import TaskView
+    from kubectl_dcs.waves import WaveView
+
+Key = tuple[str, str]
+
+
+class Group(Enum):
+    """What happens to a task next; the value is the word in `-o json`."""
+
+    STOP = "stop"
+    WAIT = "wait"
+    NOTHING = "nothing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a forecast depends on, frozen.
+
+    Attributes:
+        tasks: By namespace and name.
+        waves: The same.
+        projects: The objects, by kind, namespace (empty for a cluster-scoped one) and name.
+        namespaces: The labels of namespaces, as far as they may be read.
+        unknown: The kinds that may not be read, so that what is not there says nothing.
+        now: The moment for windows and deadlines.
+    """
+
+    tasks: Mapping[Key, TaskView]
+    waves: Mapping[Key, WaveView]
+    projects: Mapping[tuple[str, str, str], Mapping[str, Any]]
+    now: datetime
+    unknown: frozenset[str] = frozenset()
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def with_tasks(self, tasks: Mapping[Key, TaskView]) -> World:
+        """Return the same world with other tasks."""
+        return replace(self, tasks=tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens to one task next, and why, in the operator's own words."""
+
+    group: Group
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that would be made.
+
+    Attributes:
+        endpoint: Of DCS.
+        project_id: Of the cloud project.
+        tasks: The tasks whose ids it would carry; equal ids are there once.
+    """
+
+    endpoint: str
+    project_id: str
+    tasks: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the operator would do with a world: a verdict for each task, and the calls."""
+
+    verdicts: Mapping[Key, Verdict]
+    calls: tuple[Call, ...]
+
+
+class Forecaster(Protocol):
+    """Judges a world."""
+
+    def __call__(self, world: World, /) -> Forecast:
+        """Return what the operator would do; the same world gives the same answer."""

@@ -1,0 +1,30 @@
+"""Names of objects, for completion: whatever goes wrong, there are none, and nothing is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kubectl_dcs import kinds
+from kubectl_dcs.connection import connect
+from kubectl_dcs.problems import Problem
+from kubectl_dcs.where import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAMES_MAX: Final = 200
+"""More than a person reads; also the size of the page that is asked for."""
+
+
+def names(plural: str, given: Mapping[str, Any], incomplete: str) -> list[str]:
+    """Return names of objects that begin so; none if the cluster cannot be asked."""
+    kind = next(one for one in kinds.BY_KIND.values() if one.plural == plural)
+    kubeconfig, context, namespace = (
+        str(given.get(key) or "") for key in ("kubeconfig", "context", "namespace")
+    )
+    where = Where(kubeconfig, context, namespace)
+    try:
+        found = connect(where).first_names(kind, NAMES_MAX)
+    except Problem:
+        return []
+    return [name for name in found if name.startswith(incomplete)]

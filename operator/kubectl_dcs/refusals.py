@@ -1,0 +1,63 @@
+"""What the API server refused, or why it cannot be reached, in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import urllib3
+
+from kubectl_dcs.problems import OLD_CRDS, ApiProblem, NotFound
+
+if TYPE_CHECKING:
+    from kubectl_dcs.kinds import Kind
+
+
+def refusal(status: int, data: bytes, kind: Kind | None) -> ApiProblem:
+    """Return what the API server said, with what to do where it does not say so itself."""
+    try:
+        said = json.loads(data)
+        text, details = str(said["message"]), said.get("details") or {}
+    except (ValueError, KeyError, TypeError):
+        text, details = f"HTTP {status}", {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        return ApiProblem(
+            "the API server does not accept your credentials, or not any more: log in again;"
+            " `kubectl auth whoami` tells whether it worked",
+            status,
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        return ApiProblem(f"{text} (docs/kubectl-dcs.md lists the rights of each command)", status)
+    if status == HTTPStatus.NOT_FOUND and kind and not details.get("name"):
+        return ApiProblem(f"this cluster does not know the kind {kind.kind}: {OLD_CRDS}", status)
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFound(text, status)
+    if "unknown field" in text:
+        return ApiProblem(f"the CRDs of this cluster are older than this plugin: {text}", status)
+    return ApiProblem(text, status)
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """Return what is behind the errors that urllib3 wraps around each other."""
+    reason = getattr(error, "reason", None)
+    return cause_of(reason) if isinstance(reason, BaseException) else error
+
+
+def in_words(error: BaseException) -> str:
+    """Return what is behind an error of urllib3, to be read after the name of the server."""
+    match error:
+        case urllib3.exceptions.NameResolutionError():
+            return "cannot be reached: its name cannot be resolved"
+        case urllib3.exceptions.ProxyError():
+            return "cannot be reached: the proxy does not let through"
+        case urllib3.exceptions.NewConnectionError():
+            return "cannot be reached: it refuses connections"
+        case urllib3.exceptions.ConnectTimeoutError():  # the base of the two above
+            return "cannot be reached: no connection in time"
+        case urllib3.exceptions.SSLError():
+            return "cannot be trusted: the kubeconfig has another certificate authority, or none"
+        case urllib3.exceptions.ReadTimeoutError():
+            return "does not answer in time"
+        case _:
+            return "broke the connection"
