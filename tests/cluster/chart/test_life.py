@@ -97,6 +97,7 @@ def test_an_api_server_takes_every_field(ground: ControlPlane, helm: Helm, case:
     ground.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", stdin=text)
 
 
+@pytest.mark.timeout(300)  # seven processes one after the other; on a busy machine two minutes
 def test_an_upgrade_in_flight_loses_nothing_and_repeats_nothing(
     chart: Installation, helm: Helm, tmp_path: Path
 ) -> None:
