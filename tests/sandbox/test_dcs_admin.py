@@ -31,13 +31,6 @@ async def dcs() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls the DCS side."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
-@pytest.fixture
 async def admin(dcs: Simulator) -> AsyncIterator[Admin]:
     """Give a function that calls the admin side and returns status and body."""
     async with aiohttp.ClientSession(dcs.admin_endpoint, trust_env=False) as session:

@@ -24,13 +24,6 @@ async def dcs() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
-@pytest.fixture
 def ids(dcs: Simulator) -> list[str]:
     """Return the ids of both migrations."""
     return [migration.spec.task_id for migration in dcs.fleet]

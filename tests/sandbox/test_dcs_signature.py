@@ -24,13 +24,6 @@ async def dcs() -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
 def dated(**minutes: float) -> dict[str, str]:
     """Return the one header that must be signed; the difference to now is given in minutes."""
     return {"X-Sdk-Date": sdk_date(datetime.now(UTC) + timedelta(**minutes))}
