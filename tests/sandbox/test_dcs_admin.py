@@ -103,7 +103,7 @@ async def test_migrations_are_created_altered_and_deleted(admin: Admin, caller: 
 
 
 async def test_switches_and_times_are_changed(dcs: Simulator, admin: Admin) -> None:
-    """For all projects."""
+    """A change is valid for all projects."""
     _, switches = await admin("PATCH", "/switches", {"item_errors": False})
     assert (switches["item_errors"], switches["stop_again"]) == (False, "success")
     assert (await admin("GET", "/switches"))[1] == switches

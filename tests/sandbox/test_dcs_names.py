@@ -154,7 +154,7 @@ def test_a_list_without_end_repeats_its_rows(fleet: Fleet) -> None:
 
 
 def test_a_list_without_end_invents_tasks(fleet: Fleet) -> None:
-    """Behind the true rows, always the same at the same place, and no id twice."""
+    """They come after the true rows, are always the same at the same place, and repeat no id."""
     fleet.switches = Switches(list_end="invents", list_rows_max=10)
     pages = [ids(fleet, offset) for offset in (0, 10, 20)]
     assert pages[0][:5] == [f"{number:032x}" for number in range(5)]

@@ -188,5 +188,5 @@ async def test_a_log_of_a_million_lines_costs_a_page(dcs: Simulator, caller: Cal
     ],
 )
 async def test_a_bad_page_of_a_log_is_refused(caller: Caller, query: str, code: str) -> None:
-    """With the code for a bad parameter."""
+    """The answer has the code for a bad parameter."""
     assert (await logs(caller, query))["error_code"] == code

@@ -212,7 +212,7 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_written_can_be_applied() -> None:
-    """As YAML with a document for each resource, and as a fleet of the simulator's project."""
+    """It is YAML with a document for each resource, and a fleet for the simulator's project."""
     documents = list(yaml.safe_load_all(yaml.safe_dump_all(resources(FLEET))))
     assert documents == resources(FLEET)
     assert {one["task_id"] for one in migrations(FLEET)["migrations"]} == set(

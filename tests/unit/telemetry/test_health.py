@@ -93,7 +93,7 @@ async def test_a_loop_that_goes_on_again_is_healthy(pages: Pages) -> None:
 
 
 def test_a_frozen_loop_is_noticed_within_a_minute() -> None:
-    """With a probe every 10 s."""
+    """A probe every 10 s notices it."""
     assert STALLED_S_MAX + 10.0 <= 60.0
 
 
@@ -151,7 +151,7 @@ async def test_an_address_that_is_taken_is_an_error(pages: Pages) -> None:
 
 
 async def test_an_unknown_host_is_an_error() -> None:
-    """Likewise."""
+    """The error names the address."""
     other = Pages()
     with pytest.raises(OSError, match=r"192\.0\.2\.1"):
         await other.health.start("192.0.2.1", free_port())
