@@ -166,7 +166,7 @@ UNUSABLE: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_an_unusable_kubeconfig_is_one_clear_sentence(home: Path, name: str) -> None:
-    """It says which option mends it, on one line, and repeats nothing that may be a secret."""
+    """It says which option fixes it, on one line, and repeats nothing that may be a secret."""
     with pytest.raises(NoCluster, match="--kubeconfig") as caught:
         login(written(home / "named", UNUSABLE[name]), outside(home))
     assert "\n" not in str(caught.value)

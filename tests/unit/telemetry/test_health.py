@@ -107,7 +107,7 @@ async def test_readiness_is_the_first_listing(pages: Pages) -> None:
 
 
 async def test_readiness_ends_beside_a_frozen_api_server(pages: Pages) -> None:
-    """And comes back with it; health is another matter, since a restart would mend nothing."""
+    """And comes back with it; health is another matter, since a restart would fix nothing."""
     pages.ready, pages.unproven_s = True, 25.0
     assert (await pages.get("/readyz"))[:2] == (200, "ok\n")
     pages.unproven_s = 27.4
