@@ -199,7 +199,7 @@ NO_KUBECONFIG = {
     "tab": ("\tSECRET: 1", "is neither YAML nor JSON"),
     "python-tag": ("token: !!python/object SECRET", "is neither YAML nor JSON"),
     "latin-1": (b"token: SECRET\xe9", "is neither YAML nor JSON"),
-    "nested": ("[" * 2000, "is neither YAML nor JSON"),
+    "nested": ("[" * 500, "is neither YAML nor JSON"),
     "empty": ("", "it has no current-context"),
     "secret": (config(kind="Secret"), "is of another kind than Config, v1"),
     "version": (config(apiVersion="v2"), "is of another kind than Config, v1"),
