@@ -57,7 +57,7 @@ unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
 	$(PYTEST) tests/unit tests/sandbox
 
 .PHONY: coverage
-coverage: $(STAMP) ## The same, and which branches of the operator they take; fails below the floor of pyproject.toml
+coverage: $(STAMP) ## The same, and which branches of the operator they take
 	$(PYTEST) tests/unit tests/sandbox --cov --cov-report=term
 
 .PHONY: check
