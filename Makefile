@@ -56,6 +56,10 @@ format: $(STAMP) ## Let ruff fix and format
 unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
 	$(PYTEST) tests/unit tests/sandbox
 
+.PHONY: coverage
+coverage: $(STAMP) ## The same, and which branches of the operator they take
+	$(PYTEST) tests/unit tests/sandbox --cov --cov-report=term
+
 .PHONY: check
 check: lint unit ## What to run while you work: style, types, contracts, unit tests
 
@@ -88,7 +92,7 @@ docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
 	$(PYTEST) tests/docs tests/gitops tests/image
 
 .PHONY: test
-test: lint unit simulation pythons chart cluster monitoring docs ## Everything CI runs
+test: lint coverage simulation pythons chart cluster monitoring docs ## Everything CI runs
 
 # What lists the contents of the image, apart from everything else.
 SBOM := $(VENV)/sbom/.installed
@@ -149,4 +153,4 @@ lock: ## Renew requirements/*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches, not the built control plane
-	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .coverage* .ruff_cache .import_linter_cache .hypothesis build dist

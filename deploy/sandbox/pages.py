@@ -1,8 +1,10 @@
-"""Reads a page that a process on this machine serves by plain HTTP."""
+"""Reads what a process on this machine serves by plain HTTP: pages, and the simulator's admin."""
 
 from __future__ import annotations
 
 import http.client
+import json
+from typing import Any
 
 ANSWER_S_MAX = 10.0
 """For one page: it takes milliseconds, on a busy machine a second."""
@@ -14,9 +16,31 @@ def read_page(address: str, path: str, timeout_s: float = ANSWER_S_MAX) -> tuple
     Raises:
         OSError: Nobody answers there, or not in time.
     """
+    return _exchange(address, "GET", path, None, timeout_s)
+
+
+def ask(
+    address: str, method: str, path: str, body: Any = None, timeout_s: float = ANSWER_S_MAX
+) -> Any:
+    """Return the decoded answer of the simulator's admin API, which speaks JSON both ways.
+
+    Raises:
+        OSError: Nobody answers there or not in time, or the simulator refused; then with its words.
+    """
+    sent = None if body is None else json.dumps(body)
+    status, text = _exchange(address, method, path, sent, timeout_s)
+    answer = json.loads(text)
+    if status >= http.HTTPStatus.BAD_REQUEST:
+        raise OSError(f"The simulated DCS refused {method} {path}: {answer['error']}")
+    return answer
+
+
+def _exchange(
+    address: str, method: str, path: str, body: str | None, timeout_s: float
+) -> tuple[int, str]:
     connection = http.client.HTTPConnection(address, timeout=timeout_s)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body)
         response = connection.getresponse()
         return response.status, response.read().decode()
     finally:

@@ -5,7 +5,6 @@ Owns its start, its account, and the exact sum: who was ordered to stop, and how
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sandbox import dcs, manifests
 from sandbox.control_plane.processes import Server
+from sandbox.pages import ask
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -128,16 +128,7 @@ class SimulatedDcs:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the admin API."""
-        connection = http.client.HTTPConnection(self._admin, timeout=ANSWER_S_MAX)
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body))
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            connection.close()
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise ValueError(f"{method} {path}: {answer['error']}")
-        return answer
+        return ask(self._admin, method, path, body, ANSWER_S_MAX)
 
 
 def mismatches(found: Sum, wished: Collection[str]) -> list[str]:

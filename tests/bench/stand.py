@@ -7,7 +7,6 @@ the business of `trial.py`.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import re
 import shutil
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 from sandbox import dcs, manifests
 from sandbox.control_plane import ControlPlane
 from sandbox.control_plane.processes import LOOPBACK, Server
+from sandbox.pages import ask
 from sandbox.waiting import eventually
 
 if TYPE_CHECKING:
@@ -99,16 +99,7 @@ class Cloud:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the admin API."""
-        connection = http.client.HTTPConnection(self._address, timeout=ADMIN_S_MAX)
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body))
-            answer = connection.getresponse()
-            text = answer.read()
-            if answer.status >= http.HTTPStatus.BAD_REQUEST:
-                raise RuntimeError(f"{method} {path}: {text.decode()}")
-            return json.loads(text)
-        finally:
-            connection.close()
+        return ask(self._address, method, path, body, ADMIN_S_MAX)
 
 
 class Stand:

@@ -72,7 +72,7 @@ def test_an_old_api_server_gets_no_field_that_it_does_not_know(helm: Helm) -> No
 
 
 def test_the_api_server_is_let_out_to_wherever_clusters_have_it(helm: Helm) -> None:
-    """On its usual ports, those of CCE, minikube and MicroK8s among them; or on others alone."""
+    """It names the usual ports, those of CCE, minikube and MicroK8s among them, or others."""
 
     def ports(**values: list[int]) -> list[int]:
         policy = only(helm.template(values=values), "NetworkPolicy")
@@ -91,7 +91,7 @@ def test_the_alerts_are_those_of_the_project(helm: Helm) -> None:
 
 @pytest.mark.parametrize("override", ["", "x" * 60 + "-." + "y" * 20])
 def test_names_and_labels_are_never_too_long(helm: Helm, override: str) -> None:
-    """63 characters at most, ending in a letter or a digit, however long release and override."""
+    """Each has at most 63 characters and ends in a letter or a digit, whatever the release."""
     values = EVERYTHING | ({"fullnameOverride": override} if override else {})
     manifests = helm.template(release=LONG, namespace="n" * 63, values=values)
     assert len(manifests) > 15

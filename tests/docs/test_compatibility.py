@@ -56,13 +56,13 @@ def test_the_chart_refuses_what_is_older() -> None:
     ],
 )
 def test_the_pages_name_the_oldest_version(name: str) -> None:
-    """And no other one."""
+    """They name it and no other one."""
     assert set(re.findall(r"Kubernetes ≥ (\d\.\d+)", read(name))) == {OLDEST}
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_the_readme_names_the_range(name: str) -> None:
-    """With a link to the table."""
+    """It gives both ends and links to the table."""
     assert re.search(rf"\[{OLDEST} \w+ {NEWEST}\]\(docs/compatibility\.md\)", read(name))
 
 

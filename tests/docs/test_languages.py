@@ -56,7 +56,7 @@ def difference(english: list[Section], chinese: list[Section]) -> str:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=map(named, PAIRS))
 def test_both_languages_have_the_same_sections(pair: tuple[Path, Path]) -> None:
-    """Levels of headings, kinds of blocks, and the code in the first column of tables."""
+    """Headings, kinds of blocks and the code in first columns of tables are the same."""
     english, chinese = (sections(translations.read(path)) for path in pair)
     found = difference(english, chinese)
     names = " and ".join(str(path.relative_to(ROOT)) for path in pair)
@@ -73,7 +73,7 @@ def test_both_languages_have_the_same_blocks(pair: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=map(named, PAIRS))
 def test_the_languages_are_linked_both_ways(pair: tuple[Path, Path]) -> None:
-    """Right below the title of each page."""
+    """The link stands right below the title of each page."""
     for page, other in (pair, pair[::-1]):
         (first, *_) = links(str(page.relative_to(ROOT)))
         assert first[0].resolve() == other

@@ -19,7 +19,7 @@ PINNED = re.compile(r"docker\.io/library/python:3\.\d+\.\d+-slim-\w+@sha256:[0-9
 
 
 def test_the_linter_finds_nothing() -> None:
-    """With hadolint's default rules, and none of them switched off in the file."""
+    """Hadolint's default rules hold, and the file switches none of them off."""
     hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
     answer = subprocess.run(  # noqa: S603 - a tool of the development environment
         [hadolint, "--no-color", DOCKERFILE],

@@ -62,7 +62,7 @@ def operator(
 
 
 def test_it_holds_exactly_what_is_locked(build: Build) -> None:
-    """Every package of requirements/runtime.txt in that version, the operator, and nothing else."""
+    """It has each package of requirements/runtime.txt, the operator, and nothing else."""
     python = build.path("/opt/operator/bin/python")
     answer = subprocess.run(  # noqa: S603 - the interpreter of the environment
         [python, "-I", "-c", LIST],
@@ -90,7 +90,7 @@ def test_the_plugin_is_not_in_it(build: Build) -> None:
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(build: Build) -> None:
-    """Each module of the checkout, the markers of their types, and the metadata."""
+    """It has each module of the checkout, the markers of their types, and the metadata."""
     (wheel,) = build.path("/src/dist").glob("*.whl")
     names = [name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name]
     packages = [ROOT / "operator" / name for name in ("dcs_migration_operator", "kubectl_dcs")]

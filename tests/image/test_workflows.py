@@ -45,7 +45,7 @@ def loaded(path: Path) -> Any:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=named)
 def test_every_action_is_pinned(path: Path) -> None:
-    """By the full hash of a commit, with its version beside it for people and Dependabot."""
+    """Each has a commit's full hash, with its version beside it for people and Dependabot."""
     found = USES.findall(path.read_text(encoding="utf-8"))
     assert [one for one in found if not PINNED.fullmatch(one)] == []
     steps = [step for job in loaded(path)["jobs"].values() for step in job["steps"]]
@@ -118,7 +118,7 @@ def test_the_release_signs_and_says_what_is_in_it() -> None:
 
 
 def test_an_auditor_finds_nothing() -> None:
-    """With zizmor's checks of workflows and of Dependabot's settings, offline."""
+    """Zizmor's checks of workflows and of Dependabot's settings hold, offline."""
     zizmor = Path(sysconfig.get_path("scripts")) / "zizmor"
     answer = subprocess.run(  # noqa: S603 - a tool of the development environment
         [zizmor, "--offline", "--no-progress", "--strict-collection", FOLDER],

@@ -236,7 +236,7 @@ CUTOVERS = {
             value="1",
         ),
         Day("they wait", "6m", cutovers("trouble", "0x9") | cutovers("waiting", "60x9")),
-        Day("mended at once", "8m", cutovers("trouble", "1x3 0x9")),
+        Day("fixed at once", "8m", cutovers("trouble", "1x3 0x9")),
     ),
     "DCSOperatorWavePaused": (
         Day(
@@ -270,7 +270,7 @@ CLOUD = {
             "20m",
             calls("list", "ok", "0+4x30") | calls("list", "auth", "0+1x30"),
         ),
-        Day("mended", "40m", calls("list", "auth", "0 1 2 2x50")),
+        Day("fixed", "40m", calls("list", "auth", "0 1 2 2x50")),
     ),
     "DCSOperatorKeyRefused": (
         Day(
@@ -279,7 +279,7 @@ CLOUD = {
             calls("list", "ok", "0+4x50") | calls("list", "auth", "0+1x50"),
             OPERATOR,
         ),
-        Day("mended", "40m", calls("list", "auth", "0 1 2 2x50")),
+        Day("fixed", "40m", calls("list", "auth", "0 1 2 2x50")),
         Day("other errors", "40m", calls("list", "client_error", "0+1x50")),
     ),
     "DCSOperatorCloudUnreachable": (

@@ -57,7 +57,7 @@ def test_the_panel_of_waiting_tasks_counts_as_the_alerts_do() -> None:
 
 
 def test_each_panel_says_how_to_read_it() -> None:
-    """A title of its own, and a description."""
+    """Each has a title of its own, and a description."""
     titles = [panel["title"] for panel in panels()]
     assert len(titles) == len(set(titles))
     assert all(panel["description"].endswith(".") for panel in panels())

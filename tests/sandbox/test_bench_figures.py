@@ -80,7 +80,7 @@ def test_a_percentile_is_one_of_the_values(percent: int, value: float) -> None:
 
 
 def test_tables_are_aligned() -> None:
-    """In a terminal by blanks, on a page by Markdown."""
+    """They are aligned by blanks in a terminal, and by Markdown on a page."""
     rows = [["N", "x"], ["a", "1.00"]]
     assert figures.plain(rows) == "N     x\na  1.00\n"
     assert figures.markdown(rows) == "| N | x |\n| --- | ---: |\n| a | 1.00 |\n"
@@ -120,7 +120,7 @@ def test_idling_must_neither_compute_nor_call() -> None:
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
-    """No row without a figure."""
+    """A row without a figure is left out."""
     assert met([]) == {"figure": "met"}
 
 

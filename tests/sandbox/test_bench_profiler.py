@@ -38,7 +38,7 @@ def test_waiting_does_not_count() -> None:
     ],
 )
 def test_a_frame_tells_its_owner(frame: str, name: str) -> None:
-    """By the place of its file."""
+    """The place of its file says whose it is."""
     assert owner(frame) == name
 
 

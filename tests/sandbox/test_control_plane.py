@@ -149,7 +149,7 @@ def test_only_the_owner_reads_keys_and_tokens(tmp_path: Path) -> None:
 
 
 def test_the_token_file_lists_users_with_their_groups() -> None:
-    """One line for each, the groups in quotes."""
+    """Each has one line, with the groups in quotes."""
     text = identity.token_file({"a": "token-a", "b": "token-b"}, {"a": ["x", "y"]})
     assert text == 'token-a,a,a,"x,y"\ntoken-b,b,b,""\n'
 

@@ -31,13 +31,6 @@ async def dcs() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls the DCS side."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
-@pytest.fixture
 async def admin(dcs: Simulator) -> AsyncIterator[Admin]:
     """Give a function that calls the admin side and returns status and body."""
     async with aiohttp.ClientSession(dcs.admin_endpoint, trust_env=False) as session:
@@ -110,7 +103,7 @@ async def test_migrations_are_created_altered_and_deleted(admin: Admin, caller: 
 
 
 async def test_switches_and_times_are_changed(dcs: Simulator, admin: Admin) -> None:
-    """For all projects."""
+    """A change is valid for all projects."""
     _, switches = await admin("PATCH", "/switches", {"item_errors": False})
     assert (switches["item_errors"], switches["stop_again"]) == (False, "success")
     assert (await admin("GET", "/switches"))[1] == switches

@@ -24,13 +24,6 @@ async def dcs() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
-@pytest.fixture
 def ids(dcs: Simulator) -> list[str]:
     """Return the ids of both migrations."""
     return [migration.spec.task_id for migration in dcs.fleet]
@@ -47,7 +40,7 @@ def stops(dcs: Simulator) -> int:
 
 
 async def test_throttle_names_limit_and_window(dcs: Simulator, caller: Caller) -> None:
-    """429 with the gateway's code, and with Retry-After if wanted."""
+    """The answer is 429 with the gateway's code, and has Retry-After if that is wanted."""
     switch_on(dcs, FaultKind.THROTTLE, retry_after="7", limit=200, window_s=300)
     reply = await caller.list()
     assert (reply.status, reply.error_code) == (429, "APIGW.0308")
@@ -75,7 +68,7 @@ async def test_rate_limit_refuses_what_is_too_much(dcs: Simulator, caller: Calle
 async def test_retry_after_as_a_number(
     dcs: Simulator, caller: Caller, seconds: float, form: Any, header: str
 ) -> None:
-    """Whole seconds, rounded up, or with a point."""
+    """It is rounded up to whole seconds, or has a point."""
     switch_on(dcs, FaultKind.THROTTLE, retry_after_s=seconds, retry_after_as=form)
     assert (await caller.list()).headers["Retry-After"] == header
 
@@ -90,7 +83,7 @@ async def test_retry_after_as_a_date(dcs: Simulator, caller: Caller) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_error_is_json_or_html(dcs: Simulator, caller: Caller, status: int) -> None:
-    """As the cloud's service, or as something in front of it."""
+    """It looks as if it came from the service, or from something in front of it."""
     switch_on(dcs, FaultKind.ERROR, status=status)
     reply = await caller.list()
     assert (reply.status, set(reply.json)) == (
@@ -155,7 +148,7 @@ async def test_whole_calls_are_refused_for_a_while() -> None:
 
 
 async def test_a_whole_key_is_throttled(dcs: Simulator, caller: Caller) -> None:
-    """In all of its projects, and no other key."""
+    """The fault hits the key in all of its projects, and no other key."""
     other = "00000000000000000000000000000002"
     dcs.add_project(ProjectOptions(project_id=other))
     dcs.add_project(ProjectOptions(access_key="ANOTHER"))
@@ -227,7 +220,7 @@ async def test_a_hanging_call_does_not_outlive_the_simulator(caller: Caller) -> 
 
 
 async def test_truncate_cuts_the_body_off(dcs: Simulator, caller: Caller) -> None:
-    """After half of what Content-Length promised."""
+    """The body ends after half of what Content-Length promised."""
     switch_on(dcs, FaultKind.TRUNCATE)
     with pytest.raises(aiohttp.ClientError):
         await caller.list()
@@ -269,7 +262,7 @@ async def test_late_answers_are_right(dcs: Simulator, caller: Caller, kind: Faul
 
 
 async def test_oversize_is_right_but_large(dcs: Simulator, caller: Caller) -> None:
-    """One more field, as long as wanted."""
+    """The answer has one more field, as long as wanted."""
     switch_on(dcs, FaultKind.OVERSIZE, size_bytes=3_000_000)
     reply = await caller.list()
     assert (len(reply.body) > 3_000_000, reply.json["count"]) == (True, 2)
@@ -284,7 +277,7 @@ def shape(reply: Reply) -> list[Any]:
 async def test_lists_that_are_not_as_promised(
     dcs: Simulator, caller: Caller, ids: list[str]
 ) -> None:
-    """Null, missing, of the wrong type; ids missing, twice, or foreign."""
+    """They can be null, missing or of the wrong type; ids can be missing, repeated or foreign."""
     switch_on(dcs, FaultKind.NULL_LIST)
     assert (await caller.batch_stop(ids)).json == {"migration_tasks": None}
     switch_on(dcs, FaultKind.EMPTY_LIST)
@@ -341,7 +334,7 @@ async def test_one_row_of_a_list_is_strange(dcs: Simulator, caller: Caller, ids:
 
 
 async def test_show_of_the_wrong_shape(dcs: Simulator, caller: Caller, ids: list[str]) -> None:
-    """All fields null, an empty object, an array, numbers."""
+    """It can have only null fields, be empty, be an array, or have a number for a word."""
     switch_on(dcs, FaultKind.NULL_LIST)
     assert set((await caller.show(ids[0])).json.values()) == {None}
     switch_on(dcs, FaultKind.MISSING_LIST)

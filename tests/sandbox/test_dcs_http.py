@@ -22,13 +22,6 @@ async def dcs() -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     "body, code",
     [

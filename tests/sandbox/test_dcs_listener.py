@@ -22,13 +22,6 @@ async def dcs() -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
 async def test_nobody_gets_through_while_it_stalls(dcs: Simulator, caller: Caller) -> None:
     """A caller hangs before it has written a byte, and gets its answer after the end."""
     address = dcs.endpoint.partition("://")[2].split(":")

@@ -7,20 +7,17 @@ from typing import Any
 import pytest
 
 from sandbox.dcs import (
-    PROJECT_ID,
     Fault,
     FaultKind,
     Fleet,
     MigrationSpec,
-    ProjectOptions,
     Simulator,
     Switches,
     simulate,
 )
-from sandbox.dcs.caller import Caller, Signer
+from sandbox.dcs.caller import Caller
 from sandbox.dcs.listing import ROWS_MAX
 
-SIGNER = Signer(access_key=ProjectOptions().access_key, secret_key=ProjectOptions().secret_key)
 ODD = "b21989ec-2889-4b8e-99db-19c073425ec2"
 EVEN = "5130d57f-640a-435b-bc3a-0fb1860a5340"
 
@@ -30,13 +27,6 @@ async def dcs() -> AsyncIterator[Simulator]:
     """One migration with a name like others."""
     async with simulate(MigrationSpec(task_id=EVEN, name="even")) as simulator:
         yield simulator
-
-
-@pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
 
 
 @pytest.mark.parametrize(
@@ -164,7 +154,7 @@ def test_a_list_without_end_repeats_its_rows(fleet: Fleet) -> None:
 
 
 def test_a_list_without_end_invents_tasks(fleet: Fleet) -> None:
-    """Behind the true rows, always the same at the same place, and no id twice."""
+    """They come after the true rows, are always the same at the same place, and repeat no id."""
     fleet.switches = Switches(list_end="invents", list_rows_max=10)
     pages = [ids(fleet, offset) for offset in (0, 10, 20)]
     assert pages[0][:5] == [f"{number:032x}" for number in range(5)]

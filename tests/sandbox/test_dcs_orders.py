@@ -94,7 +94,7 @@ def test_50_ids_are_a_full_batch(fleet: Fleet) -> None:
 
 
 def test_duplicates_in_a_batch(fleet: Fleet) -> None:
-    """One item per mention by default; one per id or a refusal by switch."""
+    """The answer has an item per mention by default; a switch makes it one per id, or a refusal."""
     assert outcome(fleet, RUNNING, RUNNING) == ["success", "success"]
     fleet.switches = Switches(duplicates="once")
     assert outcome(fleet, RUNNING, RUNNING.replace("-", "")) == ["success"]

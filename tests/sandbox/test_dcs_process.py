@@ -40,7 +40,7 @@ async def start(*options: str) -> tuple[asyncio.subprocess.Process, Mapping[str,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_it_says_where_it_listens_and_ends_cleanly(number: signal.Signals) -> None:
-    """One line of JSON, then nothing; status 0 after a signal."""
+    """It prints one line of JSON and nothing else, and ends with status 0 after a signal."""
     process, line = await start(
         *("--project-id", PROJECT_ID, "--access-key", "AK", "--secret-key", "SK"),
         *("--running", "2", "--words", "RUNNING=1,STRANGE=1", "--mixed", "4"),
@@ -94,7 +94,7 @@ async def test_files_describe_fleets_and_further_projects(tmp_path: Path) -> Non
 
 
 async def test_what_goes_wrong_can_be_said_at_the_start(tmp_path: Path) -> None:
-    """Faults, writers, acts, permissions, further projects of the key, numbers of switches."""
+    """Options set faults, writers, acts, permissions, further projects and switches."""
     fleet = tmp_path / "fleet.json"
     fleet.write_text(
         json.dumps({"migrations": [{"task_id": TASK_ID, "name": "busy", "lag_bytes": 1}]})
@@ -148,7 +148,7 @@ async def test_what_goes_wrong_can_be_said_at_the_start(tmp_path: Path) -> None:
 def test_wrong_options_are_one_line_and_status_2(
     capsys: pytest.CaptureFixture[str], options: list[str], hint: str
 ) -> None:
-    """On stderr, without the usage around it."""
+    """The line is on stderr, without the usage around it."""
     with pytest.raises(SystemExit) as end:
         main(options)
     errors = capsys.readouterr().err

@@ -219,7 +219,7 @@ async def test_the_lag_of_a_task_as_the_sdk_sees_it(
 async def test_a_log_has_the_fields_of_the_sdk_model(
     dcs: Simulator, ask: Ask, ids: list[str]
 ) -> None:
-    """In pages, and by level."""
+    """The SDK reads it in pages, and by level."""
     dcs.fleet.alter(ids[0], {"log_lines": [["ERROR", "broken"]], "debug_lines": 20})
 
     async def page(**query: Any) -> Any:

@@ -24,13 +24,6 @@ async def dcs() -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
-
-
 def dated(**minutes: float) -> dict[str, str]:
     """Return the one header that must be signed; the difference to now is given in minutes."""
     return {"X-Sdk-Date": sdk_date(datetime.now(UTC) + timedelta(**minutes))}
@@ -63,7 +56,7 @@ async def test_a_request_shaped_like_that_of_the_go_sdk_passes(
 async def test_a_request_shaped_like_that_of_the_java_sdk_passes(
     dcs: Simulator, caller: Caller
 ) -> None:
-    """Two slashes in front, a chunked body without a length."""
+    """It may have two slashes in front, and a chunked body without a length."""
     task_id = next(iter(dcs.fleet)).spec.task_id
     body = json.dumps({"migration_tasks": [task_id]}).encode()
 
@@ -107,7 +100,7 @@ async def test_a_signed_header_that_is_missing_is_refused(caller: Caller) -> Non
 async def test_a_date_off_by_more_than_15_minutes_is_refused(
     caller: Caller, minutes: float
 ) -> None:
-    """Either way."""
+    """It is refused whether it lies in the past or in the future."""
     assert_unauthorized(
         await caller.send_raw("GET", LIST, signed("GET", LIST, dated(minutes=minutes)))
     )
@@ -168,7 +161,7 @@ async def test_a_success_ends_the_row_of_401s(dcs: Simulator, caller: Caller) ->
 
 
 def test_a_lock_ends_by_itself() -> None:
-    """After its time, on the clock of the keys."""
+    """It ends after its time, on the clock of the keys."""
     now_s = 1000.0
     keys = KeyRing(lambda: now_s, lock_s=300)
     for _ in range(6):
@@ -179,7 +172,7 @@ def test_a_lock_ends_by_itself() -> None:
 
 
 def test_locking_can_be_switched_off() -> None:
-    """With a duration of 0."""
+    """A duration of 0 means that no key is ever locked."""
     keys = KeyRing(lambda: 0.0, lock_s=0)
     for _ in range(10):
         keys.failed("KEY")
@@ -195,7 +188,7 @@ def test_locking_can_be_switched_off() -> None:
     ],
 )
 async def test_a_temporary_key_needs_its_token(sent: dict[str, str], status: int) -> None:
-    """With every call."""
+    """Each call without it is refused."""
     options = SimulatorOptions(projects=(ProjectOptions(security_token="TOKEN"),))
     async with (
         Simulator(options) as dcs,
@@ -229,7 +222,7 @@ async def test_the_header_must_name_the_project_of_the_path(caller: Caller) -> N
 
 
 def test_no_secret_is_in_an_exception_or_a_repr() -> None:
-    """Neither the secret key nor the signature."""
+    """They show neither the secret key nor the signature."""
     headers = {"x-sdk-date": sdk_date(datetime.now(UTC))}
     headers["authorization"] = SIGNER.authorize("GET", LIST, headers, b"")
     request = SignedRequest("GET", LIST, headers, b"")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.dcs import PROJECT_ID, Fault, FaultKind, MigrationSpec, ProjectOptions, Simulator
+from sandbox.dcs import Fault, FaultKind, MigrationSpec, ProjectOptions, Simulator
 from sandbox.dcs.caller import Caller, Reply, Signer
 
 SIGNER = Signer(access_key=ProjectOptions().access_key, secret_key=ProjectOptions().secret_key)
@@ -38,13 +38,6 @@ async def dcs() -> AsyncIterator[Simulator]:
         now_s += 5
         simulator.fleet.alter(TASK, {"lag_bytes": 1234})
         yield simulator
-
-
-@pytest.fixture
-async def caller(dcs: Simulator) -> AsyncIterator[Caller]:
-    """Give a function that calls it with the right key."""
-    async with Caller(dcs.endpoint, PROJECT_ID, SIGNER) as client:
-        yield client
 
 
 async def stats(caller: Caller, task_id: str = TASK) -> Reply:
@@ -195,5 +188,5 @@ async def test_a_log_of_a_million_lines_costs_a_page(dcs: Simulator, caller: Cal
     ],
 )
 async def test_a_bad_page_of_a_log_is_refused(caller: Caller, query: str, code: str) -> None:
-    """With the code for a bad parameter."""
+    """The answer has the code for a bad parameter."""
     assert (await logs(caller, query))["error_code"] == code

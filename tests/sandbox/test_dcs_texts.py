@@ -54,7 +54,7 @@ async def stop(dcs: Simulator) -> Any:
 
 
 async def test_an_echo_repeats_the_signed_request(dcs: Simulator) -> None:
-    """The canonical request with the token, and the header Authorization."""
+    """It holds the canonical request with the token, and the header Authorization."""
     dcs.switch(error_texts="echo")
     dcs.faults.add(Fault(kind=FaultKind.UNAUTHORIZED))
     text = (await send(dcs, "GET", "/migration-tasks")).json["error_msg"]
@@ -76,7 +76,7 @@ async def test_an_encoded_echo_hides_the_token_in_three_ways(dcs: Simulator) -> 
 
 
 async def test_a_cut_echo_shows_both_ends(dcs: Simulator) -> None:
-    """Of the token and of the signature."""
+    """Beginning and end of the token and of the signature can be read."""
     dcs.switch(error_texts="echo_cut")
     text = (await send(dcs, "GET", "/migration-task/x")).json["error_msg"]
     assert f"X-Security-Token: {TOKEN[:8]}...{TOKEN[-8:]}" in text

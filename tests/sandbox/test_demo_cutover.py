@@ -10,10 +10,8 @@ import pytest
 import yaml
 
 from sandbox import dcs
-from sandbox.control_plane import ToolchainError
 from sandbox.dcs import MigrationSpec, ProjectOptions, Simulator, SimulatorOptions
 from sandbox.dcs.migration import key_of
-from sandbox.demo import stage
 from sandbox.demo.calls import Call
 from sandbox.demo.cutover.__main__ import main
 from sandbox.demo.cutover.fleet import (
@@ -213,21 +211,8 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "unrecognized arguments: --fly" in capsys.readouterr().err
 
 
-def test_a_missing_tool_is_one_line_and_status_1(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing was started, so nothing is kept."""
-
-    def ensure(*_: str) -> None:
-        raise ToolchainError("Install Go.")
-
-    monkeypatch.setattr(stage, "ensure", ensure)
-    assert main([]) == 1
-    assert capsys.readouterr().err == "Install Go.\n"
-
-
 def test_what_is_written_can_be_applied() -> None:
-    """As YAML with a document for each resource, and as a fleet of the simulator's project."""
+    """It is YAML with a document for each resource, and a fleet for the simulator's project."""
     documents = list(yaml.safe_load_all(yaml.safe_dump_all(resources(FLEET))))
     assert documents == resources(FLEET)
     assert {one["task_id"] for one in migrations(FLEET)["migrations"]} == set(

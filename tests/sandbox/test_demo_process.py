@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import sandbox
 from sandbox.control_plane import ToolchainError
 from sandbox.demo import run, stage
 from sandbox.demo.__main__ import main, parse
+from sandbox.demo.cutover import __main__ as cutover
 from sandbox.demo.fleet import MIGRATIONS, MIGRATIONS_MIN
 
 TIMEOUT_S = 60
@@ -45,8 +47,11 @@ def test_wrong_options_are_status_2(
     assert hint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [main, cutover.main], ids=["demo", "demo-cutover"])
 def test_a_missing_tool_is_one_line_and_status_1(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[[list[str]], int],
 ) -> None:
     """Nothing was started, so nothing is kept."""
 
@@ -54,7 +59,7 @@ def test_a_missing_tool_is_one_line_and_status_1(
         raise ToolchainError("Install Go.")
 
     monkeypatch.setattr(stage, "ensure", ensure)
-    assert main([]) == 1
+    assert command([]) == 1
     assert capsys.readouterr().err == "Install Go.\n"
 
 

@@ -65,7 +65,7 @@ def test_the_table_keeps_the_moments_at_which_phases_changed() -> None:
 
 
 def test_the_table_fits_into_80_characters() -> None:
-    """With the longest word, four digits and all columns."""
+    """It does with the longest word, four digits and all columns."""
     history = History()
     for second in range(100, 130):
         history.add(float(second), Moment({"FULLMIGRATING": 1000 + second}, CALLS, 9999))

@@ -101,7 +101,7 @@ def test_docker_takes_no_stand_in(tmp_path: Path) -> None:
 
 
 def test_the_stand_in_is_made_of_the_same_release(tmp_path: Path) -> None:
-    """By Debian's own tool, without the documentation that slim images lack, but with licenses."""
+    """Debian's own tool makes it, with licenses but without the documentation, as slim images."""
     command = base.debootstrap_command("trixie", tmp_path / "base.tar")
     assert command[0] == "mmdebstrap"
     assert command[-2:] == ["trixie", str(tmp_path / "base.tar")]
@@ -185,7 +185,7 @@ PLACE = Place(
 
 
 def test_a_container_is_what_the_chart_says() -> None:
-    """User, root, capabilities, memory, command and arguments, and no passwd entry."""
+    """User, root, capabilities, memory, command and arguments are its own; passwd has no entry."""
     told = run_command(Engine("docker"), deployment(), "image:1", PLACE)
     assert told == [
         *("docker", "run", "--rm", "--name=pod-1", "--network=host", "--pull=never"),

@@ -84,7 +84,7 @@ def test_the_tools_find_the_images_packages(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_tool_that_is_missing_is_named(tmp_path: Path) -> None:
-    """With the command that installs it."""
+    """The line says which command installs it."""
     with pytest.raises(sbom.SbomError, match=r"debsbom is not installed; `make image` does that\."):
         sbom._run(tmp_path / "debsbom", "generate")  # noqa: SLF001 - its message
 

@@ -83,7 +83,7 @@ def test_without_cgroups_there_are_none(tmp_path: Path) -> None:
 
 
 def test_no_two_nodes_have_the_same_name() -> None:
-    """Not even of one process."""
+    """Two nodes of one process differ as well."""
     names = {cgroups.new_name() for _ in range(20)}
     assert len(names) == 20
     assert all(name.startswith(cgroups.PREFIX) for name in names)

@@ -29,7 +29,7 @@ def test_what_is_new_is_told_by_its_kind(kind: str) -> None:
 
 
 def test_a_setting_that_changed_is_told() -> None:
-    """By its new value."""
+    """It is told with its new value."""
     before = replace(EMPTY, settings=frozenset({"kernel/panic = 1"}))
     after = replace(EMPTY, settings=frozenset({"kernel/panic = 10"}))
     assert left_behind(before, after) == ["settings: kernel/panic = 10"]

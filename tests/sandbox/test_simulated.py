@@ -65,7 +65,7 @@ def test_the_process_says_what_it_was_ordered(
         assert cloud.word(first) == "INCRMIGEATING"
         cloud.ask("PATCH", f"/migrations/{first}", {"word": "FAILED"})
         assert cloud.word(first) == "FAILED"
-        with pytest.raises(ValueError, match="GET /migrations/none: not found"):
+        with pytest.raises(OSError, match="GET /migrations/none: not found"):
             cloud.word("none")
     finally:
         cloud.close()

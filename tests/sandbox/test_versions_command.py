@@ -178,7 +178,7 @@ def test_a_failure_on_one_kubernetes_fails_the_command(
 def test_a_kubernetes_that_cannot_be_built_fails_the_command(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the words of the toolchain."""
+    """It says so in the words of the toolchain."""
 
     def refused(*_: str) -> None:
         raise ToolchainError("Install Go.")

@@ -61,7 +61,7 @@ def test_a_command_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """Instead of a traceback."""
+    """There is no traceback."""
     with pytest.raises(RunError, match=r"no-such-program is not on PATH\."):
         runs.command(["no-such-program"], tmp_path / "log", {})
 

@@ -140,7 +140,7 @@ async def pass_time(stage: Stage, seconds: float, *, watch: bool = True) -> None
 
 
 async def test_nothing_is_stuck_while_all_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For as long as one likes."""
+    """It stays so for as long as one likes."""
     async with staged(monkeypatch) as stage:
         stage.work()
         await pass_time(stage, 600.0)
@@ -148,7 +148,7 @@ async def test_nothing_is_stuck_while_all_goes_on(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_frozen_watch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within a minute, and nothing else."""
+    """It is told within a minute, and nothing else is."""
     async with staged(monkeypatch) as stage:
         await pass_time(stage, 59.0, watch=False)
         assert stage.stuck() == {"the watch"}
@@ -174,7 +174,7 @@ async def test_frozen_writers_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_frozen_poll_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call of DCS that outlives every time limit."""
+    """Here a call of DCS outlives every time limit."""
     async with staged(monkeypatch) as stage:
         stage.slow_s = 1e9
         stage.work()

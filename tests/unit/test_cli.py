@@ -90,7 +90,7 @@ def field_of(settings: Settings, option: str) -> tuple[object, object]:
 
 
 def test_the_defaults_are_those_of_the_contract(started: Started) -> None:
-    """Without any option and any variable."""
+    """They hold without any option and any variable."""
     assert main(["run"]) == 0
     (settings,) = started
     assert settings == Settings(log_format=settings.log_format)
@@ -131,7 +131,7 @@ def test_an_option_is_taken(started: Started, option: str) -> None:
 def test_a_variable_is_taken(
     started: Started, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    """Upper case, with underscores."""
+    """Its name is the option's in upper case, with underscores."""
     monkeypatch.setenv(variable(option), (CHANNEL | OTHERS)[option][1])
     main(["run"])
     found, meaning = field_of(started[0], option)
@@ -258,7 +258,7 @@ class TestNamespaces:
     def test_all_namespaces_has_a_variable_too(
         self, started: Started, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """And an option outweighs it."""
+        """An option outweighs it."""
         monkeypatch.setenv("DCS_OPERATOR_ALL_NAMESPACES", "true")
         main(["run"])
         main(["run", "--namespace", "a"])
@@ -287,7 +287,7 @@ class TestLeaderElection:
     def test_a_variable_switches_it(
         self, started: Started, monkeypatch: pytest.MonkeyPatch, text: str, *, on: bool
     ) -> None:
-        """In the usual words."""
+        """It takes the usual words for yes and no."""
         monkeypatch.setenv("DCS_OPERATOR_LEADER_ELECT", text)
         main(["run"])
         assert started[0].leader_elect is on
@@ -307,7 +307,7 @@ class TestLeaderElection:
     def test_the_option_outweighs_the_variable(
         self, started: Started, monkeypatch: pytest.MonkeyPatch, option: str, text: str, *, on: bool
     ) -> None:
-        """In both directions."""
+        """This holds in both directions."""
         monkeypatch.setenv("DCS_OPERATOR_LEADER_ELECT", text)
         main(["run", option])
         assert started[0].leader_elect is on

@@ -41,7 +41,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """On standard output, with success."""
+    """It is printed on standard output, with status 0."""
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
     assert caught.value.code == 0
@@ -59,7 +59,7 @@ def test_the_version_is_told_whatever_the_environment_says(monkeypatch: pytest.M
 def test_the_package_can_be_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By `python -m`."""
+    """It can be started by `python -m`."""
     monkeypatch.setattr(sys, "argv", ["dcs-migration-operator", "--version"])
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("dcs_migration_operator", run_name="__main__")
@@ -69,7 +69,7 @@ def test_the_package_can_be_run(
 
 @pytest.mark.parametrize("argv", [[], ["walk"], ["run", "--unknown"], ["run", "extra"]])
 def test_wrong_usage_is_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With the usage on standard error."""
+    """The usage is printed on standard error."""
     assert "usage: dcs-migration-operator" in usage_error(capsys, *argv)
 
 
@@ -123,7 +123,7 @@ def test_any_address_is_taken_or_refused(text: str) -> None:
 
 @given(st.text(max_size=8) | st.floats().map(str) | st.integers().map(str))
 def test_any_figure_is_taken_or_refused(text: str) -> None:
-    """For all texts: within the limits, or an error of the option."""
+    """Every text is a figure within the limits, or an error that names the option."""
     for convert, least, most in ((_count(1, 50), 1, 50), (_seconds(0, 60), 0, 60)):
         try:
             figure = convert(text)

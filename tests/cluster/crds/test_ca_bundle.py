@@ -50,7 +50,7 @@ def create(
 
 
 def test_certificates_are_stored_as_they_are(create: Callable[..., Any]) -> None:
-    """One, with a comment in another language, and as many as all public CAs."""
+    """One is kept, and one with a foreign comment, and as many as there are public CAs."""
     public = Path(certifi.where()).read_text(encoding="utf-8")
     for bundle in (PEM, f"# 私有 CA\r\n{PEM}", public[: 190 * 2**10]):
         assert create(caBundle=encoded(bundle))["caBundle"] == encoded(bundle)
@@ -71,7 +71,7 @@ def test_certificates_are_stored_as_they_are(create: Callable[..., Any]) -> None
     ],
 )
 def test_what_is_no_bundle_is_refused(create: Callable[..., Any], bundle: str, words: str) -> None:
-    """Nothing, no certificate, encoded twice or not at all, a key, DER, far too much."""
+    """A bundle that is empty, wrongly encoded, a key, DER or far too large gets one sentence."""
     with pytest.raises(ApiError) as refusal:
         create(caBundle=bundle)
     assert refusal.value.status == 422

@@ -105,7 +105,7 @@ def test_what_is_wrong_is_refused_in_words(kubectl: Kubectl, case: str, words: s
 def test_a_task_that_is_taken_means_what_was_typed(
     kubectl: Kubectl, api: Api, namespace: str, case: str
 ) -> None:
-    """Whatever editor or system wrote the file."""
+    """Id and wish arrive as typed, whatever editor or system wrote the file."""
     kubectl("apply", "--filename", CASES / "tasks" / f"{case}.yaml")
     spec = api.get(manifests.path(namespace, manifests.TASKS, case))["spec"]
     assert (spec["taskId"], spec["stopped"]) == TASKS_TAKEN[case]

@@ -95,7 +95,7 @@ def test_an_empty_cutover_is_a_wish_and_nothing_is_filled_in(
 
 
 def test_a_full_cutover_is_stored_as_written(create: Take) -> None:
-    """Each field of it, with a window or with a wave."""
+    """No field of it is changed, with a window or with a wave."""
     common = {"maxLag": 0, "stableFor": "10s", "timeout": "30m", "onTimeout": "Hold"}
     with_window = {"notBefore": EARLY, "notAfter": LATE, **common}
     assert create(cutover=with_window)["cutover"] == with_window
@@ -293,7 +293,7 @@ def test_other_words_for_the_end_of_the_time_are_refused(cutover: Take) -> None:
 
 
 def test_fields_that_do_not_exist_are_not_stored(cutover: Take) -> None:
-    """Such as those of other tools."""
+    """A field that only other tools have is dropped."""
     assert cutover(maxLag=1, restart=True) == {"maxLag": 1}
 
 
@@ -416,7 +416,7 @@ def test_a_project_can_be_suspended_and_resumed(api: Api, namespace: str, *, sus
 
 
 def test_a_cluster_project_can_be_suspended(api: Api) -> None:
-    """The same field."""
+    """It has the same field as a DCSProject."""
     collection = f"/apis/{manifests.GROUP_VERSION}/clusterdcsprojects"
     body = manifests.dcs_project("braked", region="cn-north-4", suspend=True)
     stored = api.create(collection, body | {"kind": "ClusterDCSProject"})

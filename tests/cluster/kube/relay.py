@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-ANSWER_S_MAX: Final = 30.0
+from support.loops import LoopThread
 
 CHUNK: Final = 65_536
 
@@ -36,21 +32,18 @@ class Relay:
         self, target: tuple[str, int], host: str = "127.0.0.1", *, proxy: bool = False
     ) -> None:
         self._target, self._host, self._proxy = target, host, proxy
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="relay")
+        self._loop = LoopThread("relay")
         self._server: asyncio.Server
         self._passing: set[asyncio.Task[None]] = set()
         self.tunnels: list[str] = []
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._await(self._open())
+        self._loop.start()
+        self._loop.run(self._open())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._await(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._loop.run(self._close())
         self._loop.close()
 
     @property
@@ -92,9 +85,6 @@ class Relay:
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
             self._passing.discard(task)
-
-    def _await(self, work: Coroutine[None, None, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S_MAX)
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

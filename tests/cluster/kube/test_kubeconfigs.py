@@ -113,7 +113,7 @@ def ground(control_plane: ControlPlane, tmp_path: Path) -> Ground:
     "name", ["plain", "trailing-slash", "token-file", "sub/relative-ca", "impersonate"]
 )
 def test_it_is_whom_kubectl_is(ground: Ground, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same user in the same groups."""
+    """The API server sees the same user in the same groups."""
     nobody = ("system:serviceaccount:default:nobody", ["system:authenticated"])
     expected = nobody if name == "impersonate" else ADMIN
     found = ground.both(ground.case(name), monkeypatch)
@@ -304,7 +304,7 @@ VARIATIONS: Final = dict(_variations())
 def test_it_gets_through_where_kubectl_does(
     ground: Ground, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nowhere else."""
+    """It reaches the API server exactly where kubectl does."""
     config = yaml.safe_load(ground.case("plain").read_text(encoding="utf-8"))
     VARIATIONS[name](ground, config)
     path = ground.write("varied", config)

@@ -105,14 +105,14 @@ def test_without_a_cluster_it_names_the_address(
 
 
 def test_without_a_kubeconfig_it_says_how_to_name_one(tmp_path: Path) -> None:
-    """Neither option, variable, pod nor home folder: exit 1 and the option."""
+    """Without option, variable, pod and home folder it exits with 1 and names the option."""
     line = one_line(run_command("run", cwd=tmp_path, HOME=str(tmp_path)))
     assert "--kubeconfig" in line
 
 
 @pytest.mark.parametrize("text", [None, "", "]no yaml", "apiVersion: v1\nkind: Config\n"])
 def test_a_kubeconfig_that_is_none_is_named(tmp_path: Path, text: str | None) -> None:
-    """A missing, empty, broken or incomplete file: exit 1 and the option, no traceback."""
+    """Missing, empty, broken or incomplete, it is exit 1 with the option and no traceback."""
     kubeconfig = tmp_path / "kubeconfig"
     if text is not None:
         kubeconfig.write_text(text, encoding="utf-8")

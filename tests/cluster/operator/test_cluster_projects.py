@@ -222,7 +222,7 @@ def test_a_namespace_that_is_named_may_use_it_and_another_may_not(
 def test_labels_of_the_namespace_may_decide(
     shared: Shared, serve: Callable[..., OperatorProcess]
 ) -> None:
-    """With matchLabels and matchExpressions together."""
+    """Tasks are served where matchLabels and matchExpressions both hold."""
     ours, closed = shared.namespace(dcs="yes"), shared.namespace(dcs="yes", closed="")
     selector = {
         "matchLabels": {"dcs": "yes"},

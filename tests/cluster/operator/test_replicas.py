@@ -55,7 +55,7 @@ def test_a_leader_that_stood_still_does_nothing_more(own: Workspace, launch: Lau
 def test_a_standby_orders_nothing_for_what_was_deleted_behind_its_back(
     own: Workspace, gate: Gate, launch: Launch
 ) -> None:
-    """Its watch lost a deletion, so it holds a wish of nobody; it finds out before it acts."""
+    """Its watch lost a deletion, so it knows a task that is gone; it finds out before it acts."""
     first = launch(own.namespace, *QUICK, leader_elect=True)
     first.start()
     eventually(lambda: leads(first))

@@ -33,7 +33,7 @@ FAILURES_MAX = 5
 
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_trouble_is_told_and_heals(trials: Trials, name: str) -> None:
-    """The reason stands there with its words; once mended, the task is stopped by one order."""
+    """The reason is told in its words; once the trouble is fixed, one order stops the task."""
     trial, outcome = TRIALS[name], trials(name)
     told = outcome.told
     standing = "Stalled" if trial.stalled else "Reconciling"

@@ -1,4 +1,4 @@
-"""Troubles that last, are told, are mended and heal: as a table, and lived through side by side.
+"""Troubles that last, are told, get fixed and heal: a table of them, undergone side by side.
 
 Most of a trial is waiting, for pauses that the operator keeps, so all of them run at once, each in
 a thread and a workspace of its own, while other tests go on. What has to be true at the end of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from support.operator.workspace import Workspace
 
 HEAL_S_MAX: Final = 120.0
-"""From the mending to the end of the stop; the longest pause of these troubles is 33 s."""
+"""From the fix to the end of the stop; the longest pause of these troubles is 33 s."""
 
 BUSY: Final = {"refuse_code": "DCS.4957", "refuse_message": "The instance is busy."}
 
@@ -36,7 +36,7 @@ class Trial:
         words: What a person has to find in the message.
         code: Of `status.lastError`; empty if DCS was not even asked.
         begin: Brings the trouble about, before the task is created.
-        mend: Ends it.
+        fix: Ends it.
         migration: Fields of the migration's spec.
         phase: Of the task while it lasts.
         told_by_project: Whether the DCSProject says the same.
@@ -45,7 +45,7 @@ class Trial:
     reason: str
     stalled: bool
     begin: Callable[[Workspace], None]
-    mend: Callable[[Workspace], None]
+    fix: Callable[[Workspace], None]
     words: tuple[str, ...] = ()
     code: str = ""
     migration: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Outcome:
         task_id: Of its only migration.
         told: The first status that gave the reason.
         record: Every status.
-        asked_before: Calls of DCS before it was mended.
+        asked_before: Calls of DCS before it was fixed.
     """
 
     workspace: Workspace
@@ -84,7 +84,7 @@ def undergo(trial: Trial, workspace: Workspace) -> Outcome:
     if trial.told_by_project:
         eventually(lambda: workspace.project_ready() == f"False/{trial.reason}", HEAL_S_MAX)
     asked_before = len(workspace.dcs.calls())
-    trial.mend(workspace)
+    trial.fix(workspace)
     workspace.until("one", "True/Terminated", HEAL_S_MAX)
     eventually(lambda: workspace.project_ready() == "True/Configured", HEAL_S_MAX)
     return Outcome(workspace, task_id, told, workspace.record("one"), asked_before)
@@ -150,7 +150,7 @@ def _passing(kind: FaultKind, code: str, reason: str = "CloudUnavailable", **fau
         code=code,
         words=(code,),
         begin=fails(kind, **fault),
-        mend=heals,
+        fix=heals,
     )
 
 
@@ -163,7 +163,7 @@ def _order_passing(
         stalled=False,
         code=code,
         begin=fails(kind, operation="batch_stop", **fault),
-        mend=heals,
+        fix=heals,
         migration={"word": "FULLMIGRATING"},
         phase="FULLMIGRATING",
         told_by_project=told_by_project,
@@ -178,7 +178,7 @@ def _forbidden(operation: str, action: str, phase: str) -> Trial:
         code="DCS.2007",
         words=(action,),
         begin=fails(FaultKind.FORBIDDEN, operation=operation),
-        mend=heals,
+        fix=heals,
         phase=phase,
     )
 
@@ -190,7 +190,7 @@ def _bad_secret(key: str, text: str | None) -> Trial:
         stalled=True,
         words=("Secret", key),
         begin=has_secret(**{key: text}),
-        mend=gets_secret,
+        fix=gets_secret,
     )
 
 
@@ -212,7 +212,7 @@ TRIALS: Final[Mapping[str, Trial]] = {
         code="DCS.4957",
         words=("DCS.4957", "The instance is busy."),
         begin=has_secret(),
-        mend=lambda _: None,
+        fix=lambda _: None,
         migration={**BUSY, "refuse_times": 1},
         phase="INCRMIGEATING",
         told_by_project=False,
@@ -225,7 +225,7 @@ TRIALS: Final[Mapping[str, Trial]] = {
         code="APIGW.0301",
         words=("Secret",),
         begin=has_secret(secretKey=f"{PLANTED}-WRONG"),
-        mend=gets_secret,
+        fix=gets_secret,
     ),
     "needless-token": Trial(
         reason="CredentialsInvalid",
@@ -233,14 +233,14 @@ TRIALS: Final[Mapping[str, Trial]] = {
         code="APIGW.0301",
         words=("securityToken",),
         begin=has_secret(securityToken=f"{PLANTED}-NEEDLESS"),
-        mend=gets_secret,
+        fix=gets_secret,
     ),
     "no-project": Trial(
         reason="ProjectNotReady",
         stalled=True,
         words=("DCSProject", "does not exist"),
         begin=gets_secret,
-        mend=gets_project,
+        fix=gets_project,
         told_by_project=False,
     ),
     "no-secret": Trial(
@@ -248,7 +248,7 @@ TRIALS: Final[Mapping[str, Trial]] = {
         stalled=True,
         words=("Secret", "accessKey", "secretKey"),
         begin=gets_project,
-        mend=gets_secret,
+        fix=gets_secret,
     ),
     "no-access-key": _bad_secret("accessKey", None),
     "no-secret-key": _bad_secret("secretKey", None),
@@ -260,7 +260,7 @@ TRIALS: Final[Mapping[str, Trial]] = {
         stalled=True,
         words=("localhost", "--allow-endpoint"),
         begin=has_strange_endpoint,
-        mend=gets_project,
+        fix=gets_project,
     ),
     "wrong-cloud-project": Trial(
         reason="ProjectNotReady",
@@ -268,6 +268,6 @@ TRIALS: Final[Mapping[str, Trial]] = {
         code="APIGW.0310",
         words=("projectId",),
         begin=has_project(projectId="f" * 32),
-        mend=gets_project,
+        fix=gets_project,
     ),
 }

@@ -6,10 +6,8 @@ no test reads a log that is being written.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -24,9 +22,10 @@ from sandbox.dcs import (
     lag,
 )
 from sandbox.dcs.migration import key_of
+from support.loops import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
 
     from sandbox.dcs import Fleet, Migration
     from sandbox.dcs.calls import Call
@@ -46,9 +45,6 @@ NEVER_S = 3600.0
 """For what happens only when a test says so (`CloudProject.end`): every TERMINATING is seen then,
 however busy the machine is."""
 
-ANSWER_S_MAX = 30.0
-"""For one act in the simulator's thread; it takes milliseconds."""
-
 
 class Cloud:
     """A running simulator; use as a context manager."""
@@ -58,18 +54,15 @@ class Cloud:
             projects=(), timing=Timing(stop_s=STOP_S), log_max=CALLS_MAX, lock_s=0.0
         )
         self._simulator = Simulator(options)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulated-dcs")
+        self._loop = LoopThread("simulated-dcs")
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._await(self._simulator.start())
+        self._loop.start()
+        self._loop.run(self._simulator.start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._await(self._simulator.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._loop.run(self._simulator.stop())
         self._loop.close()
 
     @property
@@ -83,23 +76,20 @@ class Cloud:
         async def inside() -> T:
             return act(self._simulator)
 
-        return self._await(inside())
+        return self._loop.run(inside())
 
     @contextlib.contextmanager
     def hung_up(self) -> Iterator[None]:
         """Have its address refuse connections for the time of the block."""
-        self._await(self._simulator.hang_up())
+        self._loop.run(self._simulator.hang_up())
         try:
             yield
         finally:
-            self._await(self._simulator.listen())
+            self._loop.run(self._simulator.listen())
 
     def open_project(self, *, with_token: bool = False) -> CloudProject:
         """Open an empty project with a key of its own."""
         return CloudProject(self, with_token=with_token)
-
-    def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S_MAX)
 
 
 class CloudProject:

@@ -8,6 +8,7 @@ so that neither calls nor faults mix. Tests that end or count start operators of
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -102,9 +103,11 @@ def workspace(
 ) -> Iterator[Workspace]:
     """Give a connected workspace that the shared operator serves.
 
-    The trials, if any test wants them, begin with the first workspace and go on beside it.
+    The trials, if any test wants them, begin with the first workspace and go on beside it. Not so
+    where workers share the tests: each collects all of them, and would begin the trials in vain.
     """
-    if any("trials" in getattr(item, "fixturenames", ()) for item in request.session.items):
+    wanted = any("trials" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    if wanted and "PYTEST_XDIST_WORKER" not in os.environ:
         request.getfixturevalue("trials")
     with open_workspace() as opened:
         opened.connect()

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import re
 import ssl
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -19,15 +18,13 @@ import yaml
 from aiohttp import web
 
 from sandbox.control_plane.processes import LOOPBACK, free_port
+from support.loops import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 T = TypeVar("T")
-
-ANSWER_S_MAX: Final = 30.0
-"""For one act in the gate's thread; it takes milliseconds."""
 
 CLOSING_S: Final = 0.1
 """TLS connections end a few turns of the loop after they are closed; nothing tells when."""
@@ -72,8 +69,7 @@ class Gate:
         cluster["server"] = f"http://{LOOPBACK}:{self._port}"
         self.kubeconfig = folder / "kubeconfig-of-the-gate"
         self.kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="gate")
+        self._loop = LoopThread("gate")
         self._answers: list[Answer] = []
         self._held: re.Pattern[str] | None = None
         self._let_go = asyncio.Event()
@@ -86,14 +82,12 @@ class Gate:
         self._session: aiohttp.ClientSession
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._await(self._open())
+        self._loop.start()
+        self._loop.run(self._open())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._await(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._loop.run(self._close())
         self._loop.close()
 
     def answer(self, call: str, status: int, times: int) -> None:
@@ -108,7 +102,7 @@ class Gate:
             yield
         finally:
             self._held = None
-            self._loop.call_soon_threadsafe(self._let_go.set)
+            self._loop.soon(self._let_go.set)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -123,20 +117,20 @@ class Gate:
 
     def cut(self, last_words: bytes = b"") -> None:
         """End every watch that is under way, after these last words."""
-        self._await(self._cut(last_words))
+        self._loop.run(self._cut(last_words))
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
         """Refuse connections for the time of the block."""
-        self._await(self._hang_up())
+        self._loop.run(self._hang_up())
         try:
             yield
         finally:
-            self._await(self._listen())
+            self._loop.run(self._listen())
 
     def silence(self) -> None:
         """Have every watch that is under way stay open and say nothing more."""
-        self._loop.call_soon_threadsafe(self._dead.update, self._watches)
+        self._loop.soon(self._dead.update, self._watches)
 
     async def _open(self) -> None:
         connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
@@ -211,6 +205,3 @@ class Gate:
         async for piece in found.content.iter_any():
             if asyncio.current_task() not in self._dead:
                 await response.write(piece)
-
-    def _await(self, work: Coroutine[None, None, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S_MAX)

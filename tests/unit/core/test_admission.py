@@ -51,7 +51,7 @@ JSON = st.recursive(
 
 @given(LABELS)
 def test_an_empty_selector_matches_everything(labels: dict[str, str]) -> None:
-    """For all labels, as for every selector of Kubernetes."""
+    """It matches all labels, as every empty selector of Kubernetes does."""
     assert Selector().matches(labels)
 
 
@@ -212,7 +212,7 @@ class TestJudge:
     def test_a_selector_admits_nobody_without_fresh_labels(
         self, allowed: AllowedNamespaces, labels: NamespaceLabels | None
     ) -> None:
-        """For all projects and labels."""
+        """This holds for all projects and labels."""
         access, _ = judge(allowed, "a", labels, NOW)
         if allowed.selector is not None and access is Access.ADMITTED:
             assert labels is not None

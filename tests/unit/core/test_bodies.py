@@ -81,7 +81,7 @@ class TestTask:
         assert (shown, version) == (Status(), 12345678901234567890)
 
     def test_defaults_are_those_of_the_resource(self) -> None:
-        """Also without an API server that fills them in."""
+        """They hold without an API server that fills them in, too."""
         body = {"metadata": METADATA, "spec": {"taskId": make.TASK_ID}}
         ((_, task, *_),) = told("task", body)
         assert (task.stopped, task.project) == (

@@ -118,7 +118,7 @@ def test_only_the_incremental_phase_counts(word: str) -> None:
 
 @pytest.mark.parametrize("missing", ["offset", "full_progress", "is_migrating"])
 def test_what_is_missing_is_unknown_and_never_zero(missing: str) -> None:
-    """Each of the three."""
+    """Each of the three figures is needed."""
     assert sight_of(replace(IDLE, **{missing: None}), 0, WORD) is Sight.UNKNOWN
 
 
@@ -140,7 +140,7 @@ def test_what_left_is_not_repeated_while_the_wave_holds() -> None:
 
 @pytest.mark.parametrize("word, case", [("TERMINATED", Case.TERMINATED), ("SUCCESS", Case.ENDED)])
 def test_what_has_ended_fulfils_the_wish(word: str, case: Case) -> None:
-    """Whoever ended it."""
+    """It does not matter who ended it."""
     assert case_of(situation(wish(), word), make.now(NOW)) is case
 
 
@@ -178,7 +178,7 @@ def test_durations(text: str, seconds: float | None) -> None:
 
 @given(st.integers(0, 86_400))
 def test_durations_are_written_as_they_are_read(seconds: int) -> None:
-    """For whole seconds."""
+    """What is written is read again as the same number of whole seconds."""
     assert seconds_of(in_words(seconds)) == seconds
 
 

@@ -179,7 +179,7 @@ def test_every_case_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("word", ACTIVE)
 def test_every_active_word_is_stopped_and_none_without_a_wish(word: str) -> None:
-    """Known or not."""
+    """It does not matter whether the word is a known one."""
     assert decide(make.situation(word), make.now()).stop
     assert not decide(make.situation(word, stopped=False), make.now()).stop
 
@@ -657,7 +657,7 @@ class TestTrouble:
         assert bool(decision.trouble) is told
 
     def test_the_nearest_one_is_told(self) -> None:
-        """The project before the task, and the task before the calls."""
+        """The project comes before the task, and the task before the calls."""
         blocked = make.trouble(TroubleKind.PROJECT)
         unreadable = make.trouble(TroubleKind.PERMISSION)
         troubles = {LIST: make.trouble(TroubleKind.THROTTLED)}
@@ -778,7 +778,7 @@ class TestForAll:
 
     @given(SITUATIONS)
     def test_a_phase_does_not_go_back_without_proof(self, before: Situation) -> None:
-        """From an ended word to an active one only by a call for this task alone."""
+        """Only a call for this task alone leads from an ended word back to an active one."""
         decision, status = make.outcome(before)
         over = {PhaseClass.TERMINATED, PhaseClass.ENDED, PhaseClass.FAILED}
         was_over = WORDS.get(before.shown.phase, PhaseClass.ACTIVE) in over

@@ -41,13 +41,13 @@ STATUSES = st.builds(
 
 @given(STATUSES)
 def test_equal_statuses_say_the_same(status: Status) -> None:
-    """For all statuses."""
+    """This holds for all statuses."""
     assert same_meaning(status, replace(status))
 
 
 @given(STATUSES, STATUSES)
 def test_it_does_not_matter_which_comes_first(one: Status, other: Status) -> None:
-    """For all pairs."""
+    """The comparison is symmetric for all pairs."""
     assert same_meaning(one, other) is same_meaning(other, one)
 
 
@@ -76,7 +76,7 @@ def test_texts_times_and_request_ids_do_not_matter(status: Status, data: st.Data
 def test_any_other_change_is_one_of_meaning(
     status: Status, field: str, data: st.DataObject
 ) -> None:
-    """For all statuses: phase, generation, task, the code of an error, any condition."""
+    """Another phase, generation, task, error code or condition is always worth a write."""
     other = data.draw(STATUSES)
     assume(_meaning(getattr(status, field)) != _meaning(getattr(other, field)))
     assert not same_meaning(status, replace(status, **{field: getattr(other, field)}))

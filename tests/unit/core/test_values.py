@@ -155,7 +155,7 @@ class TestEndpoints:
         ],
     )
     def test_the_clouds_own_are_allowed(self, endpoint: str) -> None:
-        """The default patterns."""
+        """The default patterns admit each of them."""
         assert is_allowed(endpoint, DEFAULT_ENDPOINTS)
 
     @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ class TestEndpoints:
         ],
     )
     def test_everything_else_is_not(self, endpoint: str) -> None:
-        """No http, user information, port, path or lookalike."""
+        """Http, user information, ports, paths and lookalikes are refused."""
         assert not is_allowed(endpoint, DEFAULT_ENDPOINTS)
 
     def test_what_is_named_is_allowed(self) -> None:
-        """An administrator's own pattern, with a port."""
+        """An administrator's own pattern admits a host with a port."""
         assert is_allowed("http://127.0.0.1:8080", ["http://127.0.0.1:*"])
         assert is_origin("http://[::1]:80")
 

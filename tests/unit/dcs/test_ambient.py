@@ -282,7 +282,7 @@ async def test_credentials_that_have_ended_are_not_taken(service: Service) -> No
 async def test_a_token_file_that_is_not_there_or_empty_is_said_so(
     token_file: Path, ambient: Ambient, content: str | None
 ) -> None:
-    """As between two mounts."""
+    """It can be so for a moment between two mounts."""
     put(token_file, content)
     assert "token file does not exist or is empty" in str(await problem_of(ambient))
 

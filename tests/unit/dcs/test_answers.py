@@ -101,7 +101,7 @@ class TestStop:
         assert stop_of(item("failed", OTHER_ID), item("success")) == [(Outcome.ACCEPTED, "")]
 
     def test_answers_are_matched_by_id_in_any_order_and_spelling(self) -> None:
-        """With and without dashes, upper and lower case, in reverse."""
+        """Dashes, case and order of the ids do not matter."""
         found = stop_of(
             item("failed", OTHER_ID.upper()),
             item("success", make.TASK_ID.replace("-", "")),
@@ -177,7 +177,7 @@ class TestList:
 
     @given(BODIES)
     def test_any_body_gives_a_page_or_an_unknown_outcome(self, body: bytes) -> None:
-        """For all bodies: never more tasks than rows, never one without word and id."""
+        """No body gives more tasks than rows, or a task without word and id."""
         try:
             page = answers.list_page(body, "", SCRUB)
         except OutcomeUnknown:

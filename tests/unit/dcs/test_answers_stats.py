@@ -27,7 +27,7 @@ class TestStats:
 
     @pytest.mark.parametrize("said", [str, int, float])
     def test_all_fields_are_read(self, said: Any) -> None:
-        """As text, as whole numbers, and as whole numbers with a point."""
+        """Numbers may be written as text, as whole numbers, or as whole numbers with a point."""
         found = stats_of(
             offset=said(7),
             full_migration_progress=said(100),
@@ -45,7 +45,7 @@ class TestStats:
 
     @pytest.mark.parametrize("said", [0, "0", "000", 0.0, "0.0", " 0 "])
     def test_a_zero_is_one(self, said: object) -> None:
-        """In every spelling."""
+        """A zero is read as one in every spelling."""
         assert stats_of(offset=said).offset == 0
 
     @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ class TestStats:
         ],
     )
     def test_what_makes_no_sense_is_unknown(self, said: object) -> None:
-        """Missing, unreadable, negative, a fraction of a key, endless or far too many."""
+        """So is a figure that is missing, unreadable, negative, endless or far too large."""
         found = stats_of(offset=said, source_dbsize=said, target_dbsize=said)
         assert found == Stats()
 
@@ -138,7 +138,7 @@ class TestLog:
     """DCS's own log of one task."""
 
     def test_lines_are_read_in_their_order(self) -> None:
-        """Time, level, code and message."""
+        """Each has time, level, code and message."""
         rows = [
             {"created_at": "2026-01-01", "log_level": "INFO", "message": "begun", "log_code": "C1"},
             {"message": "second"},
@@ -155,7 +155,7 @@ class TestLog:
         )
 
     def test_they_repeat_no_credential(self) -> None:
-        """In no field."""
+        """No field holds one."""
         said = f"x {SECRET}"
         row = {"created_at": said, "log_level": said, "message": said, "log_code": said}
         body = json.dumps({"migration_logs": [row]}).encode()
@@ -163,7 +163,7 @@ class TestLog:
 
     @given(BODIES)
     def test_any_body_gives_a_page_or_an_error(self, body: bytes) -> None:
-        """For all bodies."""
+        """This holds for all bodies."""
         try:
             page = answers.log_page(body, "", SCRUB)
         except OutcomeUnknown:

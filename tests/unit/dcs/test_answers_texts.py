@@ -70,7 +70,7 @@ class TestFault:
         ],
     )
     def test_every_known_shape_is_read(self, body: object) -> None:
-        """Flat, camel case, short, and nested as in the old API."""
+        """A fault may be flat, in camel case, short, or nested as in the old API."""
         fault = answers.fault_of(400, json.dumps(body).encode(), "req-3", SCRUB)
         assert (fault.code, fault.message, fault.request_id) == ("DCS.4133", "no such job", "req-3")
 
@@ -88,7 +88,7 @@ class TestFault:
 
     @given(st.integers(100, 599), BODIES)
     def test_any_body_gives_a_short_fault(self, status: int, body: bytes) -> None:
-        """For all bodies: a code, and both within their limits."""
+        """Every body gives a code and a text, both within their limits."""
         fault = answers.fault_of(status, body, "", SCRUB)
         assert 0 < len(fault.code) <= CODE_CHARS_MAX
         assert len(fault.message) <= ERROR_CHARS_MAX

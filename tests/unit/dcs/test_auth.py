@@ -45,7 +45,7 @@ def lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_a_signed_order_is_accepted() -> None:
-    """By a verifier of the documented scheme."""
+    """A verifier of the documented scheme accepts it."""
     verify(signed(), "SK-1", MOMENT.timestamp())
 
 
@@ -65,7 +65,7 @@ def test_whatever_is_changed_on_the_way_breaks_the_signature(change: Any) -> Non
 
 
 def test_what_is_signed() -> None:
-    """The headers of the official SDK, and the time of the call in UTC to the second."""
+    """It signs the headers of the official SDK, and the time of the call in UTC to the second."""
     request = signed()
     parsed = Authorization.parse(request.headers["authorization"])
     assert parsed.access_key == "AK-1"
@@ -77,7 +77,7 @@ def test_what_is_signed() -> None:
 
 
 def test_a_temporary_key_sends_its_token_signed() -> None:
-    """And only a temporary one."""
+    """No other kind of key sends one."""
     account = replace(ACCOUNT, credentials=Credentials("AK-1", "SK-1", "TOKEN-1"))
     request = signed(account)
     assert request.headers["x-security-token"] == "TOKEN-1"
@@ -111,7 +111,7 @@ def test_the_secret_stays_here() -> None:
 def test_every_call_is_signed_right(
     project_id: str, access_key: str, secret_key: str, token: str | None, offset: int, body: bytes
 ) -> None:
-    """For all projects, keys, tokens, queries and bodies."""
+    """This holds for all projects, keys, tokens, queries and bodies."""
     account = Account("https://h", project_id, Credentials(access_key, secret_key, token))
     verify(signed(account, body=body), secret_key, MOMENT.timestamp())
     listing = signed(account, method="GET", query=(("offset", str(offset)),), body=b"")

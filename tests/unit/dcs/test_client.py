@@ -120,7 +120,7 @@ async def test_redis_passwords_stay_behind(client: DcsClient, ids: list[str]) ->
 
 
 async def test_an_unknown_id_is_not_found(client: DcsClient) -> None:
-    """HTTP 400 with DCS's own code, not 404."""
+    """DCS says so by HTTP 400 with a code of its own, not by 404."""
     error = await wire.error_of(client, "show", make.TASK_ID)
     assert type(error) is NotFound
     assert error.detail.code == "DCS.4133"
@@ -194,7 +194,7 @@ async def test_threads_may_share_a_client(dcs: Simulator, client: DcsClient) -> 
 
 
 async def test_what_is_sent(recorder: tuple[str, list[web.Request]]) -> None:
-    """JSON, as itself, without compression and without cookies, on both methods."""
+    """Both methods send JSON, say who they are, and use neither compression nor cookies."""
     endpoint, asked = recorder
     client = wire.client_of(endpoint)
     await wire.stop(client, [make.TASK_ID])
@@ -215,7 +215,7 @@ async def test_what_is_sent(recorder: tuple[str, list[web.Request]]) -> None:
 
 
 async def test_the_body_of_an_order() -> None:
-    """The documented field with the ids, and nothing else."""
+    """It has the documented field with the ids, and nothing else."""
     bodies: list[Any] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -266,7 +266,7 @@ async def test_a_ca_bundle_of_the_environment_has_no_say(
 async def test_what_no_header_can_carry_is_not_sent(
     dcs: Simulator, secret: str, token: str | None
 ) -> None:
-    """And not repeated in the error, unlike in the library's."""
+    """The error does not repeat it, unlike the library's."""
     client = wire.client_of(dcs.endpoint, secret_key=secret, security_token=token)
     error = await wire.error_of(client, "list", "")
     client.close()

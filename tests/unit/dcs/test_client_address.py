@@ -46,7 +46,7 @@ async def test_a_local_server_is_not_called(dcs: Simulator) -> None:
 
 
 async def test_a_named_local_server_is_called(dcs: Simulator, client: DcsClient) -> None:
-    """As in the demo."""
+    """The demo relies on that."""
     await wire.call(client, "list", "")
     assert dcs.calls.count("list", 200) == 1
 

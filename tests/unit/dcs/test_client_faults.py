@@ -111,7 +111,7 @@ async def test_a_fault_has_its_class_and_costs_one_call(
 async def test_a_late_or_large_answer_within_the_limits_counts(
     dcs: Simulator, client: DcsClient, ids: list[str], verb: str, kind: FaultKind
 ) -> None:
-    """Held back, in drips, or with a megabyte nobody asked for."""
+    """It may be held back, come in drips, or have a megabyte that nobody asked for."""
     dcs.faults.add(Fault(kind=kind, seconds=0.02, size_bytes=2**20))
     await wire.call(client, verb, ids[0])
     assert dcs.calls.count(verb, 200) == dcs.calls.count() == 1

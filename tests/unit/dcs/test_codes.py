@@ -146,7 +146,7 @@ def test_a_list_names_no_id_that_could_be_guilty(code: str) -> None:
 @pytest.mark.parametrize("operation", Operation)
 @pytest.mark.parametrize("code", ABOUT_THE_CALL)
 def test_a_code_about_the_call_means_the_same_everywhere(code: str, operation: Operation) -> None:
-    """Key, permission, project, endpoint, or DCS itself."""
+    """It concerns the key, the permission, the project, the endpoint, or DCS itself."""
     status, kind = ABOUT_THE_CALL[code]
     assert error_class(operation, status, code) is kind
 
@@ -157,7 +157,7 @@ def test_a_code_about_the_call_means_the_same_everywhere(code: str, operation: O
 def test_the_gateways_codes_have_two_prefixes(
     status: int, number: str, kind: type[DcsError], prefix: str, operation: Operation
 ) -> None:
-    """The same numbers under both."""
+    """The same numbers are known under both."""
     assert error_class(operation, status, f"{prefix}.{number}") is kind
 
 

@@ -82,7 +82,7 @@ def test_any_bytes_within_a_name_leave_the_neighbours_alone(name: bytes) -> None
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 )
 def test_every_encoding_of_json_is_read(encoding: str) -> None:
-    """With and without a mark at the beginning."""
+    """A mark at the beginning may be there or not."""
     assert parsed('{"名": ["前"]}'.encode(encoding)) == {"名": ["前"]}
 
 
@@ -112,7 +112,7 @@ def test_blanks_around_ids_and_words_do_not_matter(task_id: str, word: str) -> N
 
 @pytest.mark.parametrize("number", range(20))
 def test_no_row_of_a_full_page_is_lost_to_the_look_for_keys(number: int) -> None:
-    """Whatever the key and the ids: a key of 20, a secret of 40 and a token of 2,048 characters."""
+    """It holds for each key and id: a key of 20, a secret of 40 and a token of 2,048 characters."""
     drawn = random.Random(number)  # noqa: S311 - it only has to be the same each time
     letters = string.ascii_letters + string.digits + "+/=_-"
     scrub = Scrub(["".join(drawn.choices(letters, k=size)) for size in (20, 40, 2048)])

@@ -219,7 +219,7 @@ def test_a_proxy_shows_no_password() -> None:
     ],
 )
 def test_a_url_is_read(url: str, shown: str) -> None:
-    """With a port or without, in any case."""
+    """It may have a port or none, in any case."""
     assert str(proxy_of(url)) == shown
 
 

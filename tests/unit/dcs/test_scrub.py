@@ -142,7 +142,7 @@ ECHOES: Final = [
 
 @pytest.mark.parametrize("echo", ECHOES)
 def test_nothing_of_a_request_is_published(echo: str) -> None:
-    """Its canonical form, its headers, its path, its time, a hash, its body."""
+    """Its canonical form, headers, path, time, hash and body are all taken out."""
     said = "verify aksk signature fail"
     assert SCRUB.text(f"{said}, {echo} and more", LIMIT) == f"{said} {LEFT_OUT}"
 

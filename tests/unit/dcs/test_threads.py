@@ -78,7 +78,7 @@ async def test_a_call_keeps_them(dcs: ThreadedDcs) -> None:
 
 @looptime
 async def test_a_closed_bridge_closes_them_at_once(dcs: ThreadedDcs) -> None:
-    """And not a second time."""
+    """Closing it again changes nothing."""
     await dcs.show("a")
     dcs.close()
     await asyncio.sleep(IDLE_S * 2)

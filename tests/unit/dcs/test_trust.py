@@ -96,7 +96,7 @@ async def test_the_message_says_why(shown: dict[str, object], why: str) -> None:
 
 
 async def test_a_self_signed_certificate_is_called_one() -> None:
-    """The commonest kind in a laboratory."""
+    """It is the commonest kind in a laboratory."""
     authority = tls.ca("self-signed")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with authority.cert_pem.tempfile() as chain, authority.private_key_pem.tempfile() as key:
@@ -193,7 +193,7 @@ class TestFile:
         assert "BEGIN" not in repr(found)
 
     def test_the_public_cas_are_a_bundle_too(self) -> None:
-        """Well within the limit."""
+        """They are well within the limit."""
         assert trust_in(certifi.where()).pem.count("BEGIN CERTIFICATE") > 100
 
     @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ async def test_the_bad_are_ordered_alone_from_then_on(bad: set[str]) -> None:
     ids=["one", "two-far-apart", "ten-spread", "ten-in-a-row"],
 )
 async def test_what_bad_ids_cost(bad: list[str], calls: int, splits: int) -> None:
-    """The figures of docs/reliability.md."""
+    """The figures are those of docs/reliability.md."""
     cloud = Cloud(set(bad))
     assert await cloud.order() == set(bad)
     assert (len(cloud.calls), cloud.splits.total()) == (calls, splits)
@@ -337,13 +337,13 @@ class TestSuspects:
 
 
 async def test_nothing_is_ordered_for_nobody() -> None:
-    """No call, no result."""
+    """There is no call and no result."""
     weather = Weather(BROKEN)
     assert await weather.order([]) == ([], {})
 
 
 async def test_an_id_that_was_not_sent_is_neither_accepted_nor_guilty() -> None:
-    """Nobody wished it any more when the call left."""
+    """It was left out because nobody wished it any more when the call left."""
 
     async def stop(task_ids: Sequence[str], *, suspects: bool) -> Mapping[str, StopAnswer]:
         assert not suspects

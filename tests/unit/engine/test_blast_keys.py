@@ -274,7 +274,7 @@ class TestWrongKeys:
         assert gateway.most["AK"] <= REFUSALS_MAX
 
     async def test_a_project_that_is_deleted_and_applied_again_keeps_its_past(self) -> None:
-        """Eight times in two minutes, each time as another object."""
+        """It is applied eight times in two minutes, each time as another object."""
         async with Rig(fleet(10)) as rig:
             rig.gateway = Gateway({"AK": "right"})
             add_projects(rig, 10, lambda _: "dcs")

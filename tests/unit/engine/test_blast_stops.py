@@ -294,7 +294,7 @@ class TestEqualIds:
     """Several resources of one task."""
 
     async def test_what_is_accepted_counts_for_all_that_name_the_task(self) -> None:
-        """Six resources, one every 1.5 s, in both spellings, while DCS lags: one request."""
+        """Six resources in both spellings, one every 1.5 s while DCS lags, cost one request."""
         async with Rig({task_id(0): Migration(lag_s=12.0)}) as rig:
             rig.add_project()
             rig.engine.activate()
@@ -307,7 +307,7 @@ class TestEqualIds:
             assert reasons(rig, range(6)) == {"Terminated"}
 
     async def test_both_spellings_in_one_window_are_one_entry(self) -> None:
-        """Upper case too."""
+        """This holds for upper case as well."""
         async with Rig(fleet(3)) as rig:
             rig.add_project()
             for n in range(3):
@@ -319,7 +319,7 @@ class TestEqualIds:
 
     @pytest.mark.parametrize("gap_s", [0.25, 0.45, 3.0])
     async def test_deleted_and_applied_again_while_dcs_lags(self, gap_s: float) -> None:
-        """Before, during and after the request: one all the same."""
+        """Whether before, during or after the request, it stays a single one."""
         async with Rig({task_id(0): Migration(lag_s=12.0)}, answer_s=0.1) as rig:
             rig.add_project()
             rig.add_task(0, uid="first")

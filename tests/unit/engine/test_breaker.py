@@ -142,7 +142,7 @@ def test_when_a_person_is_needed(error: DcsError, person_after_s: float | None) 
     ids=named,
 )
 def test_pauses_grow_while_the_same_goes_on(error: DcsError, pauses: Any) -> None:
-    """Doubled with each failure, up to the most; it began with the first."""
+    """Each failure doubles them up to a maximum, and the trouble keeps its beginning."""
     breaker, now = CircuitBreaker(lowest), NOW
     for failures in range(1, 15):
         breaker.failed(LIST, error, now)
@@ -171,7 +171,7 @@ def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
 
 @given(st.floats(0.0, 1.0, exclude_max=True))
 def test_pauses_are_lengthened_by_a_tenth_at_most(drawn: float) -> None:
-    """For all draws: never shortened."""
+    """No draw shortens them."""
     breaker = CircuitBreaker(lambda: drawn)
     breaker.failed(LIST, Unavailable(DETAIL), NOW)
     assert 1.0 <= breaker.wait_s(LIST, NOW) <= 1.0 + JITTER + 1e-9

@@ -82,7 +82,7 @@ async def test_who_is_not_allowed_learns_nothing_of_what_is_wrong_with_the_proje
 
 
 async def test_it_heals_when_it_is_allowed() -> None:
-    """At once, without a restart."""
+    """It heals at once, without a restart."""
     async with Rig(fleet()) as rig:
         rig.put_cluster_project(NOBODY)
         uid = rig.add_task(0, shared="shared")
@@ -94,7 +94,7 @@ async def test_it_heals_when_it_is_allowed() -> None:
 
 
 async def test_a_missing_cluster_project_is_a_reason_and_heals() -> None:
-    """As for a namespaced one."""
+    """It is told as for a namespaced one."""
     async with Rig(fleet()) as rig:
         rig.engine.activate()
         uid = rig.add_task(0, shared="shared")
@@ -179,7 +179,7 @@ class TestSelector:
             assert rig.phases(ours) == ["TERMINATING", "TERMINATED"]
 
     async def test_a_change_of_labels_is_noticed_within_a_minute(self) -> None:
-        """In both directions."""
+        """This holds in both directions."""
         async with Rig(fleet()) as rig:
             rig.labels = {"team-a": YES}
             rig.put_cluster_project(BY_LABEL)

@@ -60,7 +60,7 @@ def coalescer(
 
 
 async def test_a_lone_key_leaves_after_the_idle_window() -> None:
-    """0.2 s without company."""
+    """It leaves after 0.2 s without company."""
     calls = Calls()
     assert await coalescer(calls).submit(7) == "done 7"
     assert calls.batches == [(0.2, (7,))]
@@ -99,7 +99,7 @@ async def test_each_new_key_starts_the_idle_window_again() -> None:
 
 
 async def test_equal_keys_share_one_place_and_every_caller_hears() -> None:
-    """Three callers, one key, one result each."""
+    """Three callers of one key get one result each."""
     calls = Calls()
     window = coalescer(calls)
     assert await asyncio.gather(*(window.submit(7) for _ in range(3))) == ["done 7"] * 3
@@ -213,7 +213,7 @@ async def test_an_error_reaches_every_caller_of_its_batch_alone() -> None:
 
 
 async def test_closing_sends_what_waits_at_once() -> None:
-    """Without waiting for the window."""
+    """It does not wait for the window."""
     calls = Calls()
     window = coalescer(calls)
     waiter = window.submit(1)

@@ -359,7 +359,7 @@ class TestWaves:
             assert rig.reason(uid) == "Terminated"
 
     async def test_samples_keep_within_what_a_key_may_ask(self) -> None:
-        """A thousand opened tasks: a hundred at once, ten calls a second, the others queue."""
+        """Of a thousand opened tasks, a hundred are sampled at once; the others queue."""
         async with Rig(fleet(1000, quiet_at=FOREVER)) as rig:
             rig.add_project()
             uids = [rig.cut_over(n, wait()) for n in range(1000)]

@@ -61,7 +61,7 @@ class TestManyAtOnce:
             assert sum(map(len, rig.batches)) == count
 
     async def test_polls_after_an_acceptance_grow_from_one_second(self) -> None:
-        """1 s after the acceptance, then 1.3, 1.7, 2.2, 2.9 … s, up to 10 s."""
+        """They come after 1 s, then 1.3, 1.7, 2.2, 2.9 … s, up to 10 s."""
         migrations = {task_id(0): Migration(stop_s=45.0)}
         async with Rig(migrations, answer_s=0.0) as rig:
             rig.add_project()

@@ -228,7 +228,7 @@ class TestGone:
         assert ground.store.versions() == {UID: 10}
 
     def test_what_nobody_knows_may_be_gone_as_well(self) -> None:
-        """As after a restart."""
+        """It can happen after a restart."""
         ground = Ground()
         ground.intake.deleted("another")
         assert ground.notes.dropped == []
@@ -273,7 +273,7 @@ class TestProject:
     """An event of a project resource."""
 
     def test_a_new_one_is_known_and_due(self) -> None:
-        """Its tasks as well."""
+        """Its tasks become due as well."""
         ground = Ground()
         ground.tell(10)
         ground.due()

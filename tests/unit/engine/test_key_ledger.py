@@ -107,7 +107,7 @@ class TestRate:
         assert times[BURST_CALLS:] == pytest.approx(expected, abs=0.02)
 
     async def test_stops_leave_before_lists_and_lists_before_single_questions(self) -> None:
-        """And within one kind whoever came first."""
+        """Within one kind whoever came first leaves first."""
         ledger = await proven()
         await asyncio.sleep(10.0)
         for _ in range(BURST_CALLS):

@@ -403,7 +403,7 @@ class TestTime:
         await waiting
 
     async def test_whoever_gives_up_leaves_its_place(self, ground: Ground) -> None:
-        """At the gate as well as at the key."""
+        """This holds at the gate and at the key."""
         await ground.failed(LIST, Unavailable(DETAIL))
         waiting = asyncio.create_task(ground.call(LIST))
         await asyncio.sleep(0.5)
@@ -429,7 +429,7 @@ class TestTroubles:
     async def test_what_concerns_all_calls_is_shown_on_all(
         self, ground: Ground, error: DcsError, kind: TroubleKind
     ) -> None:
-        """And told to the projects."""
+        """The projects are told as well."""
         await ground.failed(LIST, error)
         assert ground.troubles() == dict.fromkeys(Operation, kind)
         assert due(ground.projects) == [make.PROJECT]

@@ -211,7 +211,7 @@ class TestPaces:
             assert (len(ground.lists), cloud.observed) == (1, None)
 
     async def test_the_questions_about_a_stop_grow_apart(self) -> None:
-        """1 s, then each 1.3 times the one before, up to 10 s."""
+        """They come after 1 s, then each after 1.3 times the pause before, up to 10 s."""
         async with Ground() as ground:
             ground.watch(0, Pace.STOPPING)
             await asyncio.sleep(120.0)
@@ -435,7 +435,7 @@ class TestMissing:
             assert hidden.confirmed
 
     async def test_what_dcs_does_not_know_is_deleted(self) -> None:
-        """As of the moment of the question."""
+        """It counts as deleted from the moment of the question."""
         async with Ground(1) as ground:
             gone = ground.watch(7, Pace.NOW)
             await asyncio.sleep(0.15)

@@ -191,7 +191,7 @@ class TestUsable:
     """A project that works."""
 
     async def test_it_leads_to_the_channel_of_its_account(self) -> None:
-        """With the credentials of the Secret in its own namespace."""
+        """The credentials are those of the Secret in its own namespace."""
         async with Ground() as ground:
             ground.name()
             ground.apply()
@@ -202,7 +202,7 @@ class TestUsable:
             assert ground.reasons == ["Configured"]
 
     async def test_a_cluster_scoped_one_reads_where_its_administrators_are(self) -> None:
-        """Never in the namespace of a task."""
+        """It never reads in the namespace of a task."""
         async with Ground() as ground:
             ground.name(SHARED)
             ground.apply(cluster_project())
@@ -219,7 +219,7 @@ class TestUsable:
     async def test_what_belongs_to_the_account(
         self, changes: dict[str, Any], expected: dict[str, Any]
     ) -> None:
-        """A host that an administrator named, and certificates of the project's own."""
+        """It has a host that an administrator named, and certificates of the project's own."""
         async with Ground() as ground:
             ground.name()
             ground.apply(make.project(**changes))
@@ -272,7 +272,7 @@ class TestUsable:
             assert ground.reasons == ["Configured"]
 
     async def test_one_that_is_named_from_now_on_is_looked_at_at_once(self) -> None:
-        """And as often as others then."""
+        """From then on it is read as often as others."""
         async with Ground() as ground:
             ground.apply()
             await asyncio.sleep(100.0)
@@ -350,7 +350,7 @@ class TestUnusable:
             assert ground.opened == []
 
     async def test_it_is_looked_at_more_often_and_heals(self) -> None:
-        """After 3, 6, 12 and 20 s at the latest, and it began when it began."""
+        """It is read again after 3, 6, 12 and 20 s; the trouble keeps its beginning."""
         async with Ground() as ground:
             ground.secrets["dcs"] = MISSING
             ground.name()

@@ -69,7 +69,7 @@ class TestThrottled:
         assert limiter.rate_per_s(100.0) == RATE_PER_S_MAX / 2
 
     def test_a_call_at_the_new_rate_halves_it_again(self) -> None:
-        """Each window once, down to the lowest rate and no further."""
+        """Each window halves it once, down to the lowest rate and no further."""
         limiter, rates = RateLimiter(), []
         for second in range(100, 110):
             limiter.throttled(asked_at=float(second), now=float(second))
@@ -89,7 +89,7 @@ class TestThrottled:
         assert len(calls(limiter, recovered + 1.0, recovered + 1.001)) == BURST_CALLS
 
     def test_the_rate_recovers_evenly(self) -> None:
-        """By 0.05 calls per second for each second, and never above the highest rate."""
+        """It grows by 0.05 calls per second each second, and never above the highest rate."""
         limiter = RateLimiter()
         limiter.throttled(asked_at=100.0, now=100.0)
         rates = [limiter.rate_per_s(100.0 + second) for second in (0, 20, 100, 200, 10_000)]

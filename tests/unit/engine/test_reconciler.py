@@ -154,7 +154,7 @@ class TestOneStop:
         assert (ground.notes.stops, ground.pace) == ([20.0], Pace.SETTLED)
 
     def test_a_task_that_was_stopped_by_somebody_else_is_not_measured(self) -> None:
-        """No request of ours led there."""
+        """No request of ours led to that end."""
         ground = Ground()
         ground.run()
         ground.observe("TERMINATED")
@@ -208,7 +208,7 @@ class TestRestart:
         assert ground.cloud.request == StopRequest()
 
     def test_a_fresh_list_serves_whoever_comes_later(self) -> None:
-        """No further question before the request."""
+        """No further question is asked before the request."""
         ground = Ground()
         ground.stand.watched.lists[KEY] = (make.observed("MIGRATING"), NOW - 20.0)
         ground.run()

@@ -149,7 +149,7 @@ def test_eight_writes_may_follow_at_once_and_then_one_in_twenty_seconds() -> Non
 
 @given(st.lists(st.floats(0.0, 60.0), max_size=60))
 def test_no_span_of_time_has_more_writes_than_the_limit(pauses: list[float]) -> None:
-    """For all ways to press: never more than the burst and one for each 20 s of the span."""
+    """However the pushes come, a span has at most the burst and one write for each 20 s."""
     shadow, now, times = StatusShadow(), 0.0, []
     for pause_s in pauses:
         now += pause_s

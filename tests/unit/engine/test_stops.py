@@ -131,7 +131,7 @@ async def test_many_tasks_leave_in_few_calls_and_each_is_told() -> None:
 
 
 async def test_a_task_has_one_request_under_way_at_most() -> None:
-    """However many resources wish it, however often."""
+    """It does not matter how many resources wish it, and how often."""
     ground = Ground()
     cloud = ground.name(0)
     for _ in range(3):
@@ -234,7 +234,7 @@ async def test_what_may_not_be_stopped_any_more_does_not_leave(when: str) -> Non
 
 
 async def test_a_batch_of_which_nothing_may_leave_is_no_call() -> None:
-    """The permission ended for all of them."""
+    """There the permission has ended for all of them."""
     ground = Ground()
     ground.forbidden.add(task_key(task_id(0)))
     (cloud,) = await ground.submit(0)

@@ -266,7 +266,7 @@ class TestDue:
             assert due(ground.resources) == []
 
     def test_labels_that_changed(self) -> None:
-        """The tasks of that namespace whose projects select by labels, and no others."""
+        """The tasks of that namespace whose projects select by labels become due, and no others."""
         ground = Ground()
         ground.store.put_project(shared(allowed=BY_LABEL))
         ground.add(task("here", SHARED))

@@ -94,7 +94,7 @@ class TestErrors:
                 await api.probe_list(TASKS, "")
 
     async def test_a_long_message_is_cut(self) -> None:
-        """After 256 characters."""
+        """It is cut after 256 characters."""
         async with api_of(ApiServer(refusal(400, "x" * 5000))) as api:
             with pytest.raises(ApiError, match=r"^x{256}$"):
                 await api.probe_list(TASKS, "")
@@ -158,7 +158,7 @@ class TestErrors:
                 assert api.server_now() == pytest.approx(expected, abs=30.0)
 
     async def test_calls_need_the_context(self) -> None:
-        """A mistake of the program, not of the cluster."""
+        """Without it, the error speaks of the program and not of the cluster."""
         with pytest.raises(RuntimeError, match="outside of its context"):
             await KubeApi(Cluster("http://127.0.0.1:1", "x"), connections_max=1).served()
 
@@ -167,7 +167,7 @@ class TestReading:
     """Discovery, probes and counts."""
 
     async def test_what_is_served(self) -> None:
-        """Resources and subresources of the group."""
+        """It returns resources and subresources of the group."""
         names = [{"name": "migrationtasks"}, {"name": "migrationtasks/status"}]
         server = ApiServer(ok({"resources": names}))
         async with api_of(server) as api:

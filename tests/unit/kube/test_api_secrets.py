@@ -251,7 +251,7 @@ async def test_a_missing_secret_says_how_to_make_it() -> None:
 
 
 async def test_a_forbidden_secret_says_what_to_grant() -> None:
-    """To whom, and which verb."""
+    """The message says which verb, and to whom."""
     found = await problem(ApiServer(refusal(403, "secrets is forbidden")))
     assert "may not read Secret team-a/dcs" in str(found)
     assert "verb get" in str(found)

@@ -80,7 +80,7 @@ async def test_a_server_with_a_path_keeps_it() -> None:
 
 
 async def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No proxy and no `.netrc`."""
+    """Neither a proxy nor `.netrc` is used."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -171,7 +171,7 @@ async def test_it_says_who_asks() -> None:
 
 
 async def test_a_user_may_act_for_another() -> None:
-    """With each request, and with every group of the other."""
+    """Each request says so, with every group of the other."""
     server = ApiServer(ok(EMPTY))
     headers = (("Impersonate-User", "me"), ("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
     async with api_of(server, impersonation=headers) as api:

@@ -114,7 +114,7 @@ async def test_what_is_told_of_a_line() -> None:
 
 
 async def test_some_echoes_pass_so_that_the_position_in_the_stream_is_known() -> None:
-    """Exactly one of fifty."""
+    """Exactly one of fifty does."""
     count = 5 * PASSED_EVERY
     body = b"".join(event(version=n) + b"\n" for n in range(1, count + 1))
     arrived = (await read(lambda *_: True, body)).splitlines()

@@ -94,7 +94,7 @@ async def test_the_same_cause_is_told_once() -> None:
 
 
 async def test_nothing_is_told_while_all_is_well() -> None:
-    """No event on the happy path."""
+    """The happy path has no event."""
     server = Server()
     for number in range(100):
         server.events.note(ref(number), FINE)
@@ -135,7 +135,7 @@ async def test_the_limit_is_for_a_while() -> None:
 
 
 async def test_a_cluster_scoped_project_is_told_of_in_default() -> None:
-    """As for all cluster-scoped objects."""
+    """The events of all cluster-scoped objects are there."""
     server = Server()
     server.events.note(
         ref(plural="clusterdcsprojects", namespace=""), stalled("EndpointNotAllowed")

@@ -69,7 +69,7 @@ class Told:
 
 
 def test_a_task_is_handed_on_with_its_status_and_its_version() -> None:
-    """As frozen values."""
+    """They are frozen values."""
     told = Told()
     task_event(told.intake, "migrationtasks", TASK, deleted=False)
     assert told.calls == [("task", "uid-1", 3, True, "MIGRATING", 17)]

@@ -139,7 +139,7 @@ def test_the_first_file_that_says_something_wins(tmp_path: Path) -> None:
 
 
 def test_each_path_is_relative_to_its_own_file(tmp_path: Path, ca: Issued) -> None:
-    """The authority of one file, the token of another."""
+    """The authority of one file and the token of another are both found."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     (tmp_path / "a" / "ca.crt").write_text(ca.pem)
@@ -185,7 +185,7 @@ WRITINGS = {
 
 @pytest.mark.parametrize("writing", WRITINGS)
 def test_it_may_be_written_in_many_ways(tmp_path: Path, writing: str) -> None:
-    """By hand, by PowerShell, by a program."""
+    """People, PowerShell and programs each write it in another way, and all are read."""
     found = cluster_of([written(tmp_path / "config", WRITINGS[writing])])
     assert found.server == "https://host:6443"
     assert found.headers == {"Authorization": "Bearer TOKEN-1"}
@@ -199,7 +199,7 @@ NO_KUBECONFIG = {
     "tab": ("\tSECRET: 1", "is neither YAML nor JSON"),
     "python-tag": ("token: !!python/object SECRET", "is neither YAML nor JSON"),
     "latin-1": (b"token: SECRET\xe9", "is neither YAML nor JSON"),
-    "nested": ("[" * 2000, "is neither YAML nor JSON"),
+    "nested": ("[" * 500, "is neither YAML nor JSON"),
     "empty": ("", "it has no current-context"),
     "secret": (config(kind="Secret"), "is of another kind than Config, v1"),
     "version": (config(apiVersion="v2"), "is of another kind than Config, v1"),
@@ -209,7 +209,7 @@ NO_KUBECONFIG = {
 
 @pytest.mark.parametrize("name", NO_KUBECONFIG)
 def test_what_is_no_kubeconfig_is_refused(tmp_path: Path, name: str) -> None:
-    """With the path of the file."""
+    """The message has the path of the file."""
     content, words = NO_KUBECONFIG[name]
     said = refused(tmp_path, content)
     assert words in said

@@ -204,7 +204,7 @@ async def test_a_lease_that_does_not_tell_when_is_waited_for(fields: Any) -> Non
 
 
 async def test_a_lease_without_a_spec_is_free() -> None:
-    """As one that somebody made by hand."""
+    """Somebody may have made one by hand."""
     leases = Leases()
     leases.spec = {}
     one = Replica(leases, "one")

@@ -57,7 +57,7 @@ def outside(home: Path) -> str:
 
 
 def test_the_named_kubeconfig_comes_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before `KUBECONFIG`, the pod and the home."""
+    """It comes before `KUBECONFIG`, the pod and the home."""
     monkeypatch.setenv("KUBECONFIG", written(home / "env", config("https://env")))
     written(home / ".kube" / "config", config("https://home"))
     cluster = login(written(home / "named", config("https://named")), in_pod(home))
@@ -95,7 +95,7 @@ def test_a_pod_finds_the_server_without_dns(
 
 
 def test_the_home_comes_last(home: Path) -> None:
-    """As for kubectl."""
+    """This is as kubectl does it."""
     written(home / ".kube" / "config", config("https://home"))
     cluster = login("", outside(home))
     assert (cluster.server, cluster.namespace) == ("https://home", "default")
@@ -124,7 +124,7 @@ def test_certificates_are_checked_unless_told_otherwise(home: Path) -> None:
 
 
 def test_without_any_cluster_it_says_what_to_name(home: Path) -> None:
-    """Outside of a pod, without a kubeconfig."""
+    """It is so outside of a pod, without a kubeconfig."""
     assert home.exists()
     with pytest.raises(NoCluster, match=r"^no cluster: name a kubeconfig with --kubeconfig"):
         login("", outside(home))
@@ -166,7 +166,7 @@ UNUSABLE: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_an_unusable_kubeconfig_is_one_clear_sentence(home: Path, name: str) -> None:
-    """It says which option mends it, on one line, and repeats nothing that may be a secret."""
+    """It says which option fixes it, on one line, and repeats nothing that may be a secret."""
     with pytest.raises(NoCluster, match="--kubeconfig") as caught:
         login(written(home / "named", UNUSABLE[name]), outside(home))
     assert "\n" not in str(caught.value)
@@ -176,7 +176,7 @@ def test_an_unusable_kubeconfig_is_one_clear_sentence(home: Path, name: str) -> 
 
 @pytest.mark.parametrize("path", ["/nowhere/config", "/", " ", ":"])
 def test_a_kubeconfig_that_cannot_be_read_is_one_clear_sentence(home: Path, path: str) -> None:
-    """Missing, a folder, or only separators."""
+    """It may be missing, be a folder, or only separators."""
     assert home.exists()
     with pytest.raises(NoCluster, match="--kubeconfig") as caught:
         login(path, outside(home))
@@ -184,7 +184,7 @@ def test_a_kubeconfig_that_cannot_be_read_is_one_clear_sentence(home: Path, path
 
 
 def test_a_broken_pod_is_not_blamed_on_a_kubeconfig(home: Path) -> None:
-    """There, no option mends it."""
+    """No option would fix it there."""
     folder = in_pod(home)
     written(home / "serviceaccount" / "ca.crt", "SECRET")
     with pytest.raises(NoCluster, match="the ServiceAccount of the pod") as caught:

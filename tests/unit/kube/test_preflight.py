@@ -59,7 +59,7 @@ async def run(server: Server, *namespaces: str, cluster_projects: bool = True) -
 
 
 async def test_everything_that_will_be_watched_is_tried() -> None:
-    """Each kind in each namespace; cluster-scoped projects in the cluster."""
+    """Each kind is tried in each namespace, cluster-scoped projects in the cluster."""
     server = Server()
     await run(server, "a", "b")
     assert sorted(server.probed) == [

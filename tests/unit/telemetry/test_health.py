@@ -93,7 +93,7 @@ async def test_a_loop_that_goes_on_again_is_healthy(pages: Pages) -> None:
 
 
 def test_a_frozen_loop_is_noticed_within_a_minute() -> None:
-    """With a probe every 10 s."""
+    """A probe every 10 s notices it."""
     assert STALLED_S_MAX + 10.0 <= 60.0
 
 
@@ -107,7 +107,7 @@ async def test_readiness_is_the_first_listing(pages: Pages) -> None:
 
 
 async def test_readiness_ends_beside_a_frozen_api_server(pages: Pages) -> None:
-    """And comes back with it; health is another matter, since a restart would mend nothing."""
+    """And comes back with it; health is another matter, since a restart would fix nothing."""
     pages.ready, pages.unproven_s = True, 25.0
     assert (await pages.get("/readyz"))[:2] == (200, "ok\n")
     pages.unproven_s = 27.4
@@ -151,7 +151,7 @@ async def test_an_address_that_is_taken_is_an_error(pages: Pages) -> None:
 
 
 async def test_an_unknown_host_is_an_error() -> None:
-    """Likewise."""
+    """The error names the address."""
     other = Pages()
     with pytest.raises(OSError, match=r"192\.0\.2\.1"):
         await other.health.start("192.0.2.1", free_port())

@@ -64,7 +64,7 @@ def test_a_line_of_json_has_time_level_logger_and_message(
 
 
 def test_a_line_of_text_reads_from_left_to_right(capsys: pytest.CaptureFixture[str]) -> None:
-    """Time, level, message, and what varies as key=value."""
+    """It has time, level, message, and what varies as key=value."""
     set_up("text", "info")
     log.warning("a stop was ordered", extra={"ids": 50, "request_id": "r-1"})
     (line,) = lines(capsys)
@@ -90,7 +90,7 @@ def test_only_plain_values_are_shown(log_format: str, capsys: pytest.CaptureFixt
 
 
 def test_an_exception_follows_its_line_of_text(capsys: pytest.CaptureFixture[str]) -> None:
-    """With its traceback."""
+    """The traceback comes after the line."""
     set_up("text", "info")
     try:
         int("broken")

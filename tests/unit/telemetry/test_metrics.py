@@ -91,7 +91,7 @@ def value(one: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_the_documented_metrics_are_there_and_no_others() -> None:
-    """With the documented types."""
+    """They have the documented types."""
     found = {name: family.type for name, family in families(eventful()).items()}
     assert found == {name: kind for name, (kind, _) in DOCUMENTED.items()}
 
@@ -113,7 +113,7 @@ def test_a_metric_explains_itself(name: str) -> None:
 
 
 def test_calls_are_counted_and_timed() -> None:
-    """By operation and by how they ended."""
+    """The labels are the operation and how the call ended."""
     one = metrics()
     one.cloud_request(Operation.LIST, "ok", 0.2)
     one.cloud_request(Operation.LIST, "throttled", 0.4)
@@ -148,7 +148,7 @@ def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
 
 
 def test_results_writes_and_splits_are_counted() -> None:
-    """Each by its label."""
+    """Each has a series of its own by its label."""
     one = metrics()
     for result in ("accepted", "accepted", "rejected", "unknown"):
         one.stop_result(result)

@@ -5,11 +5,11 @@ Owns the questions to its admin API that only this demo asks.
 
 from __future__ import annotations
 
-import http.client
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+from sandbox.pages import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,13 +65,4 @@ class Sources:
         return Losses(stops=found["stops"], keys=found["lost_keys"], with_loss=found["with_loss"])
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
-        connection = http.client.HTTPConnection(self._address, timeout=ANSWER_S_MAX)
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body))
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            connection.close()
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise OSError(f"The simulated DCS refused {method} {path}: {answer['error']}")
-        return answer
+        return ask(self._address, method, path, body, ANSWER_S_MAX)
