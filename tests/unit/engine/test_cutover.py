@@ -116,7 +116,7 @@ class TestOneTask:
     async def test_an_unknown_lag_is_never_caught_up(self, how: str) -> None:
         """Stats that fail, hang or say nothing hold the stop back, and the reason says so."""
         migrations = fleet(1)
-        migrations[task_id(0)].lag.silent = how == "silent"
+        migrations[task_id(0)].lag = LagModel(silent=how == "silent")
         migrations[task_id(0)].shows = "" if how == "silent" else how
         async with Rig(migrations) as rig:
             rig.add_project()
@@ -207,12 +207,13 @@ class TestRestart:
             assert rig.reason(uid) == "CatchingUp"
             await asyncio.sleep(20.0)
             assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
-        migrations[task_id(0)].lag.quiet_at = 0.0
+        migrations[task_id(0)].lag = LagModel()
         async with Rig(migrations, api=api) as rig:
             rig.tell_all()
             rig.engine.activate()
             await asyncio.sleep(300.0)
             assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
+
 
 
 class TestWaves:
