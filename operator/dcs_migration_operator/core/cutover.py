@@ -264,6 +264,15 @@ class Conditional:
         """Tell whether the newest sample, readable or not, is young enough to act on."""
         return self.lag is not None and self.lag.asked_at >= now - SAMPLE_AGE_S_MAX
 
+    def is_time_up(self, now: float) -> bool:
+        """Tell whether the time is up, and the lag was asked for lately or since then.
+
+        An answer that takes longer than a sample may be old is never fresh.
+        """
+        if self.deadline is None or self.lag is None or now < self.deadline:
+            return False
+        return self.is_fresh(now) or self.lag.asked_at >= self.deadline
+
 
 class Gate(Enum):
     """Why a conditional stop may not leave now, or that it may."""
@@ -311,7 +320,7 @@ def gate_of(wish: Conditional, observed: Observation, now: float, wall: datetime
         return Gate.NOT_INCREMENTAL
     if wish.expired:
         return Gate.TIMED_OUT
-    if wish.deadline is not None and now >= wish.deadline and wish.is_fresh(now):
+    if wish.is_time_up(now):
         return Gate.ANYWAY if wish.terms.stop_anyway else Gate.TIMED_OUT
     return _gate_of_lag(wish, now)
 

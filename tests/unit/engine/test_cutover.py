@@ -128,6 +128,22 @@ class TestOneTask:
             error = rig.api.objects[uid].status.error
             assert (error.code if error else "") == {"500": "model", HANGS: "timeout"}.get(how, "")
 
+    @pytest.mark.parametrize("anyway, reason", [(False, "CutoverTimedOut"), (True, "Terminated")])
+    async def test_the_time_is_up_also_where_samples_take_longer_than_they_are_good_for(
+        self, *, anyway: bool, reason: str
+    ) -> None:
+        """No sample is fresh when it comes; one that was asked for since then is enough."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait(timeout_s=60.0, anyway=anyway))
+            rig.engine.activate()
+            await asyncio.sleep(0.1)
+            rig.dcs[0].stats_s = 12.0
+            await asyncio.sleep(55.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "CatchingUp")
+            await asyncio.sleep(60.0)
+            assert rig.reason(uid) == reason
+
     async def test_a_dead_replication_is_told(self) -> None:
         """A lag that rests at 0 because nothing is replicated proves nothing."""
         migrations = fleet(1)
