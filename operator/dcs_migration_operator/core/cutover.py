@@ -342,8 +342,10 @@ def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
 def _gate_of_lag(wish: Conditional, now: float) -> Gate:
     # What was sampled before belongs to no round, and would leave apart from the others.
     opened_at = wish.opening.mono if wish.opening else now
-    if wish.lag is None or wish.lag.asked_at < max(opened_at, now - TURN_S_MAX):
+    if wish.lag is None:
         return Gate.QUEUED
+    if wish.lag.asked_at < max(opened_at, now - TURN_S_MAX) and wish.lag.detail is None:
+        return Gate.QUEUED  # what has failed is asked again with pauses, and waits for no turn
     match wish.streak.sight:
         case None | Sight.UNKNOWN:
             return Gate.LAG_UNKNOWN

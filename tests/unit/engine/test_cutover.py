@@ -128,6 +128,19 @@ class TestOneTask:
             error = rig.api.objects[uid].status.error
             assert (error.code if error else "") == {"500": "model", HANGS: "timeout"}.get(how, "")
 
+    async def test_stats_that_hang_are_no_turn_that_is_waited_for(self) -> None:
+        """Between two of them may be more than a minute; the reason stays what it is."""
+        migrations = fleet(1)
+        migrations[task_id(0)].shows = HANGS
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(100.0)
+            for _ in range(40):
+                await asyncio.sleep(10.0)
+                assert rig.reason(uid) == "LagUnknown"
+
     @pytest.mark.parametrize("anyway, reason", [(False, "CutoverTimedOut"), (True, "Terminated")])
     async def test_the_time_is_up_also_where_samples_take_longer_than_they_are_good_for(
         self, *, anyway: bool, reason: str
