@@ -375,6 +375,16 @@ class TestWaves:
             await asyncio.sleep(6.0)
             assert rig.wave_reason() == "Holding"
 
+    async def test_a_task_that_waits_for_room_says_so_within_seconds(self) -> None:
+        """A wave that is full may be so for long."""
+        async with Rig(fleet(2, quiet_at=FOREVER)) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True, under_way_max=1)
+            uids = [rig.cut_over(n) for n in range(2)]
+            rig.engine.activate()
+            await asyncio.sleep(5.0)
+            assert rig.reason(uids[1]) == "Queued"
+
     async def test_late_tasks_join(self) -> None:
         """A task that names a wave that goes is opened at once."""
         async with Rig(fleet(2)) as rig:
