@@ -17,6 +17,7 @@ from dcs_migration_operator.core.waves import (
     State,
     counts_of,
     describe_wave,
+    needs_person,
     state_of,
     to_admit,
 )
@@ -112,7 +113,8 @@ class Waves:
         self, entry: WaveEntry, wave: Wave, counts: WaveCounts, state: State, now: Instant
     ) -> float | None:
         """Write what the wave should say, if it says something else; return when, if later."""
-        status = describe_wave(wave, entry.shadow.shown, counts, state, now)
+        stuck = needs_person(one.member for one in entry.members.values())
+        status = describe_wave(wave, entry.shadow.shown, counts, state, now, stuck=stuck)
         if not entry.shadow.wants(status):
             return None
         # No other limit: counts change all the time, and people wait for what the wave says.

@@ -385,6 +385,22 @@ class TestWaves:
             await asyncio.sleep(5.0)
             assert rig.reason(uids[1]) == "Queued"
 
+    async def test_a_wave_with_nothing_left_but_what_needs_people_is_stalled(self) -> None:
+        """One task is stopped, the other ends by itself or never: nobody waits for the wave."""
+        migrations = fleet(2)
+        migrations[task_id(1)].method = "full_amount_migration"
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True)
+            uids = [rig.cut_over(n) for n in range(2)]
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert [rig.reason(uid) for uid in uids] == ["Terminated", "NotIncremental"]
+            status = rig.api.waves["wave-wave"].status
+            assert rig.wave_reason() == "Going"
+            assert status.condition("Stalled")
+            assert not status.condition("Reconciling")
+
     async def test_late_tasks_join(self) -> None:
         """A task that names a wave that goes is opened at once."""
         async with Rig(fleet(2)) as rig:
