@@ -138,6 +138,18 @@ def counts_of(members: Iterable[Member]) -> WaveCounts:
     )
 
 
+def may_have_turned(wave: Wave, shown: Status) -> bool:
+    """Tell whether people may have let a wave hold and go while no operator looked.
+
+    That changes its spec twice. Two other changes look the same; then its tasks are opened anew
+    without need, and have to catch up once more.
+    """
+    return wave.goes and 0 < shown.generation <= wave.generation - TURN_GENERATIONS
+
+
+TURN_GENERATIONS: Final = 2
+
+
 class State(Enum):
     """Where a wave is; the value is the reason that users see."""
 

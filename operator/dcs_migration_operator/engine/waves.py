@@ -60,6 +60,7 @@ class Waves:
             return None
         now = self._clock()
         wave = entry.wave
+        entry.has_turned()  # before its status says anything of today
         self._begin(entry)
         counts = counts_of(one.member for one in entry.members.values())
         state = state_of(wave, counts, now, paused=entry.paused)
@@ -84,7 +85,7 @@ class Waves:
         ready = entry.shadow.shown.condition(READY)
         if ready is None or ready.reason not in {State.GOING.value, State.PAUSED.value}:
             return
-        entry.paused = ready.reason == State.PAUSED.value
+        entry.paused = ready.reason == State.PAUSED.value and not entry.has_turned()
         if not entry.paused:
             entry.forgiven |= {uid for uid, one in entry.members.items() if _says_failed(one)}
 

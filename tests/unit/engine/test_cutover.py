@@ -243,6 +243,28 @@ class TestRestart:
             await asyncio.sleep(300.0)
             assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
 
+    async def test_a_wave_that_held_and_went_meanwhile_opens_its_tasks_anew(self) -> None:
+        """Nobody was there to hear of it; the generation of its spec tells."""
+        api = ModelApi()
+        migrations = fleet(1, quiet_at=FOREVER)
+        said = TermsSaid(timeout_s=60.0)
+        async with Rig(migrations, api=api) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True, said=said)
+            uid = rig.cut_over(0)
+            rig.engine.activate()
+            await asyncio.sleep(100.0)
+            assert (rig.reason(uid), rig.wave_reason()) == ("CutoverTimedOut", "PausedByFailures")
+        migrations[task_id(0)].lag = LagModel()
+        async with Rig(migrations, api=api) as rig:
+            api.engine = None
+            rig.add_wave(goes=False, said=said)
+            rig.add_wave(goes=True, said=said)
+            api.engine = rig.engine
+            rig.tell_all()
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert (rig.reason(uid), rig.wave_reason()) == ("Terminated", "Complete")
 
 
 class TestWaves:
