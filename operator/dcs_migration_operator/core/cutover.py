@@ -139,9 +139,13 @@ def sight_of(stats: Stats, max_lag: int, word: str) -> Sight:
         return Sight.FULL_PHASE
     if stats.is_migrating is None or stats.full_progress is None or stats.offset is None:
         return Sight.UNKNOWN
-    if word.strip().upper() not in _INCREMENTAL_WORDS:
+    if not _is_incremental_word(word):
         return Sight.FULL_PHASE
     return Sight.WITHIN if stats.offset <= max_lag else Sight.LAGGING
+
+
+def _is_incremental_word(word: str) -> bool:
+    return word.strip().upper() in _INCREMENTAL_WORDS
 
 
 def is_incremental(observed: Observation) -> bool:
@@ -322,7 +326,7 @@ def gate_of(wish: Conditional, observed: Observation, now: float, wall: datetime
         return Gate.TIMED_OUT
     if wish.is_time_up(now):
         return Gate.ANYWAY if wish.terms.stop_anyway else Gate.TIMED_OUT
-    return _gate_of_lag(wish, now)
+    return _gate_of_lag(wish, observed.word, now)
 
 
 def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
@@ -339,7 +343,7 @@ def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
     return Gate.EARLY if wish.window.is_early(wall) else None
 
 
-def _gate_of_lag(wish: Conditional, now: float) -> Gate:
+def _gate_of_lag(wish: Conditional, word: str, now: float) -> Gate:
     # What was sampled before belongs to no round, and would leave apart from the others.
     opened_at = wish.opening.mono if wish.opening else now
     if wish.lag is None:
@@ -353,7 +357,9 @@ def _gate_of_lag(wish: Conditional, now: float) -> Gate:
             return Gate.NOT_REPLICATING
         case _:
             pass
-    return Gate.OPEN if wish.caught_up and wish.is_fresh(now) else Gate.CATCHING_UP
+    # A list may have told since the last sample that a full sync has begun again.
+    ready = wish.caught_up and wish.is_fresh(now) and _is_incremental_word(word)
+    return Gate.OPEN if ready else Gate.CATCHING_UP
 
 
 TURN_S_MAX: Final = 60.0
