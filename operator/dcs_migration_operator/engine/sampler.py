@@ -1,8 +1,9 @@
 """Samples how far targets are behind: for the tasks of one channel that wait to be stopped.
 
-Opened tasks are sampled in rounds of at most one batch and a few seconds; what a round has found is
-told at its end, so that the tasks that are ready leave together. A sample that fails is a sample
-that says nothing, and that task is asked again a little later; it holds up nobody else.
+Opened tasks are sampled in rounds of at most one batch and a few seconds; that a lag is within its
+limit is told at the end of a round, so that the tasks that are ready leave together. A sample that
+fails is a sample that says nothing, and that task is asked again a little later; it holds up nobody
+else.
 """
 
 from __future__ import annotations
@@ -225,7 +226,9 @@ class Sampler:
             one.asking = False
         one.due_at = asked_at + pause_s + 2.0 * CLOCK_S  # never sooner than the pause
         self._arrange(one)
-        if not one.seated:  # nobody waits for the end of a round
+        found = self._found.get(one.key)
+        # Only what is good waits for the end of the round: a request may be about to leave.
+        if found and not (one.seated and self._facts.is_good_news(one.key, found)):
             self._tell_one(one.key)
 
     def _tell(self) -> None:

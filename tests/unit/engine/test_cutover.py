@@ -128,6 +128,26 @@ class TestOneTask:
             error = rig.api.objects[uid].status.error
             assert (error.code if error else "") == {"500": "model", HANGS: "timeout"}.get(how, "")
 
+    async def test_a_sample_that_says_otherwise_counts_at_once(self) -> None:
+        """A request that is about to leave does not wait for the end of the round."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            rig.cut_over(0, wait())
+            asked: list[float] = []
+
+            def note(_: object, operation: str, moment: str, __: object) -> None:
+                if (operation, moment) == ("stats", "before"):
+                    asked.append(clock().mono)
+
+            def until_the_next_sample() -> float:
+                rig.fleet[task_id(0)].lag = LagModel(silent=True)
+                return asked[-1] + 5.0 + 0.25 - clock().mono
+
+            rig.interfere, rig.connect_s = note, until_the_next_sample
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert rig.batches == []
+
     async def test_stats_that_hang_are_no_turn_that_is_waited_for(self) -> None:
         """Between two of them may be more than a minute; the reason stays what it is."""
         migrations = fleet(1)
