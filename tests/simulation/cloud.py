@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Page, Stats
@@ -32,7 +32,7 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.phases import PhaseClass, class_of
-from simulation.lags import LagModel
+from simulation.lags import LagModel, Replication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,7 +93,8 @@ class Migration:
         shows: How a show of it fails: a word of `SHOWS`, or `HANGS`.
         odd: What a stop request says about it cannot be understood: with `effect` or `no effect`.
         until_s: The second at which these three come to their end.
-        lag: How far its target is behind.
+        method: `migration_method`, as list and show say it.
+        lag: How far its target is behind; a `Replication` has words of its own while it runs.
         lost: What each accepted stop that took effect has lost.
     """
 
@@ -111,7 +112,8 @@ class Migration:
     orders: list[float] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
     stopped_at: float | None = None
-    lag: LagModel = field(default_factory=LagModel)
+    method: str = ""
+    lag: LagModel | Replication = field(default_factory=LagModel)
     lost: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -125,6 +127,11 @@ class Migration:
         From now on the list mentions it: what no list mentions is not found to run again.
         """
         self.word, self.stopped_at, self.listed = "MIGRATING", None, True
+
+    def fresh(self) -> Migration:
+        """Return the same migration without a past."""
+        lag = self.lag.fresh() if isinstance(self.lag, Replication) else self.lag
+        return replace(self, orders=[], said=set(), lost=[], lag=lag)
 
     def halt(self) -> None:
         """End at once, as if somebody had asked for that in the console."""
@@ -142,6 +149,8 @@ class Migration:
             self.word = self.ends_as if done else "TERMINATING"
             if done:
                 self.stopped_at = None
+        if isinstance(self.lag, Replication) and class_of(self.word) is PhaseClass.ACTIVE:
+            self.word = self.lag.word(now)
         self.said.add(self.word)
         return self.word
 
@@ -176,6 +185,8 @@ class ModelDcs:
         self.page_rows, self._endless = page_rows, endless
         self._signer, self._connect_s = signer, connect_s
         self._spell = task_key if undashed else str
+        self.stats_s: float | None = None
+        """How long stats take, where that is not as long as other calls."""
         self.counts: Counter[str] = Counter()
         self.batches: list[tuple[str, ...]] = []
         self.times: list[tuple[float, str]] = []
@@ -209,7 +220,10 @@ class ModelDcs:
         page = rows[offset : offset + self.page_rows]
         now = asyncio.get_running_loop().time()
         self.interfere("list", "after", ())
-        tasks = tuple(Observation(one.at(now), self._spell(task_id)) for task_id, one in page)
+        tasks = tuple(
+            Observation(one.at(now), self._spell(task_id), method=one.method)
+            for task_id, one in page
+        )
         return Page(len(page), tasks)
 
     async def show(self, task_id: str) -> Observation:
@@ -220,13 +234,13 @@ class ModelDcs:
         self.interfere("show", "after", (task_id,))
         if one is None:
             raise NotFound(ErrorDetail("DCS.4133", "instance job not found"))
-        return Observation(one.at(asyncio.get_running_loop().time()), task_id)
+        return Observation(one.at(asyncio.get_running_loop().time()), task_id, method=one.method)
 
     async def stats(self, task_id: str) -> Stats:
         """Return how far one migration is."""
         await self._begin("stats", (task_id,))
         await self._fail_by([one.shows for one in self._named((task_id,))], SHOWS, (task_id,))
-        one = self.fleet.get(task_id)
+        one = self._find(task_id)
         self.interfere("stats", "after", (task_id,))
         if one is None:
             raise NotFound(ErrorDetail("DCS.4133", "instance job not found"))
@@ -242,7 +256,8 @@ class ModelDcs:
         self.times.append((loop.time(), operation))
         if self._signer:
             await self._signer.check()
-        await asyncio.sleep(self.answer_s)
+        own_s = self.stats_s if operation == "stats" else None
+        await asyncio.sleep(self.answer_s if own_s is None else own_s)
         self.interfere(operation, "before", task_ids)
 
     def _named(self, task_ids: Sequence[str]) -> list[Migration]:

@@ -139,9 +139,13 @@ def sight_of(stats: Stats, max_lag: int, word: str) -> Sight:
         return Sight.FULL_PHASE
     if stats.is_migrating is None or stats.full_progress is None or stats.offset is None:
         return Sight.UNKNOWN
-    if word.strip().upper() not in _INCREMENTAL_WORDS:
+    if not _is_incremental_word(word):
         return Sight.FULL_PHASE
     return Sight.WITHIN if stats.offset <= max_lag else Sight.LAGGING
+
+
+def _is_incremental_word(word: str) -> bool:
+    return word.strip().upper() in _INCREMENTAL_WORDS
 
 
 def is_incremental(observed: Observation) -> bool:
@@ -264,6 +268,15 @@ class Conditional:
         """Tell whether the newest sample, readable or not, is young enough to act on."""
         return self.lag is not None and self.lag.asked_at >= now - SAMPLE_AGE_S_MAX
 
+    def is_time_up(self, now: float) -> bool:
+        """Tell whether the time is up, and the lag was asked for lately or since then.
+
+        An answer that takes longer than a sample may be old is never fresh.
+        """
+        if self.deadline is None or self.lag is None or now < self.deadline:
+            return False
+        return self.is_fresh(now) or self.lag.asked_at >= self.deadline
+
 
 class Gate(Enum):
     """Why a conditional stop may not leave now, or that it may."""
@@ -311,9 +324,9 @@ def gate_of(wish: Conditional, observed: Observation, now: float, wall: datetime
         return Gate.NOT_INCREMENTAL
     if wish.expired:
         return Gate.TIMED_OUT
-    if wish.deadline is not None and now >= wish.deadline and wish.is_fresh(now):
+    if wish.is_time_up(now):
         return Gate.ANYWAY if wish.terms.stop_anyway else Gate.TIMED_OUT
-    return _gate_of_lag(wish, now)
+    return _gate_of_lag(wish, observed.word, now)
 
 
 def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
@@ -330,11 +343,13 @@ def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
     return Gate.EARLY if wish.window.is_early(wall) else None
 
 
-def _gate_of_lag(wish: Conditional, now: float) -> Gate:
+def _gate_of_lag(wish: Conditional, word: str, now: float) -> Gate:
     # What was sampled before belongs to no round, and would leave apart from the others.
     opened_at = wish.opening.mono if wish.opening else now
-    if wish.lag is None or wish.lag.asked_at < max(opened_at, now - TURN_S_MAX):
+    if wish.lag is None:
         return Gate.QUEUED
+    if wish.lag.asked_at < max(opened_at, now - TURN_S_MAX) and wish.lag.detail is None:
+        return Gate.QUEUED  # what has failed is asked again with pauses, and waits for no turn
     match wish.streak.sight:
         case None | Sight.UNKNOWN:
             return Gate.LAG_UNKNOWN
@@ -342,7 +357,9 @@ def _gate_of_lag(wish: Conditional, now: float) -> Gate:
             return Gate.NOT_REPLICATING
         case _:
             pass
-    return Gate.OPEN if wish.caught_up and wish.is_fresh(now) else Gate.CATCHING_UP
+    # A list may have told since the last sample that a full sync has begun again.
+    ready = wish.caught_up and wish.is_fresh(now) and _is_incremental_word(word)
+    return Gate.OPEN if ready else Gate.CATCHING_UP
 
 
 TURN_S_MAX: Final = 60.0

@@ -50,12 +50,14 @@ class Member:
         over: Nothing more is requested for it: accepted, ended, or its time is up.
         failed: Timed out, refused or failed.
         runs: DCS says that it runs, so that it can be admitted.
+        stalled: Only a person can help it.
     """
 
     place: Place = Place.WAITING
     over: bool = False
     failed: bool = False
     runs: bool = False
+    stalled: bool = False
 
 
 OUTSIDE: Final = Member()
@@ -84,7 +86,14 @@ def member_of(situation: Situation, decision: Decision) -> Member:
         runs=place in {Place.WAITING, Place.CAUGHT_UP}
         and situation.observed is not None
         and not situation.suspended,
+        stalled=_is_stalled(decision),
     )
+
+
+def _is_stalled(decision: Decision) -> bool:
+    if decision.trouble:
+        return not decision.trouble.kind.heals_alone
+    return CASES[decision.case].standing is Standing.STALLED
 
 
 def _place_of(situation: Situation, decision: Decision) -> Place:
@@ -129,6 +138,18 @@ def counts_of(members: Iterable[Member]) -> WaveCounts:
     )
 
 
+def may_have_turned(wave: Wave, shown: Status) -> bool:
+    """Tell whether people may have let a wave hold and go while no operator looked.
+
+    That changes its spec twice. Two other changes look the same; then its tasks are opened anew
+    without need, and have to catch up once more.
+    """
+    return wave.goes and 0 < shown.generation <= wave.generation - TURN_GENERATIONS
+
+
+TURN_GENERATIONS: Final = 2
+
+
 class State(Enum):
     """Where a wave is; the value is the reason that users see."""
 
@@ -163,11 +184,34 @@ def state_of(wave: Wave, counts: WaveCounts, now: Instant, *, paused: bool) -> S
     return State.PAUSED if paused else State.GOING
 
 
+def needs_person(members: Iterable[Member]) -> bool:
+    """Tell whether all tasks that are not stopped wait for a person."""
+    left = [member for member in members if member.place is not Place.STOPPED]
+    return bool(left) and all(member.stalled for member in left)
+
+
 def describe_wave(
-    wave: Wave, shown: Status, counts: WaveCounts, state: State, now: Instant
+    wave: Wave,
+    shown: Status,
+    counts: WaveCounts,
+    state: State,
+    now: Instant,
+    *,
+    stuck: bool = False,
 ) -> Status:
-    """Return the status of a wave."""
+    """Return the status of a wave.
+
+    Args:
+        wave: What people want of it.
+        shown: What it says.
+        counts: Of its tasks.
+        state: Where it is.
+        now: The moment.
+        stuck: All tasks that are not stopped wait for a person.
+    """
     ready, standing = _STANDINGS[state]
+    if state is State.GOING and stuck:
+        standing = Standing.STALLED
     message = _message(wave, counts, state)
     moment = rfc3339(now.wall)
     before = shown.wave or WaveRecord()

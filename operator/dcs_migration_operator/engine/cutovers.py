@@ -75,6 +75,9 @@ class Cutovers:
         wish = self._store.conditional(entry)
         if opened is None or wish is None or shown.generation != task.generation:
             return
+        wave = self._store.wave(entry.wave) if entry.wave else None
+        if wave and wave.has_turned():
+            return
         if bar_of(wish, now.wall) is None:
             age_s = max((now.wall - opened).total_seconds(), 0.0)
             entry.opening = Opening(now.mono - age_s, opened)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core import requests
 from dcs_migration_operator.core.cases import Pace
-from dcs_migration_operator.core.cutover import Sampling, Sight, Streak
+from dcs_migration_operator.core.cutover import Sampling, Sight, Streak, sight_of
 from dcs_migration_operator.core.model import NO_TROUBLES, StopRequest
 
 if TYPE_CHECKING:
@@ -183,6 +183,15 @@ class ChannelFacts:
             streaks[uid] = streak.after(lag, word)
             self._resources.add(uid)
         return any(streak.sight is Sight.WITHIN for streak in streaks.values())
+
+    def is_good_news(self, key: str, lag: Lag) -> bool:
+        """Tell whether a sample is within the limit of everybody who waits for it."""
+        cloud = self._tasks.get(key)
+        if cloud is None or not cloud.streaks:
+            return False
+        word = cloud.observed.word if cloud.observed else ""
+        limits = {streak.max_lag for streak in cloud.streaks.values()}
+        return all(sight_of(lag.stats, limit, word) is Sight.WITHIN for limit in limits)
 
     def settle(self, cloud: CloudTask, request: StopRequest) -> None:
         """Take in what became of a request."""

@@ -1,15 +1,17 @@
 """Samples how far targets are behind: for the tasks of one channel that wait to be stopped.
 
-Opened tasks are sampled in rounds of at most one batch and a few seconds; what a round has found is
-told at its end, so that the tasks that are ready leave together. A sample that fails is a sample
-that says nothing, and that task is asked again a little later; it holds up nobody else.
+Opened tasks are sampled in rounds of at most one batch and a few seconds; that a lag is within its
+limit is told at the end of a round, so that the tasks that are ready leave together. A sample that
+fails is a sample that says nothing, and that task is asked again a little later; it holds up nobody
+else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from dcs_migration_operator.core.backoff import Backoff
@@ -19,6 +21,7 @@ from dcs_migration_operator.core.errors import DcsError
 from dcs_migration_operator.engine.key_ledger import CLOCK_S
 from dcs_migration_operator.engine.room import YOUNG_S, room_at
 from dcs_migration_operator.engine.turns import Seat, Turns
+from dcs_migration_operator.engine.workqueue import WorkQueue
 
 if TYPE_CHECKING:
     from dcs_migration_operator.engine.facts import ChannelFacts
@@ -90,6 +93,8 @@ class Sampler:
         self._dcs, self._facts, self._turns, self._clock = dcs, facts, turns, clock
         self._watched: dict[str, _Watched] = {}
         self._open_bell, self._holding_bell = asyncio.Event(), asyncio.Event()
+        self._open: WorkQueue[str] = WorkQueue(self._open_bell.set)
+        self._holding: WorkQueue[str] = WorkQueue(self._holding_bell.set)
         self._calls: dict[asyncio.Task[None], float] = {}
         self._found: dict[str, Lag] = {}
 
@@ -110,9 +115,9 @@ class Sampler:
         if sampling is Sampling.NEVER:
             del self._watched[key]
         elif sampling is Sampling.OPEN:
-            watched.seat = Seat(self._open_bell.set)
+            watched.seat = Seat(partial(self._arrange, watched))
             self._turns.join(watched.seat, self._now())
-        self._ring()
+        self._arrange(watched)
 
     async def run(self) -> None:
         """Sample whenever something is due, until cancelled."""
@@ -131,25 +136,19 @@ class Sampler:
         while True:
             self._open_bell.clear()
             self._turns.pass_on(self._now())
-            first = self._first_opened(())
-            if first is None or first.due_at > self._now() + CLOCK_S:
-                await self._rest(self._open_bell, first.due_at if first else None)
+            due_at = self._open.next_at()
+            if due_at is None or due_at > self._now() + CLOCK_S:
+                await self._rest(self._open_bell, due_at)
             else:
                 await self._sample_round(group)
-
-    def _first_opened(self, asked: Collection[_Watched]) -> _Watched | None:
-        """Return the opened task that is due next, but for those that were asked for already."""
-        opened = (one for one in self._watched.values() if one.seated and not one.asking)
-        return min((o for o in opened if o not in asked), key=lambda o: o.due_at, default=None)
 
     async def _sample_round(self, group: asyncio.TaskGroup) -> None:
         """Sample the opened tasks that are due meanwhile, and tell what was found together."""
         began = self._now()
-        calls: dict[_Watched, asyncio.Task[None]] = {}
+        calls: list[asyncio.Task[None]] = []
         while len(calls) < BATCH_IDS_MAX:
-            one = self._first_opened(calls)
-            due_at = one.due_at if one else began + ROUND_S_MAX
-            if due_at >= began + ROUND_S_MAX:
+            due_at = self._open.next_at()
+            if due_at is None or due_at >= began + ROUND_S_MAX:
                 if self._now() >= began + GATHER_S:
                     break
                 await asyncio.sleep(began + GATHER_S - self._now())
@@ -158,31 +157,46 @@ class Sampler:
             await self._room(self._turns.open_wait_s)
             if self._now() >= began + ROUND_S_MAX:
                 break
-            if one and one.seated and not one.asking and self._watched.get(one.key) is one:
+            one = self._take(self._open)
+            if one:
                 self._turns.take_open(self._now())
-                calls[one] = self._ask(one, group)
+                calls.append(self._ask(one, group))
         if calls:
-            await asyncio.wait(
-                calls.values(), timeout=max(began + ROUND_S_MAX - self._now(), YOUNG_S)
-            )
+            await asyncio.wait(calls, timeout=max(began + ROUND_S_MAX - self._now(), YOUNG_S))
         self._tell()
 
     async def _holding_again_and_again(self, group: asyncio.TaskGroup) -> None:
         while True:
             self._holding_bell.clear()
-            holding = [
-                one
-                for one in self._watched.values()
-                if one.sampling is Sampling.HOLDING and not one.asking
-            ]
-            first = min(holding, key=lambda one: one.due_at, default=None)
-            if first is None or first.due_at > self._now() + CLOCK_S:
-                await self._rest(self._holding_bell, first.due_at if first else None)
+            due_at = self._holding.next_at()
+            if due_at is None or due_at > self._now() + CLOCK_S:
+                await self._rest(self._holding_bell, due_at)
                 continue
             await self._room(self._turns.holding_wait_s)
-            if first.sampling is Sampling.HOLDING and not first.asking:
+            one = self._take(self._holding)
+            if one:
                 self._turns.take_holding(self._now())
-                _ = self._ask(first, group)
+                _ = self._ask(one, group)
+
+    def _take(self, queue: WorkQueue[str]) -> _Watched | None:
+        """Return the task that is due first, if one is due by now."""
+        key = queue.take(self._now() + CLOCK_S)
+        return self._watched.get(key) if key else None
+
+    def _arrange(self, one: _Watched) -> None:
+        """Let a task be asked for when it is due, if it is its turn and no call is under way.
+
+        What it costs does not depend on how many other tasks are watched.
+        """
+        current = self._watched.get(one.key)
+        if current is not one and current is not None:
+            return  # of an earlier life
+        waits = current is one and not one.asking
+        mine = one.sampling is Sampling.HOLDING
+        for queue, has_turn in ((self._open, one.seated), (self._holding, mine)):
+            queue.discard(one.key)
+            if waits and has_turn:
+                queue.add_at(one.key, one.due_at)
 
     def _ask(self, one: _Watched, group: asyncio.TaskGroup) -> asyncio.Task[None]:
         one.asking = True
@@ -193,11 +207,6 @@ class Sampler:
 
     def _ended(self, call: asyncio.Task[None]) -> None:
         self._calls.pop(call, None)
-        self._ring()
-
-    def _ring(self) -> None:
-        self._open_bell.set()
-        self._holding_bell.set()
 
     async def _sample(self, one: _Watched) -> None:
         """Ask for one task; what fails is a sample that says nothing."""
@@ -216,7 +225,10 @@ class Sampler:
         finally:
             one.asking = False
         one.due_at = asked_at + pause_s + 2.0 * CLOCK_S  # never sooner than the pause
-        if not one.seated:  # nobody waits for the end of a round
+        self._arrange(one)
+        found = self._found.get(one.key)
+        # Only what is good waits for the end of the round: a request may be about to leave.
+        if found and not (one.seated and self._facts.is_good_news(one.key, found)):
             self._tell_one(one.key)
 
     def _tell(self) -> None:

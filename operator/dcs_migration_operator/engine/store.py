@@ -34,7 +34,7 @@ from dcs_migration_operator.core.model import (
     WaveRef,
 )
 from dcs_migration_operator.core.phases import PhaseClass, class_of
-from dcs_migration_operator.core.waves import OUTSIDE, Member
+from dcs_migration_operator.core.waves import OUTSIDE, Member, may_have_turned
 from dcs_migration_operator.engine.shadow import StatusShadow
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class WaveEntry:
         forgiven: The uids whose failures a person has seen: they failed before the wave last went.
         paused: Its failures have paused it.
         begun: It was looked at since it went; until then nobody knows which failures are old.
+        turned: It may have held and gone before this process acted; None until that was looked at.
         wrote_at: Monotonic seconds of its last status.
     """
 
@@ -145,7 +146,14 @@ class WaveEntry:
     forgiven: set[str] = field(default_factory=set)
     paused: bool = False
     begun: bool = False
+    turned: bool | None = None
     wrote_at: float = float("-inf")
+
+    def has_turned(self) -> bool:
+        """Tell whether it may have held and gone unseen; the first look decides."""
+        if self.turned is None:
+            self.turned = self.wave is not None and may_have_turned(self.wave, self.shadow.shown)
+        return self.turned
 
 
 @dataclass(slots=True, eq=False)

@@ -17,6 +17,7 @@ from dcs_migration_operator.core.waves import (
     State,
     counts_of,
     describe_wave,
+    needs_person,
     state_of,
     to_admit,
 )
@@ -59,6 +60,7 @@ class Waves:
             return None
         now = self._clock()
         wave = entry.wave
+        entry.has_turned()  # before its status says anything of today
         self._begin(entry)
         counts = counts_of(one.member for one in entry.members.values())
         state = state_of(wave, counts, now, paused=entry.paused)
@@ -83,7 +85,7 @@ class Waves:
         ready = entry.shadow.shown.condition(READY)
         if ready is None or ready.reason not in {State.GOING.value, State.PAUSED.value}:
             return
-        entry.paused = ready.reason == State.PAUSED.value
+        entry.paused = ready.reason == State.PAUSED.value and not entry.has_turned()
         if not entry.paused:
             entry.forgiven |= {uid for uid, one in entry.members.items() if _says_failed(one)}
 
@@ -112,7 +114,8 @@ class Waves:
         self, entry: WaveEntry, wave: Wave, counts: WaveCounts, state: State, now: Instant
     ) -> float | None:
         """Write what the wave should say, if it says something else; return when, if later."""
-        status = describe_wave(wave, entry.shadow.shown, counts, state, now)
+        stuck = needs_person(one.member for one in entry.members.values())
+        status = describe_wave(wave, entry.shadow.shown, counts, state, now, stuck=stuck)
         if not entry.shadow.wants(status):
             return None
         # No other limit: counts change all the time, and people wait for what the wave says.

@@ -116,6 +116,12 @@ def test_only_the_incremental_phase_counts(word: str) -> None:
     assert sight_of(IDLE, 0, word) is Sight.FULL_PHASE
 
 
+def test_a_phase_that_a_list_told_of_after_the_last_sample_lets_nothing_leave() -> None:
+    """A full sync may have begun again since the samples were within the limit."""
+    before = situation(wish(IDLE, IDLE, IDLE), word="FULLMIGRATING")
+    assert case_of(before, make.now(NOW)) is Case.CATCHING_UP
+
+
 @pytest.mark.parametrize("missing", ["offset", "full_progress", "is_migrating"])
 def test_what_is_missing_is_unknown_and_never_zero(missing: str) -> None:
     """Each of the three figures is needed."""

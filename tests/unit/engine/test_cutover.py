@@ -116,7 +116,7 @@ class TestOneTask:
     async def test_an_unknown_lag_is_never_caught_up(self, how: str) -> None:
         """Stats that fail, hang or say nothing hold the stop back, and the reason says so."""
         migrations = fleet(1)
-        migrations[task_id(0)].lag.silent = how == "silent"
+        migrations[task_id(0)].lag = LagModel(silent=how == "silent")
         migrations[task_id(0)].shows = "" if how == "silent" else how
         async with Rig(migrations) as rig:
             rig.add_project()
@@ -127,6 +127,55 @@ class TestOneTask:
             assert rig.reason(uid) == "LagUnknown"
             error = rig.api.objects[uid].status.error
             assert (error.code if error else "") == {"500": "model", HANGS: "timeout"}.get(how, "")
+
+    async def test_a_sample_that_says_otherwise_counts_at_once(self) -> None:
+        """A request that is about to leave does not wait for the end of the round."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            rig.cut_over(0, wait())
+            asked: list[float] = []
+
+            def note(_: object, operation: str, moment: str, __: object) -> None:
+                if (operation, moment) == ("stats", "before"):
+                    asked.append(clock().mono)
+
+            def until_the_next_sample() -> float:
+                rig.fleet[task_id(0)].lag = LagModel(silent=True)
+                return asked[-1] + 5.0 + 0.25 - clock().mono
+
+            rig.interfere, rig.connect_s = note, until_the_next_sample
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert rig.batches == []
+
+    async def test_stats_that_hang_are_no_turn_that_is_waited_for(self) -> None:
+        """Between two of them may be more than a minute; the reason stays what it is."""
+        migrations = fleet(1)
+        migrations[task_id(0)].shows = HANGS
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait())
+            rig.engine.activate()
+            await asyncio.sleep(100.0)
+            for _ in range(40):
+                await asyncio.sleep(10.0)
+                assert rig.reason(uid) == "LagUnknown"
+
+    @pytest.mark.parametrize("anyway, reason", [(False, "CutoverTimedOut"), (True, "Terminated")])
+    async def test_the_time_is_up_also_where_samples_take_longer_than_they_are_good_for(
+        self, *, anyway: bool, reason: str
+    ) -> None:
+        """No sample is fresh when it comes; one that was asked for since then is enough."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            uid = rig.cut_over(0, wait(timeout_s=60.0, anyway=anyway))
+            rig.engine.activate()
+            await asyncio.sleep(0.1)
+            rig.dcs[0].stats_s = 12.0
+            await asyncio.sleep(55.0)
+            assert (rig.batches, rig.reason(uid)) == ([], "CatchingUp")
+            await asyncio.sleep(60.0)
+            assert rig.reason(uid) == reason
 
     async def test_a_dead_replication_is_told(self) -> None:
         """A lag that rests at 0 because nothing is replicated proves nothing."""
@@ -207,12 +256,35 @@ class TestRestart:
             assert rig.reason(uid) == "CatchingUp"
             await asyncio.sleep(20.0)
             assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
-        migrations[task_id(0)].lag.quiet_at = 0.0
+        migrations[task_id(0)].lag = LagModel()
         async with Rig(migrations, api=api) as rig:
             rig.tell_all()
             rig.engine.activate()
             await asyncio.sleep(300.0)
             assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
+
+    async def test_a_wave_that_held_and_went_meanwhile_opens_its_tasks_anew(self) -> None:
+        """Nobody was there to hear of it; the generation of its spec tells."""
+        api = ModelApi()
+        migrations = fleet(1, quiet_at=FOREVER)
+        said = TermsSaid(timeout_s=60.0)
+        async with Rig(migrations, api=api) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True, said=said)
+            uid = rig.cut_over(0)
+            rig.engine.activate()
+            await asyncio.sleep(100.0)
+            assert (rig.reason(uid), rig.wave_reason()) == ("CutoverTimedOut", "PausedByFailures")
+        migrations[task_id(0)].lag = LagModel()
+        async with Rig(migrations, api=api) as rig:
+            api.engine = None
+            rig.add_wave(goes=False, said=said)
+            rig.add_wave(goes=True, said=said)
+            api.engine = rig.engine
+            rig.tell_all()
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert (rig.reason(uid), rig.wave_reason()) == ("Terminated", "Complete")
 
 
 class TestWaves:
@@ -344,6 +416,32 @@ class TestWaves:
             rig.add_wave(goes=False)
             await asyncio.sleep(6.0)
             assert rig.wave_reason() == "Holding"
+
+    async def test_a_task_that_waits_for_room_says_so_within_seconds(self) -> None:
+        """A wave that is full may be so for long."""
+        async with Rig(fleet(2, quiet_at=FOREVER)) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True, under_way_max=1)
+            uids = [rig.cut_over(n) for n in range(2)]
+            rig.engine.activate()
+            await asyncio.sleep(5.0)
+            assert rig.reason(uids[1]) == "Queued"
+
+    async def test_a_wave_with_nothing_left_but_what_needs_people_is_stalled(self) -> None:
+        """One task is stopped, the other ends by itself or never: nobody waits for the wave."""
+        migrations = fleet(2)
+        migrations[task_id(1)].method = "full_amount_migration"
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True)
+            uids = [rig.cut_over(n) for n in range(2)]
+            rig.engine.activate()
+            await asyncio.sleep(60.0)
+            assert [rig.reason(uid) for uid in uids] == ["Terminated", "NotIncremental"]
+            status = rig.api.waves["wave-wave"].status
+            assert rig.wave_reason() == "Going"
+            assert status.condition("Stalled")
+            assert not status.condition("Reconciling")
 
     async def test_late_tasks_join(self) -> None:
         """A task that names a wave that goes is opened at once."""
