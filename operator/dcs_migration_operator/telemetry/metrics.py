@@ -1,6 +1,6 @@
-"""All metrics, and the only door to prometheus_client.
+"""Defines all metrics; the only module that imports prometheus_client.
 
-Labels hold classes and phases, never an id, a name of a resource or a key.
+Labels hold classes and phases, never an id, a resource name or a key.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Metrics:
     """Implements `engine.ports.Probe`.
 
     Args:
-        tasks: Counts the resources by (phase, ready); asked at each scrape.
-        snapshot_ages: Seconds since the last complete list, by cloud project id.
-        leads: Whether this replica is the leader.
+        tasks: Counts the resources by (phase, ready); called at each scrape.
+        snapshot_ages: Returns the seconds since the last complete list, by cloud project id.
+        leads: Tells whether this replica is the leader.
         overlaps: Counts other installations that watch some of the same namespaces.
-        cutovers: Number of tasks with a cutover, by where they are.
+        cutovers: Counts the tasks with a cutover by state.
         split_reason: Maps the code of a refusal to one of a limited number of labels.
     """
 
@@ -135,7 +135,7 @@ class Metrics:
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        """Show all that is foreseen: `rate` sees nothing of a series that begins above 0."""
+        """Create all known series at 0: `rate` misses the start of a series that begins above 0."""
         for operation, outcome in product(_OPERATIONS, _OUTCOMES):
             self._requests.labels(operation, outcome)
         for result in _RESULTS:
@@ -150,52 +150,52 @@ class Metrics:
         return generate_latest(self._registry)
 
     def cloud_request(self, operation: Enum, outcome: str, seconds: float) -> None:
-        """One DCS call ended."""
+        """Record a finished DCS call."""
         self._requests.labels(operation.value, outcome).inc()
         self._request_seconds.labels(operation.value).observe(seconds)
 
     def batch(self, size: int) -> None:
-        """One order left with so many ids."""
+        """Record an answered stop request with this many ids."""
         self._batch_size.observe(size)
 
     def split(self, code: str) -> None:
-        """One refused order was halved; `code` is the refusal's."""
+        """Record that a refused stop request was halved; `code` is that of the refusal."""
         self._splits.labels(self._split_reason(code)).inc()
 
     def stop_result(self, result: str) -> None:
-        """One id was accepted, rejected or left unknown."""
+        """Record the result for one id: accepted, rejected or unknown."""
         self._stop_results.labels(result).inc()
 
     def stopped(self, seconds: float) -> None:
-        """One wish was fulfilled so long after it was made."""
+        """Record the seconds from a wish to stop until it was fulfilled."""
         self._stop_seconds.observe(max(seconds, 0.0))
 
     def cut_over(self, seconds: float | None, lag: int | None) -> None:
-        """One conditional stop ended so long after its opening; the lag is that of its order."""
+        """Record a finished cutover: seconds since its opening, and the lag at its stop request."""
         if seconds is not None:
             self._cutover_seconds.observe(seconds)
         if lag is not None:
             self._stop_lag.observe(lag)
 
     def overwritten(self) -> None:
-        """Somebody else replaced a status of ours by one that says something else."""
+        """Record that another client replaced a status of ours with one of different meaning."""
         self._overwrites.inc()
 
     def unreadable(self) -> None:
-        """One object of the API server could not be read."""
+        """Record an object of the API server that could not be parsed."""
         self._errors.labels("unreadable").inc()
 
     def failed(self) -> None:
-        """Note that the processing of one resource raised an error of our own."""
+        """Record that processing a resource raised an internal error."""
         self._errors.labels("internal").inc()
 
     def status_write(self, outcome: str) -> None:
-        """One write of a status ended."""
+        """Record a finished status write."""
         self._writes.labels(outcome).inc()
 
 
 class _Gauges(Collector):
-    """Gauges that are read off the engine when somebody scrapes."""
+    """Gauges that are read from the engine at each scrape."""
 
     def __init__(
         self,
