@@ -62,7 +62,7 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         Case.UNASKED: "DCS has not answered a question about this task yet.",
         Case.UNLISTED: "DCS's list of this project does not mention the task; it is being asked "
         "for by itself. If DCS does not know it, check spec.taskId and the project.",
-        Case.OUTDATED: "DCS said {word} before the stop was wished for; it is being asked again.",
+        Case.OUTDATED: "DCS said {word} before the stop was asked for; it is being asked again.",
         Case.SUSPENDED: "DCS says {word}; the project is suspended (spec.suspend), so no stop is "
         "requested until it is resumed.",
         Case.STARTED_AGAIN: "DCS says {word} after {phase}: somebody started the task again; the "

@@ -67,68 +67,68 @@ class Metrics:
         ProcessCollector(registry=registry)
         self._requests = Counter(
             "dcs_operator_cloud_requests",
-            "Calls of the DCS API by how they ended.",
+            "Calls of the DCS API by outcome.",
             ("operation", "outcome"),
             registry=registry,
         )
         self._request_seconds = Histogram(
             "dcs_operator_cloud_request_seconds",
-            "How long calls of the DCS API take.",
+            "Duration of calls of the DCS API.",
             ("operation",),
             buckets=_CALL_S,
             registry=registry,
         )
         self._batch_size = Histogram(
             "dcs_operator_batch_size",
-            "Ids per answered stop order.",
+            "Ids per answered stop request.",
             buckets=_BATCH,
             registry=registry,
         )
         self._splits = Counter(
             "dcs_operator_batch_splits",
-            "Stop orders that were halved, by the code of the refusal.",
+            "Stop requests that were halved, by the code of the refusal.",
             ("reason",),
             registry=registry,
         )
         self._stop_results = Counter(
             "dcs_operator_stop_results",
-            "What became of each id that was ordered to stop.",
+            "Ids whose stop was requested, by result.",
             ("result",),
             registry=registry,
         )
         self._stop_seconds = Histogram(
             "dcs_operator_stop_seconds",
-            "From the wish until DCS said TERMINATED.",
+            "Time from the wish to stop until DCS said TERMINATED.",
             buckets=_STOP_S,
             registry=registry,
         )
         self._cutover_seconds = Histogram(
             "dcs_operator_cutover_seconds",
-            "From the opening of a cutover until DCS said TERMINATED.",
+            "Time from the opening of a cutover until DCS said TERMINATED.",
             buckets=_CUTOVER_S,
             registry=registry,
         )
         self._stop_lag = Histogram(
             "dcs_operator_stop_lag",
-            "The lag at the moment in which the order of a cutover left, in DCS's own unit.",
+            "Lag at the moment when the stop of a cutover was requested, in DCS's own unit.",
             buckets=_LAG,
             registry=registry,
         )
         self._writes = Counter(
             "dcs_operator_status_writes",
-            "Writes of statuses by how they ended.",
+            "Status writes by outcome.",
             ("outcome",),
             registry=registry,
         )
 
         self._overwrites = Counter(
             "dcs_operator_status_overwrites",
-            "Statuses of this operator that somebody else replaced.",
+            "Statuses of this operator that another client replaced.",
             registry=registry,
         )
         self._errors = Counter(
             "dcs_operator_resource_errors",
-            "Resources that could not be read, or not be processed because of an internal error.",
+            "Resources that could not be parsed, or not be processed because of an internal error.",
             ("kind",),
             registry=registry,
         )
@@ -213,7 +213,7 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         tasks = GaugeMetricFamily(
-            "dcs_operator_tasks", "Resources by what they say.", labels=("phase", "ready")
+            "dcs_operator_tasks", "Resources by phase and readiness.", labels=("phase", "ready")
         )
         for (phase, ready), number in self._tasks().items():
             tasks.add_metric((phase, ready), number)
@@ -233,7 +233,7 @@ class _Gauges(Collector):
         overlaps.add_metric((), float(self._overlaps()))
         cutovers = GaugeMetricFamily(
             "dcs_operator_cutover_tasks",
-            "Resources with a cutover by where they are.",
+            "Resources with a cutover by its state.",
             labels=("state",),
         )
         for state, number in self._cutovers().items():
