@@ -332,7 +332,7 @@ def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
 
 
 def _gate_of_lag(wish: Conditional, now: float) -> Gate:
-    # An earlier sample belongs to no round; its stop would be sent apart from the others.
+    # What was sampled before belongs to no round, and would leave apart from the others.
     opened_at = wish.opening.mono if wish.opening else now
     if wish.lag is None or wish.lag.asked_at < max(opened_at, now - TURN_S_MAX):
         return Gate.QUEUED

@@ -47,9 +47,9 @@ class Member:
     """What a wave needs to know about one of its tasks.
 
     Attributes:
-        over: Whether no more stop is requested for it: it is accepted, ended, or timed out.
-        failed: Whether it timed out, was refused or failed.
-        runs: Whether DCS says that it runs, so that it can be admitted.
+        over: Nothing more is requested for it: accepted, ended, or its time is up.
+        failed: Timed out, refused or failed.
+        runs: DCS says that it runs, so that it can be admitted.
     """
 
     place: Place = Place.WAITING

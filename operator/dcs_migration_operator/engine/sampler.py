@@ -1,8 +1,8 @@
 """Samples the lag of those tasks of one channel that wait to be stopped.
 
-Opened tasks are sampled in rounds of at most one batch and a few seconds. The samples of a round
-are reported at its end, so that the tasks which are ready are stopped together. A failed sample
-counts as an unknown lag; that task is sampled again a little later, without delaying others.
+Opened tasks are sampled in rounds of at most one batch and a few seconds; what a round has found is
+told at its end, so that the tasks that are ready leave together. A sample that fails is a sample
+that says nothing, and that task is asked again a little later; it holds up nobody else.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Sampler:
                 await self._sample_round(group)
 
     def _first_opened(self, asked: Collection[_Watched]) -> _Watched | None:
-        """Return the opened task that is due next, except those that were sampled already."""
+        """Return the opened task that is due next, but for those that were asked for already."""
         opened = (one for one in self._watched.values() if one.seated and not one.asking)
         return min((o for o in opened if o not in asked), key=lambda o: o.due_at, default=None)
 
@@ -216,7 +216,7 @@ class Sampler:
         finally:
             one.asking = False
         one.due_at = asked_at + pause_s + 2.0 * CLOCK_S  # never sooner than the pause
-        if not one.seated:  # it belongs to no round
+        if not one.seated:  # nobody waits for the end of a round
             self._tell_one(one.key)
 
     def _tell(self) -> None:

@@ -133,11 +133,10 @@ class WaveEntry:
     Attributes:
         wave: The wave; None while it does not exist.
         members: Its tasks, by uid.
-        forgiven: The uids of tasks that failed before the wave was last set to Go.
-        paused: Whether its failures have paused it.
-        begun: Whether it was reconciled since it was set to Go; until then it is not known which
-            failures are old.
-        wrote_at: Monotonic time in seconds of its last status.
+        forgiven: The uids whose failures a person has seen: they failed before the wave last went.
+        paused: Its failures have paused it.
+        begun: It was looked at since it went; until then nobody knows which failures are old.
+        wrote_at: Monotonic seconds of its last status.
     """
 
     wave: Wave | None = None

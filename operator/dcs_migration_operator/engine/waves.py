@@ -111,7 +111,7 @@ class Waves:
     def _show(
         self, entry: WaveEntry, wave: Wave, counts: WaveCounts, state: State, now: Instant
     ) -> float | None:
-        """Write the wanted status if it differs; return the time of the write if it has to wait."""
+        """Write what the wave should say, if it says something else; return when, if later."""
         status = describe_wave(wave, entry.shadow.shown, counts, state, now)
         if not entry.shadow.wants(status):
             return None
