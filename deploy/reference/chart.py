@@ -30,25 +30,25 @@ HEAD = """# Helm chart of dcs-migration-operator {version}
 
 <!-- Generated from values.yaml by `python -m reference`; change the comments there. -->
 
-For Kubernetes ≥ 1.28 and Helm 4. From a checkout:
+The chart needs Kubernetes ≥ 1.28 and Helm 4. Install it from a checkout:
 
 ```sh
 helm install dcs-migration-operator deploy/chart --namespace dcs-system --create-namespace
 ```
 
-What it prints says how to make the first stop. Which rights the operator gets and why is in
-[docs/security.md](../../docs/security.md). Without rights in the whole cluster it is installed with
-`--set scope={{team-a,team-b}} --set crds.install=false --set rbac.userRoles=false`, once an
+The output explains how to make the first stop. [docs/security.md](../../docs/security.md) says
+which rights the operator gets and why. Without cluster-wide permissions, install it with
+`--set scope={{team-a,team-b}} --set crds.install=false --set rbac.userRoles=false` after an
 administrator has applied the CRDs.
 
 The CRDs are part of the templates, so that `helm upgrade` upgrades them. `helm uninstall` keeps
 them, and with them every MigrationTask, unless `crds.keep` is false; the Lease stays too, see
-[docs/uninstall.md](../../docs/uninstall.md). If the CRDs were applied by hand before, or are left
-of a release of another name or namespace, add `--take-ownership --force-conflicts` to the first
+[docs/uninstall.md](../../docs/uninstall.md). If the CRDs were applied by hand before, or were left
+by a release with another name or namespace, add `--take-ownership --force-conflicts` to the first
 install.
 
 A chart that includes this one may switch it on and off by a condition such as
-`dcs-migration-operator.enabled`. With kustomize, see [docs/gitops.md](../../docs/gitops.md).
+`dcs-migration-operator.enabled`. For kustomize, see [docs/gitops.md](../../docs/gitops.md).
 
 ## Values
 

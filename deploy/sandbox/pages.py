@@ -14,7 +14,7 @@ def read_page(address: str, path: str, timeout_s: float = ANSWER_S_MAX) -> tuple
     """Return the HTTP status and the text of a page; `address` is HOST:PORT.
 
     Raises:
-        OSError: Nobody answers there, or not in time.
+        OSError: No answer came, or it came too late.
     """
     return _exchange(address, "GET", path, None, timeout_s)
 

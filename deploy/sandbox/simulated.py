@@ -1,4 +1,4 @@
-"""The simulated DCS as a process of its own, and what it says about the orders that it got.
+"""The simulated DCS as a separate process, and its record of the orders that it got.
 
 Owns its start, its account, and the exact sum: who was ordered to stop, and how often.
 """
@@ -136,7 +136,7 @@ def mismatches(found: Sum, wished: Collection[str]) -> list[str]:
 
     Args:
         found: What DCS says.
-        wished: Ids of all tasks that anybody ever wished to stop.
+        wished: Ids of all tasks that were ever to be stopped.
     """
     wrong = []
     twice = sorted(one for one, times in found.accepted.items() if times > 1)
@@ -147,7 +147,7 @@ def mismatches(found: Sum, wished: Collection[str]) -> list[str]:
         wrong.append(f"never stopped: {', '.join(never)}")
     unasked = sorted(set(found.accepted) - set(wished))
     if unasked:
-        wrong.append(f"stopped though nobody wished it: {', '.join(unasked)}")
+        wrong.append(f"stopped although no stop was wanted: {', '.join(unasked)}")
     if found.ids != len(wished):
         wrong.append(f"{found.ids} ids were sent in orders, for {len(wished)} tasks")
     if found.errors:

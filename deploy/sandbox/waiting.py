@@ -20,10 +20,10 @@ TIMEOUT_S = 30.0
 """Long enough for a slow machine; a fact that takes longer is a failure."""
 
 INTERVAL_S = 0.05
-"""Pause between two looks: not felt by a person, and light on the API server."""
+"""Pause between two checks: too short for a person to notice, and light on the API server."""
 
 NOT_YET = (AssertionError, LookupError, OSError)
-"""What a look may raise while the fact is not there yet. Everything else is a mistake."""
+"""The exceptions that a check may raise while the fact is not true yet; any other is an error."""
 
 
 def eventually(
@@ -31,7 +31,7 @@ def eventually(
 ) -> T:
     """Call `look` until it returns something true, and return that.
 
-    A look may also raise an assertion, lookup or connection error for "not yet".
+    A check may also raise an assertion, lookup or connection error for "not yet".
 
     Raises:
         TimeoutError: The fact did not come true; the cause and the last value are in it.

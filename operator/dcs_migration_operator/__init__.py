@@ -1,6 +1,6 @@
 """Kubernetes operator that stops Huawei Cloud DCS migration tasks, many per API call.
 
-The package's version is the only thing defined here; `app.py` is where everything is put together.
+This module defines only the version of the package; `app.py` puts all parts together.
 """
 
 __version__ = "0.1.0"

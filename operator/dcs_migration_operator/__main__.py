@@ -1,4 +1,4 @@
-"""`python -m dcs_migration_operator`."""
+"""Runs the command line for `python -m dcs_migration_operator`."""
 
 import sys
 

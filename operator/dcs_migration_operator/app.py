@@ -1,7 +1,8 @@
-"""The composition root: builds every part, starts and ends them in order.
+"""The composition root: builds every part, and starts and stops them in order.
 
-The only place that knows all parts. On the way up: cluster, CRDs, HTTP pages, watch, first listing,
-leadership, engine. On the way down: engine (orders are sent or given up), statuses, Lease, watch.
+No other module knows all parts. They start in the order: cluster, CRDs, HTTP pages, watch, first
+listing, leadership, engine. They stop in the order: engine (pending stop requests are sent or
+dropped), statuses, Lease, watch.
 """
 
 from __future__ import annotations
@@ -59,33 +60,33 @@ _log = logging.getLogger(__name__)
 DRAIN_S: Final = 3.0
 FLUSH_S: Final = 2.0
 WATCH_END_S: Final = 2.0
-"""The steps of the way down, of which the second is taken twice (statuses, Lease); together less
-than the promised 10 s."""
+"""Time limits of the shutdown steps; the second applies twice (statuses, Lease). Together they take
+less than the promised 10 s."""
 
 LOST_END_S: Final = 1.0
-"""What is left of them for a replica that does not lead: another one may, and waits for nobody."""
+"""Shorter limit for a replica that does not lead, as another one may already act."""
 
 
 _WHY_ENDED: Final = {"the Lease": "not renewed in time, or taken by another replica"}
-"""What it means when a part ends without an error."""
+"""The reason to report when a part ends without an error."""
 
 
 class CannotWork(Exception):
-    """The operator cannot do its work here; the text is one line that says what to do."""
+    """The operator cannot work here; the text is one line that says what to do."""
 
 
 def clock() -> Instant:
-    """Return this moment on the event loop's clock and in whole seconds of UTC."""
+    """Return the current time on the event loop's clock and in whole seconds of UTC."""
     return Instant(asyncio.get_running_loop().time(), datetime.now(UTC).replace(microsecond=0))
 
 
 def awake_or_asleep_s() -> float:
-    """Return seconds of a clock that never goes back, and goes on while the machine sleeps.
+    """Return seconds from a monotonic clock that also runs while the machine sleeps.
 
-    `CLOCK_MONOTONIC` stands still then: a leader on a node that was suspended for an hour would
-    take its Lease for as fresh as before.
+    `CLOCK_MONOTONIC` stands still while it sleeps: a leader on a node that was suspended for an
+    hour would take its Lease to be as fresh as before.
     """
-    clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # only Linux has the former
+    clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former is Linux only
     return time.clock_gettime(clock_id)
 
 
@@ -93,7 +94,7 @@ async def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
-        CannotWork: There is no cluster, no CRD or no permission, or a part ended by itself.
+        CannotWork: The cluster, a CRD or a permission is missing, or a part ended by itself.
     """
     stop = asyncio.Event()
     _on_signals(stop)
@@ -120,7 +121,7 @@ async def run(settings: Settings) -> None:
 
 
 class _Operator:
-    """All parts, built; see the module for the order."""
+    """All parts of the operator; the module docstring tells their order."""
 
     def __init__(
         self,
@@ -218,7 +219,7 @@ class _Operator:
             parts["the Lease"] = asyncio.create_task(self._elector.run())
         try:
             await watch_ready_or_done(watch_ready, watching)
-            _on_signals(stop)  # kopf has set its own, which would end the watch first
+            _on_signals(stop)  # replace kopf's handlers, which would stop the watch first
             _log.info("watching", extra={"version": __version__, "server": self._cluster.server})
             await _until_stopped(stop, parts)
         finally:
@@ -234,7 +235,7 @@ class _Operator:
         _log.info("the first listing is complete", extra={"tasks": tasks})
         if self._settings.leader_elect and not self._elector.elected.is_set():
             await self._elector.elected.wait()
-            # A standby may have missed a deletion long ago, or what the leader wrote just now.
+            # A standby may have missed an earlier deletion or the leader's latest writes.
             await caught_up(
                 self._count_versions,
                 self._engine.store.versions,
@@ -261,8 +262,8 @@ class _Operator:
     async def _end(
         self, parts: Mapping[str, asyncio.Task[None]], watch_stop: asyncio.Event
     ) -> None:
-        """End everything in order; what cannot be done in time is given up."""
-        leads = self._leads()  # who does not may send and write nothing more
+        """Stop all parts in order; work that cannot be finished in time is dropped."""
+        leads = self._leads()  # a replica that does not lead may no longer send or write
         await self._engine.close(DRAIN_S if leads else 0.0)
         await self._queue.drain(FLUSH_S if leads else 0.0)
         await self._queue.close()
@@ -299,7 +300,7 @@ class _Operator:
         }
 
     def _longer_call_s(self) -> float:
-        """Return what a DCS call may take on top of the default that the health page knows."""
+        """Return the seconds by which the limit of a DCS call exceeds the default."""
         ours, default = self._settings.channel, ChannelSettings()
         return max(ours.request_timeout_s - default.request_timeout_s, 0.0) * PATIENCE
 
@@ -315,7 +316,7 @@ class _Operator:
         return counts
 
     def _count_cutovers(self) -> Mapping[str, int]:
-        # A standby hears of no samples: it knows nothing of where they are.
+        # A standby takes no samples and so does not know the state of any cutover.
         return count_states(self._engine.store) if self._leads() else dict.fromkeys(STATES, 0)
 
     def _snapshot_ages(self) -> Mapping[str, float]:
@@ -323,17 +324,17 @@ class _Operator:
 
 
 async def watch_ready_or_done(ready: asyncio.Event, watching: asyncio.Task[None]) -> None:
-    """Wait until the watch has begun, or has ended before it began."""
+    """Wait until the watch has started, or has ended before it started."""
     waiter = asyncio.create_task(ready.wait())
     await asyncio.wait({waiter, watching}, return_when=asyncio.FIRST_COMPLETED)
     waiter.cancel()
 
 
 async def _until_stopped(stop: asyncio.Event, parts: Mapping[str, Awaitable[None]]) -> None:
-    """Wait for the signal; a part that ends before it is a reason to leave."""
+    """Wait for the stop signal; raise if a part ends before it."""
     tasks = {name: asyncio.ensure_future(part) for name, part in parts.items()}
     while not stop.is_set() and not any(task.done() for task in tasks.values()):
-        # Once more if need be: when kopf fails it cancels every task that is younger than itself.
+        # Repeat if cancelled: when kopf fails, it cancels every task that is younger than itself.
         waiter = asyncio.create_task(stop.wait())
         await asyncio.wait({waiter, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
         waiter.cancel()

@@ -1,6 +1,6 @@
-"""The command line: options and environment to `Settings`, errors to one line and an exit status.
+"""The command line: turns options and environment into `Settings`, and errors into one line.
 
-0 after SIGTERM or SIGINT, 1 when the operator cannot work, 2 for wrong usage.
+The exit status is 0 after SIGTERM or SIGINT, 1 when the operator cannot work, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PORT_MAX: Final = 65_535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+    """Run the command and return its exit status."""
     options = _parser().parse_args(argv)
     settings = _settings(options)
     logs.set_up(settings.log_format, settings.log_level)
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--listen",
         _address,
         "0.0.0.0:8080",
-        "HOST:PORT of /healthz, /readyz and /metrics; :PORT is every address, of IPv6 too",
+        "HOST:PORT of /healthz, /readyz and /metrics; :PORT means every IPv4 and IPv6 address",
     )
     option("--status-writers", _count(1, 256), "16", "concurrent writes to Kubernetes")
     default_format = "text" if sys.stderr.isatty() else "json"
@@ -92,31 +92,41 @@ def _add_scope(run: argparse.ArgumentParser) -> None:
         "--cluster-projects",
         action=argparse.BooleanOptionalAction,
         default=_flag("cluster-projects", default=True) if _is_set("cluster-projects") else None,
-        help="watch ClusterDCSProjects too, which needs rights in the whole cluster "
+        help="watch ClusterDCSProjects too, which needs cluster-wide permissions "
         "(default: on with all namespaces, off with --namespace)",
     )
-    option("--operator-namespace", str, "", "namespace of their Secrets; else the pod's")
-    option("--kubeconfig", str, "", "which cluster; else KUBECONFIG, in-cluster, ~/.kube/config")
+    option(
+        "--operator-namespace",
+        str,
+        "",
+        "namespace of the Secrets of ClusterDCSProjects (default: that of the pod)",
+    )
+    option(
+        "--kubeconfig",
+        str,
+        "",
+        "kubeconfig of the cluster (default: KUBECONFIG, then in-cluster, then ~/.kube/config)",
+    )
     option(
         "--service-account-dir",
         str,
         Settings().service_account_dir,
-        "where a pod finds its token, ca.crt and namespace",
+        "folder with the pod's token, ca.crt and namespace",
     )
     run.add_argument(
         "--leader-elect",
         action=argparse.BooleanOptionalAction,
         default=_flag("leader-elect", default=True),
-        help="let one of several replicas act, by a Lease (default: on)",
+        help="elect one replica to act, by means of a Lease (default: on)",
     )
-    option("--lease-namespace", str, "", "namespace of the Lease; else the pod's")
+    option("--lease-namespace", str, "", "namespace of the Lease (default: that of the pod)")
     option("--lease-name", _name, PROGRAM, "name of the Lease")
     run.add_argument(
         "--allow-endpoint",
         action="append",
         metavar="PATTERN",
         type=_pattern,
-        help="an endpoint that projects may name, * stands for one label; repeatable "
+        help="an endpoint that projects may use; * stands for one label; repeatable "
         "(default: those of Huawei Cloud)",
     )
 
@@ -124,42 +134,49 @@ def _add_scope(run: argparse.ArgumentParser) -> None:
 def _add_channel(run: argparse.ArgumentParser) -> None:
     option = _Options(run)
     size = _count(1, BATCH_SIZE_MAX)
-    option("--batch-size", size, "50", "ids per stop order; DCS takes at most 50")
+    option("--batch-size", size, "50", "ids per stop request; DCS accepts at most 50")
     option(
         "--batch-idle-s",
         _seconds(0, 60),
         "0.2",
         "send a batch after this many idle seconds",
     )
-    option("--batch-max-wait-s", _seconds(0, 60), "2", "longest wait of a stop for others, in s")
-    option("--poll-min-s", _seconds(0.1, 3600), "1", "first poll after an acceptance, in seconds")
+    option(
+        "--batch-max-wait-s",
+        _seconds(0, 60),
+        "2",
+        "longest wait of a stop for its batch, in seconds",
+    )
+    option(
+        "--poll-min-s", _seconds(0.1, 3600), "1", "first poll after an accepted stop, in seconds"
+    )
     option(
         "--poll-max-s",
         _seconds(0.1, 3600),
         "10",
-        "slowest poll while stopping, in seconds",
+        "longest poll interval while stopping, in seconds",
     )
     option(
         "--poll-observe-s",
         _seconds(1, 86400),
         "60",
-        "poll of tasks that are only observed, in seconds",
+        "poll interval of tasks that are only observed, in seconds",
     )
     option(
         "--poll-settled-s",
         _seconds(0, 86400),
         "600",
-        "poll of stopped tasks, in case somebody starts them again, in seconds; 0 is never",
+        "poll interval of stopped tasks, in case one is started again, in seconds; 0 means never",
     )
     option("--request-timeout-s", _seconds(1, 600), "30", "time limit of one DCS call, in seconds")
-    certificates = "file of CA certificates that are trusted for DCS besides the public ones"
+    certificates = "file of CA certificates to trust for DCS in addition to the public ones"
     option("--ca-file", bundle_path, "", certificates)
     proxy = "HTTP proxy for DCS, as in http://proxy.example.com:3128; HTTPS_PROXY is not honored"
     option("--proxy-url", proxy_url, "", proxy)
 
 
 class _Options:
-    """Adds options that are environment variables as well."""
+    """Adds options that can also be set by environment variables."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._parser = parser
@@ -167,8 +184,7 @@ class _Options:
     def __call__(
         self, name: str, kind: Callable[[str], object], default: str, help_text: str
     ) -> None:
-        # argparse converts a default that is a string, so a bad variable is an error like a bad
-        # option.
+        # argparse converts string defaults, so an invalid variable is reported like an option.
         value = _env(name.removeprefix("--"), default)
         suffix = f" (default: {default})" if default else ""
         self._parser.add_argument(
@@ -222,7 +238,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _namespaces(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[str, ...]:
-    """Return what to watch; options outweigh variables, and variables must not contradict."""
+    """Return the namespaces to watch; options override variables, which must not conflict."""
     if options.all_namespaces or options.namespace:
         return tuple(dict.fromkeys(options.namespace or ()))
     if options.env_namespaces and _flag("all-namespaces", default=False):
@@ -246,7 +262,7 @@ def _is_set(name: str) -> bool:
 
 
 def _flag(name: str, *, default: bool) -> bool | None:
-    """Return what a variable says; nothing if it is no word for true or false."""
+    """Return the value of a boolean variable; None if it is neither true nor false."""
     word = _env(name, str(default)).strip().lower()
     if word in {"1", "true", "yes", "on"}:
         return True

@@ -1,6 +1,6 @@
-"""Options that are looked into when the command starts: a file of certificates, and a proxy.
+"""Types of options that are validated at startup: a file of certificates and a proxy URL.
 
-An error says what is wrong and repeats no URL, which may hold a password; argparse would.
+An error says what is wrong but, unlike argparse's own, quotes no URL, which may hold a password.
 """
 
 from __future__ import annotations

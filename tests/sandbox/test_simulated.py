@@ -29,7 +29,7 @@ WISHED = ("a", "b")
         pytest.param(
             Sum(1, 3, {"a": 1, "b": 1, "c": 1}, {}),
             [
-                "stopped though nobody wished it: c",
+                "stopped although no stop was wanted: c",
                 "3 ids were sent in orders, for 2 tasks",
             ],
             id="unasked",

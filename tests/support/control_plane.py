@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Kubectl(Protocol):
-    """Runs kubectl in the test's namespace; returns what it prints, or raises what it says."""
+    """Runs kubectl in the test's namespace; returns its output, or raises its error."""
 
     def __call__(
         self, *arguments: str | Path, stdin: str | None = None, kubeconfig: Path | None = None

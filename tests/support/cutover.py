@@ -1,4 +1,4 @@
-"""Makes conditional wishes for unit tests: samples, what they add up to, and a situation."""
+"""Makes conditional wishes for unit tests: samples, their streak, and a situation."""
 
 from __future__ import annotations
 

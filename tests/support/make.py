@@ -1,4 +1,4 @@
-"""Makes core values for unit tests: each with defaults that suit most of them."""
+"""Makes core values for unit tests, each with defaults that suit most tests."""
 
 from __future__ import annotations
 

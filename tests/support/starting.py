@@ -1,4 +1,4 @@
-"""Starts the command without an operator behind it: only what it was told is kept."""
+"""Starts the command without a real operator, and records the settings that it was given."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keys, tokens and kubeconfig files of the control plane.
 
-Owns everything that says who somebody is. All of it is made anew for each start, lies in the
-control plane's own folder, readable by its owner only, and is worth nothing anywhere else.
+Owns all credentials. They are created for each start, are kept in the control plane's own folder,
+readable by its owner only, and are of no use anywhere else.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Server:
     """One server process with its log file; can be started again after it was stopped.
 
     The kernel's parent-death signal is tied to the thread that started the child, so each server
-    has a thread of its own for that. Whoever calls `start` may do so from any short-lived thread.
+    has a separate thread for that. `start` may be called from any short-lived thread.
     """
 
     def __init__(self, command: Sequence[str | Path], log: Path) -> None:

@@ -88,7 +88,7 @@ def apiserver(binary: Path, layout: Layout, extra: Sequence[str]) -> list[str | 
         f"--cert-dir={layout.certificates}",
         f"--bind-address={LOOPBACK}",
         f"--secure-port={layout.apiserver_port}",
-        # Without these two the server looks for a network to be reached from, and a machine
+        # Without these two the server searches for a network to be reached from, and a machine
         # without one is exactly where a sandbox is wanted.
         f"--advertise-address={LOOPBACK}",
         "--endpoint-reconciler-type=none",
@@ -111,5 +111,5 @@ def controller_manager(binary: Path, layout: Layout) -> list[str | Path]:
         f"--kubeconfig={layout.kubeconfig}",
         f"--controllers={','.join(CONTROLLERS)}",
         "--leader-elect=false",  # there is only this one
-        "--secure-port=0",  # nobody reads its metrics
+        "--secure-port=0",  # its metrics are not used
     ]

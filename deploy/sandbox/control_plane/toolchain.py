@@ -132,7 +132,7 @@ def ensure(*names: str, announce: Callable[[str], None] = say) -> dict[str, Path
     if missing:
         go = _find_go(missing)
         with _build_lock(announce):
-            # Whoever held the lock before may have built them.
+            # The previous holder of the lock may have built them.
             still = [name for name in missing if not cached(name).exists()]
             gobuild.build_all(go, [_build(name) for name in still], announce)
         found |= {name: cached(name) for name in missing}

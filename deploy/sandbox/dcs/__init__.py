@@ -1,4 +1,4 @@
-"""A simulated DCS: the migration calls of the cloud service on this machine, strict and stateful.
+"""A strict, stateful simulator of DCS: the migration calls of the cloud service on this machine.
 
 As a process (`deploy/` on `PYTHONPATH`; prints one line of JSON when it listens):
 
@@ -25,7 +25,7 @@ In a test, on a free port, in the event loop of the test:
         dcs.fleet.write(on=False, chosen=wave)         # their writers stop writing
         lag.figures(wave[0], dcs.fleet.advance())      # the true lag, what a stop would lose
         dcs.fleet.losses.keys                          # what all stops lost
-        dcs.others.do(Act(act="restart", name="wave1-*", after_s=5))  # somebody else
+        dcs.others.do(Act(act="restart", name="wave1-*", after_s=5))  # acts of other people
         dcs.keys.most_in_a_row, dcs.keys.standing("AK").locks         # 401s of keys
         moments.task_moments(wave[0])                  # when it terminated, when that was told
 

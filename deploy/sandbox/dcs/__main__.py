@@ -1,7 +1,7 @@
 """The command line: `python -m sandbox.dcs --help`.
 
-Prints one line of JSON when it listens, then nothing; ends on SIGINT or SIGTERM with status 0.
-Wrong options are one line and status 2; an address that cannot be had is one line and status 1.
+Prints one line of JSON when it listens, then nothing; ends on SIGINT or SIGTERM with status 0. For
+invalid options it prints one line and exits with status 2, for an unusable address with status 1.
 """
 
 import argparse
@@ -108,12 +108,12 @@ def _parser() -> _Parser:
     add("--access-key", default=ACCESS_KEY, help="%(default)s")
     add("--secret-key", default=SECRET_KEY, help="simulated, so it has a default")
     add("--security-token", help="makes the key a temporary one")
-    add("--running", type=int, default=0, metavar="N", help="so many INCRMIGEATING migrations")
-    add("--words", default="", metavar="WORD=N,...", help="so many migrations of each word")
-    add("--mixed", type=int, default=0, metavar="N", help="so many migrations of mixed words")
+    add("--running", type=int, default=0, metavar="N", help="number of INCRMIGEATING migrations")
+    add("--words", default="", metavar="WORD=N,...", help="number of migrations of each word")
+    add("--mixed", type=int, default=0, metavar="N", help="number of migrations of mixed words")
     add("--fleet", type=Path, metavar="FILE", help='JSON: {"migrations": [{"task_id": ...}]}')
     add("--projects", type=Path, metavar="FILE", help="JSON: further projects, see ProjectOptions")
-    add("--shared-projects", type=int, default=0, metavar="N", help="so many more on the same key")
+    add("--shared-projects", type=int, default=0, metavar="N", help="more projects of the key")
     add("--shared-running", type=int, default=0, metavar="N", help="migrations in each of those")
     add("--lag-seconds", type=float, default=0.0, help="accepted stop to TERMINATING")
     add("--stop-seconds", type=float, default=STOP_S, help="TERMINATING to TERMINATED")
@@ -123,7 +123,7 @@ def _parser() -> _Parser:
     add("--forget-seconds", type=float, help="401s further apart do not add up; unset: all do")
     add("--reject-seconds", type=float, default=0.0, help="how long a 401 takes")
     add("--skew-seconds", type=float, default=0.0, help="the gateway's clock is so far ahead")
-    add("--read-after-seconds", type=float, default=0.0, help="a new connection waits so long")
+    add("--read-after-seconds", type=float, default=0.0, help="delay of a new connection")
     again: dict[str, Any] = {"action": "append", "default": []}
     add("--deny", **again, choices=sorted(set(ACTIONS.values())), help="an action of the first key")
     add("--writers", **again, metavar="PATTERN", help="whose sources are written to, by name")

@@ -27,7 +27,7 @@ class Call:
     """What deciding took; the time that a call or an answer is held back is not in it."""
     operation: str
     """`batch_stop`, `stop`, `sync_stop`, `batch_restart`, `list`, `show`, `stats`, `logs`,
-    `delete`, or `unknown` for an address nobody knows."""
+    `delete`, or `unknown` for an unknown address."""
     project_id: str
     access_key: str
     """As the caller claimed it, whether it was right or not."""

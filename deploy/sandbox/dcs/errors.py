@@ -1,7 +1,7 @@
 """The error book: every refusal the simulated cloud can give, as one table.
 
 Codes starting with `DCS.` come from the service, those with `APIGW.` from the gateway in front of
-it. Codes and HTTP statuses are the documented ones; where nobody documents which code applies,
+it. Codes and HTTP statuses are the documented ones; where it is not documented which code applies,
 the comment says that it was chosen. Texts are for people: no client may depend on them, except
 that the gateway names its limit and window in the text of a 429.
 """

@@ -28,7 +28,7 @@ What a fault does to the answer is the business of `spoil.py`.
 | `fields` | fields say otherwise, are missing, or have another name | `says`, `silent`, `rename` |
 | `omit_ids` | the first `ids` items are missing | `ids` |
 | `duplicate_ids` | the first `ids` items come twice | `ids` |
-| `extra_ids` | `ids` items nobody asked for | `ids` |
+| `extra_ids` | `ids` items that were not asked for | `ids` |
 | `stale_list` | the list as it was `age_s` ago | `age_s` |
 
 The kinds from `throttle` to `drop` have no effect unless `executes` is true: a `hang` that
@@ -66,7 +66,7 @@ from sandbox.dcs.permissions import ACTIONS
 
 ANY: Final = "*"
 UNKNOWN: Final = "unknown"
-"""The operation of a request to an address nobody knows."""
+"""The operation of a request to an unknown address."""
 HANG_S: Final = 3600.0
 """Longer than any sensible time limit of a caller."""
 FAULTS_MAX: Final = 10_000
@@ -116,15 +116,15 @@ class Fault:
     task_id: str = ANY
     """Only calls that name this id, in a batch or in the path."""
     skip: int = 0
-    """So many fitting calls are spared first."""
+    """Number of matching calls that are spared first."""
     times: int | None = None
-    """So many calls are hit; None: no limit."""
+    """Number of calls that are hit; None: no limit."""
     for_s: float | None = None
-    """Ends so long after it was switched on; None: never."""
+    """Seconds from being switched on until it ends; None: never."""
     probability: float = 1.0
     executes: bool = False
     delay_s: float = 0.0
-    """The answer is held back so long, whatever the kind; what it does happens before."""
+    """Seconds by which the answer is delayed, for any kind; its effect happens before."""
     texts: Literal["", "plain", "echo", "echo_encoded", "echo_cut", "changing"] = ""
     """How its error text is dressed, see `texts.py`; empty: as the switch `error_texts` says."""
     status: int = 500
@@ -133,7 +133,7 @@ class Fault:
     """Empty: the code that belongs to the status."""
     message: str = ""
     retry_after: str = ""
-    """The header of that name, as it is; empty: none, or what the next two say."""
+    """The header of that name, verbatim; empty: none, or what the next two fields say."""
     retry_after_s: float | None = None
     """Seconds from the answer on."""
     retry_after_as: Literal["seconds", "decimal", "date"] = "seconds"

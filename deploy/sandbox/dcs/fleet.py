@@ -359,7 +359,7 @@ class Fleet:
             self._schedule.plan(sync.anchor_s + spec.breaks_after_s, act, migration)
 
     def _after_end(self, migration: Migration, at_s: float) -> None:
-        """Plan what follows an end: the release, and somebody who starts it again."""
+        """Plan what follows an end: the release, and a restart by another person."""
         spec = migration.spec
         own_s = spec.release_after_s
         after_s = self.timing.release_after_s if own_s is None else own_s
@@ -379,7 +379,7 @@ class Fleet:
             self._plan_word(migration.ends_at_s, migration, migration.spec.end_word)
 
     def _replan(self, migration: Migration, changed: Collection[str], now_s: float) -> None:
-        """Plan anew what depends on the fields that changed."""
+        """Plan again what depends on the changed fields."""
         phase = migration.sync.phase
         if "word" in changed:
             self.cancel(migration)
@@ -412,7 +412,7 @@ class Fleet:
 
 
 def _recount(migration: Migration, changed: Collection[str]) -> None:
-    """Begin anew with what the spec sets at first, as far as it changed."""
+    """Start again with the initial values of the spec, as far as they changed."""
     spec, sync = migration.spec, migration.sync
     if {"refuse_times", "refuse_code"} & set(changed):
         migration.refusals_left = spec.refuse_times

@@ -18,7 +18,7 @@ from sandbox.dcs.errors import BAD_SIGNATURE, Refusal
 from sandbox.dcs.signature import Authorization, BadSignatureError, SignedRequest, verify
 
 FAILURES_BEFORE_LOCK: Final = 5
-"""So many in a row are forgiven; the next one locks."""
+"""Number of failures in a row that are tolerated; the next one locks."""
 LOCK_S: Final = 300.0
 """How long a key stays locked."""
 KEYS_MAX: Final = 10_000
@@ -57,8 +57,8 @@ class KeyRing:
     Args:
         clock: Seconds; locks are measured with it.
         lock_s: How long a key is locked; 0 switches locking off.
-        forget_s: Failures count towards the lock only if they follow each other within so long;
-            None: they are never forgotten, since nobody documents that they were.
+        forget_s: Failures count towards the lock only if they follow each other within this time;
+            None: they are never forgotten, since it is not documented that they are.
         reject_s: How long a 401 takes, unless a key has a time of its own.
         wall_clock: Unix time; the dates of signatures, which callers take from their own clocks,
             are judged by it.
@@ -91,7 +91,7 @@ class KeyRing:
         self._projects.setdefault(key.access_key, set()).add(project_id)
 
     def remove(self, access_key: str) -> None:
-        """Make the key an unknown one from now on; raises `KeyError` if it was."""
+        """Make the key unknown; raise `KeyError` if it already is."""
         del self._keys[access_key]
         del self._projects[access_key]
         self._reject_s.pop(access_key, None)
@@ -128,7 +128,7 @@ class KeyRing:
         return max((one.most_in_a_row for one in self._standings.values()), default=0)
 
     def slow_down(self, access_key: str, reject_s: float | None) -> None:
-        """Have the 401s of one known key take so long; None: as those of the others.
+        """Set how long the 401s of one known key take; None: as long as those of other keys.
 
         Raises `KeyError` for an unknown key.
         """

@@ -1,7 +1,7 @@
 """How far a target is behind its source: the arithmetic of one migration.
 
 Pure: a migration and a time in, figures out. Nothing runs; between two events everything is
-linear, so ten thousand busy sources cost nothing until somebody asks.
+linear, so ten thousand busy sources cost nothing until they are queried.
 
 | phase | what happens to the lag |
 | --- | --- |
@@ -35,7 +35,7 @@ from sandbox.dcs.migration import (
 FULL_S: Final = 10.0
 """How long a full sync that begins again takes, unless the spec says so."""
 IN_FLIGHT_S: Final = 0.5
-"""So many seconds of writes are on their way at most while a target keeps up."""
+"""Most seconds of writes that are in transit while a target keeps up."""
 UNREST_S: Final = 0.25
 """How long what is on its way stays the same: shorter than any pause between two samples."""
 PERCENT_MAX: Final = 100.0
@@ -192,7 +192,7 @@ def _full_progress(migration: Migration, now_s: float) -> float:
 
 
 def _last_progress(migration: Migration, at_s: float) -> float:
-    """Return what stats go on to say after the end, also of a task that nobody saw run."""
+    """Return what stats still say after the end, even of a task that was never seen running."""
     if migration.sync.phase is Phase.IDLE:
         never_ran = migration.word in FAILURE_WORDS or migration.word == TERMINATING
         return 0.0 if never_ran else PERCENT_MAX

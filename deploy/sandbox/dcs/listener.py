@@ -8,7 +8,7 @@ application behind a server cannot imitate, so this owns the socket:
   a dead address feel like. Connections that exist are cut, since a caller that kept one would
   notice nothing. After `resume` a caller gets through with its next attempt, which Linux makes
   1 s, 3 s, 7 s ... after the first.
-- `read_after_s`: a connection is made at once, and nobody reads from it for so long.
+- `read_after_s`: a connection is accepted at once, but not read from for this long.
 """
 
 import asyncio
@@ -78,11 +78,11 @@ class Listener:
         self._transports.clear()
 
     async def stall(self) -> None:
-        """Let nobody connect anymore, and cut every connection; harmless if it is so already."""
+        """Accept no more connections, and cut all existing ones; may be called repeatedly."""
         if self._socket is None or self.stalled:
             return
         self._stop_accepting()
-        # Whoever is in the queue already is let in and cut, so that it can be filled for sure.
+        # Connections in the queue are accepted and cut, so that it can be filled for sure.
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._socket.accept()[0].close()
@@ -102,7 +102,7 @@ class Listener:
         self._transports.clear()
 
     async def resume(self) -> None:
-        """Let everybody connect again; harmless if they can."""
+        """Accept connections again; may be called repeatedly."""
         if self._socket is None or not self.stalled:
             return
         self._empty()
@@ -115,7 +115,7 @@ class Listener:
         self._fillers.clear()
 
     async def _give_up_waiting(self) -> None:
-        """Cut the connections that nobody reads from yet."""
+        """Cut the connections that are not read from yet."""
         for task in list(self._waiting):
             task.cancel()
         await asyncio.gather(*self._waiting, return_exceptions=True)

@@ -6,7 +6,7 @@ what changed, and what time it is.
 
 A page may be shorter than it was asked to be (switch `list_rows_max`), and a list may never end
 (switch `list_end`): then every page is full, with the rows of the beginning over again or with
-rows of tasks that nobody ever created.
+rows of tasks that were never created.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

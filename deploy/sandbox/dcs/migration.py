@@ -64,7 +64,7 @@ class Phase(StrEnum):
     IDLE = "idle"
     """Nothing yet: the task is being created or waits for its configuration."""
     FULL = "full"
-    """It copies every key; what is written meanwhile piles up."""
+    """It copies every key; writes in the meantime accumulate."""
     INCREMENTAL = "incremental"
     """It passes on what is written."""
     STOPPED = "stopped"
@@ -106,26 +106,26 @@ class MigrationSpec:
     stopped_word: str = TERMINATED
     """What a stop ends in."""
     ends_after_s: float | None = None
-    """Ends by itself so long after its creation or restart, if still active; None: never."""
+    """Seconds from its creation or restart until it ends by itself, if active; None: never."""
     end_word: str = "SUCCESS"
     """What it then says."""
     release_after_s: float | None = None
     """Ended to the word RELEASED; None: as the fleet."""
     restarts_after_s: float | None = None
-    """Somebody starts it again so long after each end; None: nobody does."""
+    """Seconds from each end until another person starts it again; None: never."""
     restart_times: int = FOREVER
-    """So many times; later ends stay."""
+    """Number of such restarts; later ends stay."""
     refuse_code: str = ""
     """A stop is refused with this code; empty: not."""
     refuse_message: str = "The operation is refused."
     refuse_times: int = FOREVER
-    """So many stops are refused, later ones not."""
+    """Number of stops that are refused; later ones are not."""
     ignore_stops: int = 0
-    """So many stops are accepted without effect; `FOREVER`: all."""
+    """Number of stops that are accepted without effect; `FOREVER`: all."""
     script: tuple[tuple[float, str], ...] = ()
     """Words it takes by itself: pairs of seconds since its creation, and word."""
     writers: bool = False
-    """Whether somebody writes to its source at first; see `lag.py` for all that follows."""
+    """Whether its source has writers at first; see `lag.py` for the consequences."""
     writes_per_s: float = 200.0
     """Keys that its writers change each second, when they write."""
     bytes_per_write: int = 200
@@ -144,13 +144,13 @@ class MigrationSpec:
     resume_mode: Literal["auto", "manual"] = "auto"
     """After a break: `auto` begins a full sync again, `manual` fails."""
     breaks_after_s: float | None = None
-    """The connection breaks so long after each beginning of the incremental phase; None: never."""
+    """Seconds from each start of the incremental phase until the connection breaks; None: never."""
     dead: bool = False
     """Nothing is passed on, stats say lag 0 and that nothing migrates, and the word stays."""
     log_lines: tuple[tuple[str, str], ...] = ()
     """Lines its log begins with: pairs of level and message."""
     debug_lines: int = 0
-    """So many further lines of level DEBUG, for logs of many pages."""
+    """Number of further lines of level DEBUG, for logs of many pages."""
 
     def __post_init__(self) -> None:
         """Check the fields; raises `ValueError` with what is wrong."""
@@ -183,7 +183,7 @@ class Sync:
 
     phase: Phase = Phase.IDLE
     writing: bool = False
-    """Somebody writes to the source."""
+    """Whether the source has writers."""
     seed: int = 0
     """Makes the small unrest of a busy source different from task to task."""
     anchor_s: float = 0.0
@@ -212,7 +212,7 @@ class Loss:
     accepted_at_s: float
     """When the stop was accepted."""
     by: str
-    """`order`: a call; `others`: somebody in the console."""
+    """`order`: a call; `others`: a person in the console."""
     phase: str
     writing: bool
     """Whether the source was being written to."""
@@ -276,7 +276,7 @@ class Migration:
 
     @property
     def is_incremental(self) -> bool:
-        """Whether it goes on until somebody stops it."""
+        """Whether it runs until it is stopped."""
         return self.spec.method == "incremental_migration"
 
     def word_at(self, time_s: float) -> str | None:

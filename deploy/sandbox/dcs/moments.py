@@ -1,6 +1,6 @@
 """When things happened, on the one clock of the simulator, in milliseconds.
 
-For whoever measures from outside how long a caller needs to notice: from `terminated_at_s` to
+They serve to measure from outside how long a caller needs to notice: from `terminated_at_s` to
 what the caller shows is the whole way; to `told_at_s`, when an answer of list or show said the
 last word for the first time, is the caller's rhythm of asking; the rest is what it does with it.
 """

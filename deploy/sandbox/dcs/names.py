@@ -1,7 +1,7 @@
 """What a task is called, and how its name stands in an answer.
 
 A JSON encoder escapes whatever is odd in a text. Services that build their JSON otherwise do not,
-and a name that somebody pasted into a console then spoils the answer around it:
+and a name that was pasted into a console then corrupts the answer around it:
 
 | `name_form` | what is in the answer |
 | --- | --- |

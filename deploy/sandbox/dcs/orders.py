@@ -86,7 +86,7 @@ def may_restart(migration: Migration) -> bool:
 
 
 def delete(fleet: Fleet, task_ids: Sequence[object]) -> dict[str, Any]:
-    """Delete in any state; ids that nobody knows are skipped, as documented."""
+    """Delete in any state; unknown ids are skipped, as documented."""
     fleet.advance()
     deleted = []
     for task_id in map(str, task_ids):

@@ -31,7 +31,7 @@ DONE_MAX: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What somebody does, to whom, when, how often."""
+    """An act of another person: what, on which tasks, when, and how often."""
 
     act: Literal["stop", "restart", "delete", "break", "die", "revive"]
     task_ids: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Act:
     name: str = "*"
     """A pattern with `*` and `?` that the names of the tasks have to fit."""
     share: float = 1.0
-    """So many of those that fit, drawn one by one."""
+    """Share of the matching tasks, each drawn independently."""
     after_s: float = 0.0
     times: int = 1
     every_s: float = 1.0

@@ -37,7 +37,7 @@ class Permissions:
         self._denied: dict[str, frozenset[str]] = {}
 
     def deny(self, access_key: str, actions: Collection[str]) -> None:
-        """Let a key do everything but these; raises `ValueError` for an action nobody knows."""
+        """Permit a key everything but these; raise `ValueError` for an unknown action."""
         wanted = frozenset(one.removeprefix(PREFIX) for one in actions)
         if unknown := wanted - set(ACTIONS.values()):
             possible = ", ".join(sorted(set(ACTIONS.values())))

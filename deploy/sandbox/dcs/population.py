@@ -1,6 +1,6 @@
 """Fleets to begin with: how many migrations, with which words and ids.
 
-Pure. Equal arguments give equal ids, so that whoever writes manifests can make the same list.
+Pure. Equal arguments give equal ids, so that the author of manifests can generate the same list.
 """
 
 import random
@@ -42,9 +42,9 @@ def populate(
 
     Args:
         project_id: makes the ids of two projects different.
-        running: so many incremental migrations, `INCRMIGEATING`.
-        words: and so many of each of these words.
-        mixed: and so many going through `MIXED_WORDS`.
+        running: Number of incremental migrations, `INCRMIGEATING`.
+        words: Number of migrations of each word.
+        mixed: Number of migrations that go through `MIXED_WORDS`.
         seed: other seed, other ids.
     """
     plan = ["INCRMIGEATING"] * running

@@ -17,10 +17,10 @@ from sandbox.dcs.migration import Migration
 ALWAYS: Final = -1
 """Instead of a generation: the act stands whatever happened to the migration before."""
 PRUNE_FROM: Final = 1000
-"""A smaller heap is not worth looking for cancelled acts."""
+"""A smaller heap is not searched for cancelled acts."""
 
 Act = Callable[[float], object]
-"""Gets the time for which it was planned; what it returns is not looked at."""
+"""Called with the time for which it was planned; its result is ignored."""
 
 
 @dataclass(frozen=True, slots=True)

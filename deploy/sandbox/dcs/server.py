@@ -78,7 +78,7 @@ class DcsServer:
     chance: random.Random = field(default_factory=random.Random)
     """Gives request ids and trace ids."""
     answer_s: float = 0.0
-    """Every answer is held back so long. The order counts from the arrival of the call."""
+    """Seconds by which every answer is delayed. The order counts from the arrival of the call."""
 
     def app(self) -> web.Application:
         """Return the application with its one route: addresses are judged by `api.parse`."""
@@ -97,7 +97,7 @@ class DcsServer:
             self.calls.end()
 
     async def _stall(self, arrived: _Arrived) -> None:
-        """Hold a call back before anybody has looked at it."""
+        """Delay a call before it is processed."""
         call = arrived.call
         stall = self.faults.take(
             call.operation, call.project_id, arrived.claimed_key, call.task_ids, stalls=True
@@ -236,7 +236,7 @@ class DcsServer:
 
 
 def _check_address(arrived: _Arrived) -> None:
-    """Raise `Refusal` for what the gateway never looks at the signature of."""
+    """Raise `Refusal` for a call that the gateway refuses before it checks the signature."""
     if arrived.call.operation == UNKNOWN:
         raise arrived.call.problem or Refusal(NO_SUCH_API)
     if arrived.too_large:

@@ -35,7 +35,7 @@ ACCESS_KEY: Final = "SIMULATEDACCESSKEY"
 SECRET_KEY: Final = "SIMULATED-SECRET-KEY"  # noqa: S105 - opens nothing but this simulator
 REDIS_PASSWORD: Final = "SIMULATED-REDIS-PASSWORD"  # noqa: S105 - planted to be searched for
 SHUTDOWN_S: Final = 1.0
-"""Calls under way get so long when the simulator ends."""
+"""Time limit for calls in progress when the simulator ends."""
 
 _log: Final = logging.getLogger("sandbox.dcs")
 
@@ -80,17 +80,17 @@ class SimulatorOptions:
     projects: tuple[ProjectOptions, ...] = (ProjectOptions(),)
     timing: Timing = field(default_factory=Timing)
     answer_s: float = 0.0
-    """Every answer takes so long."""
+    """Seconds that every answer takes."""
     lock_s: float = LOCK_S
-    """A key is locked so long after too many 401s; 0: never."""
+    """Seconds that a key is locked after too many 401s; 0: never."""
     forget_s: float | None = None
     """401s further apart than this do not add up to a lock; None: all do."""
     reject_s: float = 0.0
-    """Every 401 of the gateway takes so long."""
+    """Seconds that every 401 of the gateway takes."""
     skew_s: float = 0.0
     """The clock that judges the dates of signatures is so far ahead."""
     read_after_s: float = 0.0
-    """A new connection is read from only after so long."""
+    """Seconds before a new connection is read from."""
     denied: tuple[str, ...] = ()
     """What the key of the first project must not do, see `permissions.py`."""
     faults: tuple[Fault, ...] = ()
@@ -100,9 +100,9 @@ class SimulatorOptions:
     acts: tuple[Act, ...] = ()
     """What others do in the first project; counted from the start."""
     shared_projects: int = 0
-    """So many further projects that the key of the first one may call, ..."""
+    """Number of further projects that the key of the first one may call, ..."""
     shared_running: int = 0
-    """... each with so many migrations."""
+    """... and number of migrations in each of them."""
     log_max: int = LOG_MAX
     seed: int = 0
     redis_password: str = field(default=REDIS_PASSWORD, repr=False)
@@ -368,7 +368,7 @@ def simulate(
 
     Args:
         migrations: what the project begins with.
-        running: so many generated ones besides.
+        running: Number of generated migrations in addition.
         stop_s: TERMINATING to TERMINATED, seconds.
         lag_s: accepted stop to TERMINATING, seconds.
         options: further fields of `SimulatorOptions`.

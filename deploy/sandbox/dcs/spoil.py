@@ -57,7 +57,7 @@ class Answer:
     error_code: str = ""
     """The code in the body, for the log."""
     seconds: float = 0.0
-    """Waits so long before sending."""
+    """Seconds to wait before sending."""
     drip_s: float = 0.0
 
     @classmethod

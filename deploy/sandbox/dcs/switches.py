@@ -1,4 +1,4 @@
-"""What nobody documents about DCS, as switches with a stated default.
+"""The undocumented behavior of DCS, as switches with a stated default.
 
 Each field of `Switches` is one open question about the real service. The default is what we
 guess, never what we know; a client must work with every value.
@@ -19,7 +19,7 @@ guess, never what we know; a client must work with every value.
 | `list_order` | `oldest` first | `newest` first |
 | `list_name` (the filter `name`) | `contains` | `exact` |
 | `list_rows_max` (whatever `limit` says) | `1000` rows in a page | any number from 1 |
-| `list_end` | `ends` | `repeats` all rows over again, `invents` tasks nobody created |
+| `list_end` | `ends` | `repeats` all rows over again, `invents` tasks never created |
 | `log_count` (`log_num`) | `total`: of all pages | `page`: lines in this page |
 | `restart_sync` (batch-restart) | `resume` the incremental phase | `full`: a full sync first |
 | `stats_full_offset` (`offset` in the full phase) | `zero` | `backlog`, `missing` |

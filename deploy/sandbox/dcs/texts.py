@@ -37,7 +37,7 @@ Style = Literal["plain", "echo", "echo_encoded", "echo_cut", "changing"]
 
 TOKEN: Final = "x-security-token"  # noqa: S105 - the name of a header
 CUT_PART: Final = 3
-"""The two ends that `echo_cut` shows are each one part in so many."""
+"""The two ends that `echo_cut` shows are each this fraction of the text (1/n)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Occasion:
 
     @property
     def secrets(self) -> list[tuple[str, str]]:
-        """What of it nobody should repeat: names and values, where it has them."""
+        """The parts that must not be repeated: names and values, where it has them."""
         headers = self.request.headers
         named = ((TOKEN, "X-Security-Token"), ("authorization", "Authorization"))
         return [(shown, headers[name]) for name, shown in named if headers.get(name)]

@@ -66,7 +66,7 @@ def orders(calls: Iterable[Call]) -> Orders:
 def shows_one_by_one(
     calls: Iterable[Call], tasks: Collection[str], ended_at_s: Mapping[str, float]
 ) -> int:
-    """Return how many shows the same looks would have cost, one for each task still open.
+    """Return how many shows the same polls would have cost, one for each task still open.
 
     Args:
         calls: What DCS got; each list is one look at everything.
@@ -77,7 +77,7 @@ def shows_one_by_one(
     total = 0
     for key in tasks:
         end_s = ended_at_s.get(key, float("inf"))
-        # The first look that sees the end is the last one the task needs.
+        # The first poll that sees the end is the last one that the task needs.
         before = sum(1 for look_s in looks if look_s < end_s)
         total += min(before + 1, len(looks))
     return total

@@ -24,17 +24,17 @@ ACTIVE_WORDS = (
     "FULLMIGRATING",
     "INCRMIGEATING",
     "INCRMIGRATING",
-    "REBALANCING",  # nobody has ever heard of this one
+    "REBALANCING",  # an unknown word
 )
 
 OVER_WORDS = ("TERMINATED", "SUCCESS", "RELEASED", "TERMINATING")
 """What has ended or is about to: there is nothing left to order."""
 
 OVER_SHARE = 40
-"""One migration in so many has each of these words, at least one of each."""
+"""One migration in this many has each of these words, at least one of each."""
 
 FULL_WORDS = frozenset({"FULLMIGRATING", "SUCCESS"})
-"""Words of a migration that copies once; the others go on until somebody stops them."""
+"""Words of a migration that copies once; the others run until they are stopped."""
 
 APPS = ("carts", "sessions", "search", "orders", "prices", "stock", "users")
 
@@ -47,7 +47,7 @@ LAG_S = 2.5
 until the first look, so that a phase that falls back would be seen."""
 
 STOPPED_ELSEWHERE_S = 10.0
-"""When those that somebody else is stopping are done, from the start of DCS."""
+"""Seconds from the start of DCS until the stops by other people are done."""
 
 REFUSAL = ("DCS.4017", "Another job is running on this instance.")
 """Code and text with which the refused stop is refused."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WINDOW_IDLE_S = 1.0
 """The operator's `--batch-idle-s`. Its default of 0.2 s suits a cluster; here kubectl, API server,
 etcd, DCS and operator share a few processors, and one kubectl pauses up to 0.4 s between two
-resources. They shall count as applied at the same moment all the same."""
+resources. They count as applied at the same moment all the same."""
 
 OPERATOR_OPTIONS = ("--batch-idle-s", f"{WINDOW_IDLE_S:g}")
 
@@ -76,7 +76,7 @@ class Script:
         return self._stage.write(name, (one.manifest(stopped=stopped) for one in self._fleet))
 
     def _apply(self, file: Path) -> float:
-        """Apply a file with kubectl, showing meanwhile what happens; return how long it took."""
+        """Apply a file with kubectl while showing what happens; return how long it took."""
         kubectl, started_s = self._stage.plane.kubectl, time.monotonic()
         with ThreadPoolExecutor(max_workers=1) as pool:
             # On the server's side it is one request for each resource instead of two.

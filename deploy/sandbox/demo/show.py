@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LOOK_S = 0.2
-"""Between two looks at what the watch and DCS say: as often as a person can follow."""
+"""Interval between two displayed states: as short as a person can follow."""
 
 PHASES = (
     "",
@@ -206,7 +206,7 @@ def put(text: str = "") -> None:
 
 
 def _rank(phase: str) -> tuple[int, str]:
-    """Return where a phase belongs among the others; those nobody knows come last."""
+    """Return the sort position of a phase; unknown ones come last."""
     return (PHASES.index(phase) if phase in PHASES else len(PHASES), phase)
 
 
@@ -215,7 +215,7 @@ def _cell(count: int) -> str:
 
 
 def follow(look: Callable[[], None], done: Callable[[], bool], timeout_s: float) -> bool:
-    """Look until it is done, or until time is up; return whether it is done."""
+    """Poll until it is done or the time is up; return whether it is done."""
     deadline_s = time.monotonic() + timeout_s
     while True:
         look()

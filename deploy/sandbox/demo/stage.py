@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sandbox.demo.resources import Resources
 
 NAMESPACE = "default"
-"""Where the kubeconfig points, so that nobody has to type one."""
+"""The namespace in the kubeconfig, so that it need not be typed."""
 
 READY_S_MAX = 60.0
 """From start to ready of one Python program: 1 s on an idle machine."""

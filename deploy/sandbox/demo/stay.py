@@ -99,7 +99,7 @@ def instructions(
     admin: str,
     log: str,
 ) -> str:
-    """Return the text, with a migration that runs until somebody stops it as the example."""
+    """Return the text, with a migration that runs until it is stopped as the example."""
     example = next(one for one in fleet if one.can_be_stopped and one.word == EXAMPLE_WORD)
     return TEXT.format(
         count=len(fleet),

@@ -28,10 +28,10 @@ WIDTH = 79
 """Fits into the narrowest usual terminal."""
 
 PEOPLE_MAX = 10
-"""So many tasks that need a person are shown; three are expected."""
+"""Most tasks that need a person to show; three are expected."""
 
 UNDER_WAY = frozenset({"Pending", "Stopping"})
-"""Reasons of a resource that is not ready and needs nobody."""
+"""Reasons of a resource that is not ready but needs no person."""
 
 HOLDS = "Everything is as it has to be: each figure above was measured and checked."
 

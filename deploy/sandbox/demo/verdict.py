@@ -94,7 +94,7 @@ def spread(writes: Iterable[int]) -> Spread:
 
 
 def calls_one_by_one(fleet: Sequence[Member], measured: Measured) -> tuple[int, int]:
-    """Return stops and shows that one call per task would have cost, with the same looks."""
+    """Return the stops and shows that one call per task would have cost, with the same polls."""
     ends = dcs_calls.ends(measured.histories)
     # An id that DCS does not know is settled at the first look, as one that has ended.
     ended = {key_of(one.task_id): 0.0 for one in fleet if one.in_dcs is None} | ends

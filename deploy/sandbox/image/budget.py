@@ -1,4 +1,4 @@
-"""How large the image is, and how large it may become."""
+"""Compares the size of the image with its budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MB: Final = 1_000_000
 
 STAND_IN_MB_MAX: Final = 170
 """The whole image on the stand-in: what it takes today and some room, so that a careless dependency
-is noticed. On the pinned base the whole is mostly somebody else's, and is only told."""
+is noticed. On the pinned base most of the image is not ours, so its size is only reported."""
 
 OURS_MB_MAX: Final = 45
 """Our own layers on any base: 37 MB today, of which the packages of the lock are nearly all."""

@@ -140,7 +140,7 @@ def _container(
         yield _Operator(server, place.listen)
     finally:
         server.close()
-        # Whoever ran it is gone; the container itself need not be.
+        # The process that ran it is gone; the container itself need not be.
         with contextlib.suppress(EngineError):
             built.engine.call("rm", "--force", place.name)
 

@@ -18,7 +18,7 @@ CONTAINERD: Final = """\
 version = 3
 root = "{folder}/containerd/root"
 state = "{folder}/containerd/state"
-# No disk for them here, or nobody uses them.
+# There is no disk for them here, or they are not used.
 disabled_plugins = [
   "io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
@@ -60,7 +60,7 @@ def kubelet(folder: Path, cgroup: str) -> dict[str, Any]:
         "cgroupDriver": "cgroupfs",
         "failCgroupV1": False,
         "enforceNodeAllocatable": [],
-        # Nobody but this walk is in its network.
+        # Only this walk is in its network.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         "readOnlyPort": 0,

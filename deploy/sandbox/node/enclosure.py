@@ -123,7 +123,7 @@ def _absolute(command: Sequence[str]) -> list[str]:
 
 
 def _start_sweeper(cgroup: str) -> subprocess.Popen[bytes]:
-    """Start the process that outlives this one; its pipe is inherited by nobody."""
+    """Start the process that outlives this one; no other process inherits its pipe."""
     return subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "sandbox.node.sweeper", cgroup],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The first process of the enclosure: starts a program, reaps whoever is orphaned, ends with it.
+"""The first process of the enclosure: starts a program, reaps orphaned processes, ends with it.
 
 Run as `python init.py PROGRAM [ARGUMENT ...]`, with nothing but the standard library. When it ends,
 the kernel ends every process of its namespace. The exit status is the program's; 128 and the number

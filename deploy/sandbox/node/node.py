@@ -43,7 +43,7 @@ RUNNING: Final = 1500
 """Migrations in the simulated DCS; the walk takes from them."""
 
 STOP_S: Final = 6.0
-"""How long DCS takes for a stop: long enough to do something meanwhile."""
+"""How long DCS takes for a stop: long enough to act in the meantime."""
 
 
 class NodeError(Exception):
@@ -108,7 +108,7 @@ class Node:
             self.ctr("images", "tag", "--force", source, target)
 
     def start_kube_router(self) -> None:
-        """Have NetworkPolicies carried out from now on."""
+        """Enforce NetworkPolicies from now on."""
         self._serve("kube-router", self._commands.kube_router())
 
     def restart_kubelet(self) -> None:

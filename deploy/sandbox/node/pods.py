@@ -84,7 +84,7 @@ def all_pods(node: Node, namespace: str = NAMESPACE) -> list[Pod]:
 
 
 def holder(node: Node) -> str:
-    """Return who holds the Lease: a pod's name, and an id of the process; empty if nobody does."""
+    """Return the holder of the Lease: a pod's name and a process id; empty if there is none."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{NAME}"
     return str(node.api.get(path)["spec"].get("holderIdentity") or "")
 

@@ -1,4 +1,4 @@
-"""What a node could leave behind on a machine, looked at before and after: the difference is told.
+"""Compares a machine before and after a node ran, and reports what the node left behind.
 
 Owns the list of places: links and named networks, firewall rules and their sets, mounts, cgroups,
 settings of the kernel, and processes in namespaces of the node.
@@ -28,7 +28,7 @@ TUNABLES: Final = {
 """Settings of the whole machine that a kubelet writes, below /proc/sys, with its values."""
 
 ENGINES: Final = ("/var/lib/containers", "/var/lib/docker", "/run/containers", "/run/docker")
-"""Where container engines mount; whatever they do meanwhile is not the node's."""
+"""Where container engines mount; their mounts in the meantime are not the node's."""
 
 ANSWER_S_MAX: Final = 30.0
 
@@ -37,7 +37,7 @@ NAMESPACES: Final = ("ipc", "mnt", "net", "pid", "uts")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One look at the machine; each entry is a line that people can read."""
+    """A snapshot of the machine; each entry is a line that people can read."""
 
     links: frozenset[str]
     networks: frozenset[str]
@@ -49,7 +49,7 @@ class Snapshot:
 
 
 def look() -> Snapshot:
-    """Look at the machine."""
+    """Take a snapshot of the machine."""
     return Snapshot(
         links=frozenset(_links()),
         networks=frozenset(_names(Path("/run/netns"))),

@@ -138,6 +138,6 @@ class Commands:
         ]
 
     def _alone(self) -> list[str]:
-        """Return what a controller is told that is the only one, and whose metrics nobody reads."""
+        """Return the flags of a controller without leader election and without used metrics."""
         kubeconfig = f"--kubeconfig={self.place.kubeconfig}"
         return [kubeconfig, "--leader-elect=false", "--secure-port=0"]

@@ -81,7 +81,7 @@ class Stage:
         return ids
 
     def wished(self, *ids: str) -> None:
-        """Note that somebody wishes to stop these migrations."""
+        """Note that these migrations are to be stopped."""
         self._wished.update(ids)
 
     def take(self) -> str:

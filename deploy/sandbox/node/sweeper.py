@@ -1,7 +1,7 @@
 """Removes the cgroup of a node once all of the node has ended, even if that was by `kill -9`.
 
 Run as `python -m sandbox.node.sweeper NAME`, with a pipe as standard input, whose other end is held
-by the process that made the node and by nobody else. Its end is the sign to begin.
+only by the process that made the node. The closing of the pipe is the signal to begin.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAUSE_S = 0.1
 
 def main(name: str) -> int:
     """Wait for the end of the pipe, remove the cgroup, and return 1 if it could not be removed."""
-    # It goes on when a terminal tells everybody to end.
+    # It continues when a terminal sends a signal to all processes.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()

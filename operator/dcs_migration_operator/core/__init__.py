@@ -1,4 +1,4 @@
-"""The pure core: values in, a decision out.
+"""The pure core: functions that turn facts into a decision.
 
-Nothing here reads a clock, does I/O, logs or knows asyncio; only the standard library is imported.
+No module here reads a clock, does I/O, logs or uses asyncio; all import only the standard library.
 """

@@ -1,7 +1,8 @@
-"""Which namespaces a cluster-scoped project admits: names, or a selector over their labels.
+"""Decides which namespaces a cluster-scoped project admits, by name or by a label selector.
 
-The rules are Kubernetes' own for label selectors: every part has to hold, an empty selector holds
-for all, and `NotIn` holds where the label is missing. What cannot be understood admits nobody.
+The rules are Kubernetes' own for label selectors: every requirement has to hold, an empty selector
+matches everything, and `NotIn` holds where the label is missing. A selector that cannot be parsed
+admits no namespace.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether these labels fulfill it; one that makes no sense is never fulfilled."""
+        """Tell whether these labels meet the requirement; an invalid one is never met."""
         value = labels.get(self.key)
         match self.operator:
             case "In":
@@ -51,9 +52,9 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class AllowedNamespaces:
-    """Who may use a project: the namespaces named, or those that the selector matches.
+    """The namespaces that may use a project: those listed, and those that the selector matches.
 
-    Without either it is nobody.
+    Without either, no namespace may use it.
     """
 
     names: tuple[str, ...] = ()
@@ -64,7 +65,7 @@ NOBODY = AllowedNamespaces()
 
 
 def allowed_from_json(body: object) -> AllowedNamespaces:
-    """Return what `spec.allowedNamespaces` means; nobody if it is not what the schema promises."""
+    """Parse `spec.allowedNamespaces`; a value that violates the schema admits no namespace."""
     match body:
         case {"names": list(names), **rest} if not rest and all(map(_is_text, names)):
             return AllowedNamespaces(names=tuple(names))
@@ -76,7 +77,7 @@ def allowed_from_json(body: object) -> AllowedNamespaces:
 
 
 def _requirements(selector: Mapping[str, Any]) -> tuple[Requirement, ...] | None:
-    """Return all requirements of a selector; nothing if one of them cannot be read."""
+    """Return all requirements of a selector, or None if one of them cannot be parsed."""
     labels, expressions = selector.get("matchLabels", {}), selector.get("matchExpressions", [])
     known = selector.keys() <= {"matchLabels", "matchExpressions"}
     if not known or not isinstance(labels, dict) or not isinstance(expressions, list):
@@ -102,19 +103,19 @@ def _is_text(value: object) -> bool:
 
 
 LABELS_S_MAX: Final = 60.0
-"""Labels that were read longer ago admit nobody any more."""
+"""Labels that are older than this admit no namespace any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceLabels:
-    """What is known of the labels of one namespace; times are monotonic seconds.
+    """What is known about the labels of one namespace; times are monotonic seconds.
 
     Attributes:
-        labels: None if they cannot be had at all.
-        read_at: When they were last read.
-        asked_at: The last attempt.
-        since: When labels or problem last changed.
-        problem: What the last attempt met.
+        labels: None if they have never been read.
+        read_at: Time of the last successful read.
+        asked_at: Time of the last attempt.
+        since: Time at which `labels` or `problem` last changed.
+        problem: Why the last attempt failed, if it did.
     """
 
     labels: Mapping[str, str] | None = None
@@ -135,12 +136,12 @@ class Access(Enum):
 def judge(
     allowed: AllowedNamespaces, namespace: str, labels: NamespaceLabels | None, now: float
 ) -> tuple[Access, str]:
-    """Return whether a namespace is admitted, and what keeps it from being known, if that is it.
+    """Return whether a namespace is admitted and, if that is unknown, why.
 
     Args:
-        allowed: Whom the project admits.
-        namespace: Of the task.
-        labels: What is known of its labels; needed only for a selector.
+        allowed: The namespaces that the project admits.
+        namespace: The task's namespace.
+        labels: What is known about its labels; needed only for a selector.
         now: Monotonic seconds.
     """
     if allowed.selector is None:

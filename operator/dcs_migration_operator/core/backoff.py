@@ -1,4 +1,4 @@
-"""The one formula for growing pauses: doubled with each failure, up to a most."""
+"""Computes exponential backoff: the pause doubles with each failure, up to a maximum."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Final
 
 DOUBLINGS_MAX: Final = 16
-"""Bound on the doubling, far above what any limit lets through; keeps the power finite."""
+"""Bound on the exponent, far above what any maximum allows; keeps the power finite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """A growing pause.
+    """Parameters of an exponential backoff.
 
     Attributes:
-        first_s: Seconds after the first failure.
-        most_s: Seconds that no pause exceeds.
+        first_s: Pause after the first failure, in seconds.
+        most_s: Longest pause, in seconds.
     """
 
     first_s: float
     most_s: float
 
     def seconds(self, failures: int) -> float:
-        """Return the pause in seconds after so many consecutive failures; 0 without any."""
+        """Return the pause in seconds after this many consecutive failures; 0 if there are none."""
         if failures < 1:
             return 0.0
         doublings = min(failures - 1, DOUBLINGS_MAX)

@@ -1,7 +1,8 @@
-"""The bodies of our resources as frozen values.
+"""Parses the bodies of this operator's resources into frozen values.
 
-Defaults are those of the CRDs, also without an API server that fills them in. A body may be
-anything that some CRD of these names admits: what cannot be read is an error of that one object.
+The defaults of the CRDs are applied here too, so that they hold even if the API server did not fill
+them in. The installed CRDs may differ from ours and admit any body; a body that cannot be parsed is
+an error of that one object only.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _project_ref = lru_cache(maxsize=1024)(ProjectRef)
-"""Thousands of tasks share a few projects, and so the memory for their names."""
+"""Thousands of tasks refer to a few projects; caching lets them share the memory for the names."""
 
 
 class Unreadable(Exception):
-    """Says in words what is wrong with one object, and what to do."""
+    """An object cannot be parsed; the text says what is wrong with it and what to do."""
 
 
 def object_of(body: Mapping[str, Any], plural: str) -> ObjectRef:
-    """Return the name of an object; the API server guarantees these fields."""
+    """Return the reference of an object; the API server guarantees the fields it needs."""
     metadata = body["metadata"]
     namespace = shared(metadata.get("namespace") or "")
     return ObjectRef(plural, namespace, metadata["name"], metadata["uid"])
@@ -58,8 +59,8 @@ def task_of(body: Mapping[str, Any]) -> Task:
     """Return what a `MigrationTask` asks for.
 
     Raises:
-        Unreadable: It names no task, or says something of a cutover that cannot be understood: a
-            condition that is not known must not count as met.
+        Unreadable: It names no task, or its cutover cannot be parsed: an unknown condition must
+            not count as met.
     """
     spec = _mapping(body.get("spec"))
     project = _mapping(spec.get("projectRef"))
@@ -84,10 +85,10 @@ def task_of(body: Mapping[str, Any]) -> Task:
 
 
 def wave_of(body: Mapping[str, Any]) -> Wave:
-    """Return what a `MigrationWave` says.
+    """Return what a `MigrationWave` asks for.
 
     Raises:
-        Unreadable: Something in it cannot be understood; its tasks hold.
+        Unreadable: One of its fields cannot be parsed; the tasks of the wave then hold.
     """
     spec = _mapping(body.get("spec"))
     ref = object_of(body, WAVES)
@@ -104,10 +105,10 @@ def wave_of(body: Mapping[str, Any]) -> Wave:
 
 
 def project_of(body: Mapping[str, Any]) -> Project:
-    """Return what a `DCSProject` or a `ClusterDCSProject` says; only the latter is cluster-scoped.
+    """Return what a `DCSProject` or `ClusterDCSProject` says; only the latter is cluster-scoped.
 
     Raises:
-        Unreadable: Its CA bundle is no base64.
+        Unreadable: Its CA bundle is not base64.
     """
     spec = _mapping(body.get("spec"))
     namespaced = bool(body["metadata"].get("namespace"))
@@ -122,7 +123,7 @@ def project_of(body: Mapping[str, Any]) -> Project:
         endpoint=endpoint_of(_text(spec.get("region")), _text(spec.get("endpoint"))),
         project_id=_text(spec.get("projectId")),
         secret=_text(_mapping(credentials.get("secretRef")).get("name")),
-        # Not read in a namespaced project, even if a changed CRD should let it stand there.
+        # Ignored in a namespaced project, even if a modified CRD admits the field there.
         ambient=None if namespaced else _ambient(credentials.get("ambient")),
         allowed=NOBODY if namespaced else allowed_from_json(spec.get("allowedNamespaces")),
         suspended=spec.get("suspend") is True,
@@ -164,7 +165,7 @@ def _terms(value: Mapping[str, Any], path: str) -> TermsSaid:
 
 
 _terms_said = lru_cache(maxsize=1024)(TermsSaid)
-"""Thousands of tasks say the same few things."""
+"""Thousands of tasks have the same few terms; caching lets them share the memory."""
 
 
 def _window(value: Mapping[str, Any], path: str) -> Window:

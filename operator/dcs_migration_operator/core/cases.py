@@ -1,7 +1,7 @@
-"""The cases of the decision as a table: what each means, in one row.
+"""The table of decision cases: one row says what each case means.
 
-What users and dashboards rely on is said here in code. `decide.py` names the case of a situation; a
-change of what a case means is a change of a row here.
+The conditions and reasons that users and dashboards rely on are defined here. `decide.py` finds the
+case of a situation; to change what a case means, change its row here.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Pace(IntEnum):
-    """How soon DCS has to be asked about a task again; the larger, the more urgent."""
+    """How soon a task has to be polled again; the larger the value, the more urgent."""
 
-    NEVER = 0  # nothing depends on it
-    SETTLED = 1  # the wish is fulfilled; looked at now and then for drift
+    NEVER = 0  # no decision depends on it
+    SETTLED = 1  # the wish is fulfilled; polled now and then to detect drift
     RARELY = 2  # DCS does not know the id
     OBSERVING = 3
     STOPPING = 4
@@ -74,13 +74,14 @@ class Row:
     Attributes:
         ready: Status of `Ready`.
         reason: Reason of `Ready`, and of `Reconciling` or `Stalled`.
-        standing: Who acts next.
+        standing: Who has to act next.
         pace: How soon to poll again.
-        needs: The calls on which the next step depends; a trouble of another one is no trouble of
-            this task.
-        stop: A stop is due as soon as the last observation is fresh.
-        passing: The case passes by itself within moments; it is written only if it does not.
-        patient: While the channel makes progress it may pass more slowly, because many wait.
+        needs: The calls on which the next step depends; a trouble of any other call does not
+            concern this task.
+        stop: A stop is due once the last observation is fresh.
+        passing: The case resolves itself within moments; it is written only if it does not.
+        patient: It may take longer to resolve while the channel makes progress, because many
+            tasks wait.
     """
 
     ready: str

@@ -1,4 +1,4 @@
-"""The DCS API as the engine knows it: its calls, its documented limits and the rights they need.
+"""The DCS API as the engine sees it: its calls, its documented limits and the permissions needed.
 
 Sources: the vendor's API pages (batch-stop: 50 ids; list: 1,000 rows) and its list of actions for
 identity policies.
@@ -24,16 +24,16 @@ LIST_ROWS_MAX: Final = 1000
 """DCS's documented limit of rows per page of the list."""
 
 LOG_LINES_MAX: Final = 1000
-"""Lines per page of a task's log. DCS documents 10 as the default and no limit; this one is that of
-the list."""
+"""Lines per page of a task's log. DCS documents a default of 10 and no limit; this is the limit of
+the list call."""
 
 
 Permit = Callable[[Sequence[str]], Sequence[str]]
-"""Asked with the ids of a request right before it leaves; returns those that may be in it."""
+"""Called with the ids of a request right before it is sent; returns those that may be in it."""
 
 
 class Operation(Enum):
-    """The DCS calls that are made; the value is the label in metrics."""
+    """The DCS calls that the operator makes; the value is the label in metrics."""
 
     BATCH_STOP = "batch_stop"
     LIST = "list"
@@ -57,15 +57,15 @@ class Page:
     """One page of the list.
 
     A page may be shorter than `LIST_ROWS_MAX` for two reasons: the list ends, or the server caps
-    pages below what was asked for. Only an empty page proves the end by itself. A full page proves
-    nothing; neither does a short one until the server's real size is known, which is that of the
-    largest page that another row followed. So the next page is asked for at `offset + rows` until a
-    page is empty, or is shorter than one that is known not to have been the last. `count` of the
-    answer is not read: whether it is the total or the size of the page is documented nowhere.
+    pages below the requested size. Only an empty page proves by itself that the list has ended. A
+    full page does not, and neither does a short one until the server's real page size is known:
+    the size of the largest page that was followed by another row. So pages are requested at
+    `offset + rows` until one is empty, or is shorter than a page that is known not to be the last.
+    `count` in the answer is ignored: it is not documented whether it is the total or the page size.
 
     Attributes:
-        rows: Rows received, readable or not; the next page starts behind them.
-        tasks: The readable ones.
+        rows: Number of rows received, parsed or not; the next page starts after them.
+        tasks: The rows that could be parsed.
     """
 
     rows: int
@@ -74,15 +74,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How far one online migration is; None is what DCS does not say, or not understandably.
+    """The progress of one online migration; None where DCS gives no value or an unparsable one.
 
     Attributes:
         offset: The sum of the differences between source and target in the incremental phase, in
-            DCS's own unit; 0 means none.
-        full_progress: Of the full phase, in whole percent, rounded down.
-        source_keys: Keys in the source.
-        target_keys: Keys in the target.
-        is_migrating: Whether DCS says that it migrates at the moment.
+            DCS's own unit; 0 means that there is no difference.
+        full_progress: Progress of the full phase in whole percent, rounded down.
+        source_keys: Number of keys in the source.
+        target_keys: Number of keys in the target.
+        is_migrating: Whether DCS says that data is being migrated at the moment.
     """
 
     offset: int | None = None
@@ -104,11 +104,11 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """One page of such a log.
+    """One page of a task's log.
 
     Attributes:
-        rows: Lines received, readable or not; the next page starts behind them.
-        lines: The readable ones.
+        rows: Number of lines received, parsed or not; the next page starts after them.
+        lines: The lines that could be parsed.
     """
 
     rows: int

@@ -1,7 +1,7 @@
-"""Kubernetes conditions that kstatus, `kubectl wait`, Flux and Argo CD read right.
+"""Builds Kubernetes conditions that kstatus, `kubectl wait`, Flux and Argo CD understand.
 
-`Ready` and `Stopped` are always there. `Reconciling` and `Stalled` follow kstatus's "abnormal-true"
-rule: they are there only while they are true, and never both.
+`Ready` and `Stopped` are always present. `Reconciling` and `Stalled` follow kstatus's
+"abnormal-true" rule: each is present only while it is true, and never both at once.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ CAUGHT_UP: Final = "CaughtUp"
 class Standing(Enum):
     """Who has to act next."""
 
-    DONE = auto()  # nobody
-    RECONCILING = auto()  # the operator; it goes on by itself
+    DONE = auto()  # no action is needed
+    RECONCILING = auto()  # the operator, which continues by itself
     STALLED = auto()  # a person
-    WAITING = auto()  # somebody who said that it shall wait; neither progress nor a fault
+    WAITING = auto()  # a person who asked for the wait; this is neither progress nor a fault
 
 
 def clip(text: str, chars_max: int = MESSAGE_CHARS_MAX) -> str:
@@ -37,12 +37,12 @@ def clip(text: str, chars_max: int = MESSAGE_CHARS_MAX) -> str:
 
 
 def condition(kind: str, status: str, reason: str, message: str) -> Condition:
-    """Return a condition that has no time and no generation yet; `dated` adds them."""
+    """Return a condition without time and generation; `dated` adds them."""
     return Condition(kind, status, reason, shared(clip(message)), since="", generation=0)
 
 
 def standing_condition(standing: Standing, reason: str, message: str) -> tuple[Condition, ...]:
-    """Return `Reconciling` or `Stalled`; no condition when all is done or meant to wait."""
+    """Return `Reconciling` or `Stalled`; no condition if the task is done or waits on purpose."""
     if standing in {Standing.DONE, Standing.WAITING}:
         return ()
     kind = RECONCILING if standing is Standing.RECONCILING else STALLED
@@ -54,8 +54,8 @@ def dated(
 ) -> tuple[Condition, ...]:
     """Return the wanted conditions with their transition times.
 
-    The time of a condition moves only when its `status` does, as the API conventions ask; the
-    one that a CRD gives by default is none.
+    The time of a condition changes only with its `status`, as the API conventions ask; the time in
+    the default status of a CRD does not count.
     """
     known = {c.type: c for c in before if c.since not in {"", NEVER}}
     return tuple(

@@ -1,8 +1,9 @@
-"""Wishes with a condition: what a task and its wave say, and whether the target has caught up.
+"""Conditional wishes: their terms, and the decision whether the target has caught up.
 
-A lag counts in a streak of samples only; what is missing, unreadable or negative in a sample is
-unknown and ends the streak, as does anything but the incremental phase. With writers active a lag
-of 0 proves nothing: that they have stopped is what a person knows, and says by opening the cutover.
+A lag counts only in a streak of samples. A missing, invalid or negative value in a sample is
+unknown and ends the streak, and so does any phase but the incremental one. With writers active a
+lag of 0 proves nothing: only a person knows that they have stopped, and says so by opening the
+cutover.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.model import ErrorDetail, Observation
 
 SAMPLES_MIN: Final = 2
-"""Samples that have to agree: RedisShake's users saw a single 0 of a source that was busy."""
+"""Number of samples that have to agree: RedisShake's users saw a single 0 from busy sources."""
 
 SAMPLE_AGE_S_MAX: Final = 10.0
-"""How old the last sample may be when the request leaves."""
+"""Greatest age of the last sample when the request is sent."""
 
 FULL_PROGRESS: Final = 100
-"""Percent of the full phase at which it is over."""
+"""Progress, in percent, at which the full phase is over."""
 
 _INCREMENTAL_WORDS: Final = frozenset({"INCRMIGEATING", "INCRMIGRATING"})
 """The incremental phase, in both spellings of the API."""
@@ -32,13 +33,13 @@ _INCREMENTAL_WORDS: Final = frozenset({"INCRMIGEATING", "INCRMIGRATING"})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """When a target counts as caught up, and for how long that is waited for.
+    """When a target counts as caught up, and how long to wait for that.
 
     Attributes:
-        max_lag: In DCS's own unit.
-        stable_for_s: How long the lag has to stay within it.
-        timeout_s: From the opening.
-        stop_anyway: Whether the stop is requested when that time is up.
+        max_lag: The largest lag that counts as caught up, in DCS's own unit.
+        stable_for_s: How long the lag has to stay within `max_lag`.
+        timeout_s: Time limit, counted from the opening.
+        stop_anyway: Whether the stop is requested when the time is up.
     """
 
     max_lag: int = 0
@@ -49,7 +50,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class TermsSaid:
-    """The terms as far as a resource says them."""
+    """The terms that a resource sets; None for those that it does not set."""
 
     max_lag: int | None = None
     stable_for_s: float | None = None
@@ -58,7 +59,7 @@ class TermsSaid:
 
 
 def terms_of(task: TermsSaid, wave: TermsSaid | None = None) -> Terms:
-    """Return the terms: what the task does not say its wave says, else what is built in."""
+    """Return the terms: those of the task, otherwise of its wave, otherwise the defaults."""
     terms = Terms()
     for said in (wave, task):
         if said:
@@ -73,21 +74,21 @@ def terms_of(task: TermsSaid, wave: TermsSaid | None = None) -> Terms:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time in which a request may leave, in UTC; None is no bound."""
+    """The period in which a request may be sent, in UTC; None means no bound."""
 
     not_before: datetime | None = None
     not_after: datetime | None = None
 
     def is_early(self, wall: datetime) -> bool:
-        """Tell whether it has not begun."""
+        """Tell whether the window has not begun."""
         return self.not_before is not None and wall < self.not_before
 
     def is_over(self, wall: datetime) -> bool:
-        """Tell whether it has ended."""
+        """Tell whether the window has ended."""
         return self.not_after is not None and wall >= self.not_after
 
     def next_at(self, wall: datetime) -> datetime | None:
-        """Return the next moment at which one of the two changes."""
+        """Return the next moment at which the window begins or ends."""
         bounds = (self.not_before, self.not_after)
         return min((bound for bound in bounds if bound and bound > wall), default=None)
 
@@ -97,7 +98,7 @@ ALWAYS: Final = Window()
 
 @dataclass(frozen=True, slots=True)
 class Cutover:
-    """`spec.cutover` of a task; with a wave the window is the wave's."""
+    """`spec.cutover` of a task; if it names a wave, the window is that of the wave."""
 
     said: TermsSaid = TermsSaid()
     wave: str = ""
@@ -106,13 +107,13 @@ class Cutover:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """One sample: what DCS said about how far a target is behind.
+    """One sample of the lag of a target.
 
     Attributes:
-        stats: All unknown if DCS did not say.
-        asked_at: Monotonic seconds at which it was asked.
+        stats: What DCS said; all values are unknown if the call failed.
+        asked_at: Monotonic time in seconds of the request.
         at: The same as wall time.
-        detail: The error behind a sample that failed.
+        detail: The error of a sample that failed.
     """
 
     stats: Stats
@@ -132,7 +133,7 @@ class Sight(Enum):
 
 
 def sight_of(stats: Stats, max_lag: int, word: str) -> Sight:
-    """Return what a sample shows, for a task of which DCS's status word is this."""
+    """Return what a sample shows for a task with this status word."""
     if stats.is_migrating is False:
         return Sight.NOT_REPLICATING
     if stats.full_progress is not None and stats.full_progress < FULL_PROGRESS:
@@ -149,11 +150,11 @@ def _is_incremental_word(word: str) -> bool:
 
 
 def is_incremental(observed: Observation) -> bool:
-    """Tell whether a task goes on after its full phase, as far as DCS says.
+    """Tell whether a task continues after its full phase, as far as DCS says.
 
     A full migration or a backup import has no lag, and ends by itself. `migration_method` may be
-    absent, and one official example has the word in `migration_type`; what is not said is left to
-    the samples.
+    absent, and one official example has the word in `migration_type`; if it is absent, the samples
+    decide.
     """
     method = observed.method.lower()
     return not ("full" in method or "backup" in method)
@@ -161,15 +162,15 @@ def is_incremental(observed: Observation) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Samples in a row in which a target was within its limit.
+    """The consecutive samples in which a target was within its limit.
 
     Attributes:
         max_lag: The limit.
-        since: Monotonic seconds of the first of them; None without any.
+        since: Monotonic time in seconds of the first of these samples; None if there is none.
         since_wall: The same as wall time.
-        samples: How many.
-        last_at: Monotonic seconds of the newest sample, whatever it showed.
-        sight: What that one showed; None before the first.
+        samples: Number of these samples.
+        last_at: Monotonic time in seconds of the newest sample, whatever it showed.
+        sight: What the newest sample showed; None before the first.
     """
 
     max_lag: int
@@ -194,7 +195,7 @@ class Streak:
         )
 
     def is_stable(self, stable_for_s: float) -> bool:
-        """Tell whether it is long enough to count as caught up."""
+        """Tell whether the streak is long enough to count as caught up."""
         return (
             self.since is not None
             and self.samples >= SAMPLES_MIN
@@ -204,14 +205,14 @@ class Streak:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The moment from which on a target is waited for, on both clocks."""
+    """The moment at which the wait for a target began, on both clocks."""
 
     mono: float
     wall: datetime
 
 
 class WaveStanding(Enum):
-    """What the wave of a task lets happen."""
+    """What the wave of a task permits."""
 
     NONE = auto()  # the task names none
     MISSING = auto()
@@ -221,7 +222,7 @@ class WaveStanding(Enum):
 
 
 class Sampling(IntEnum):
-    """How the lag of a task is sampled; the larger, the more often."""
+    """How often the lag of a task is sampled; a larger value means more often."""
 
     NEVER = 0
     HOLDING = 1
@@ -233,14 +234,14 @@ class Conditional:
     """Everything that a conditional wish depends on, at one moment.
 
     Attributes:
-        window: The task's own, or that of its wave.
-        wave: The wave's name, for people.
-        opening: None while it is not opened, or not admitted by its wave.
+        window: The window of the task, or that of its wave.
+        wave: The wave's name, for messages.
+        opening: When the cutover was opened; None while it is not open or not admitted.
         lag: The newest sample.
-        streak: For this resource's limit.
-        expired: The time was up for this opening; only a person opens it again.
-        committed: A request has left for this wish, so that later lag changes nothing.
-        lag_at_order: The offset of the newest sample then, if DCS said it.
+        streak: The streak for this resource's limit.
+        expired: Whether this opening has timed out; only a person can open it again.
+        committed: Whether a request was sent for this wish, so that later lag changes nothing.
+        lag_at_order: The offset of the newest sample at that time, if DCS gave it.
     """
 
     terms: Terms
@@ -261,11 +262,11 @@ class Conditional:
 
     @property
     def deadline(self) -> float | None:
-        """Monotonic seconds at which the time is up."""
+        """Monotonic time in seconds at which the wait times out."""
         return self.opening.mono + self.terms.timeout_s if self.opening else None
 
     def is_fresh(self, now: float) -> bool:
-        """Tell whether the newest sample, readable or not, is young enough to act on."""
+        """Tell whether the newest sample, valid or not, is young enough to act on."""
         return self.lag is not None and self.lag.asked_at >= now - SAMPLE_AGE_S_MAX
 
     def is_time_up(self, now: float) -> bool:
@@ -279,7 +280,7 @@ class Conditional:
 
 
 class Gate(Enum):
-    """Why a conditional stop may not leave now, or that it may."""
+    """Whether a conditional stop may be sent now, and if not, why."""
 
     OPEN = auto()
     ANYWAY = auto()  # the time is up, and the terms say so
@@ -312,7 +313,7 @@ OPEN_GATES: Final = frozenset(
 
 
 def gate_of(wish: Conditional, observed: Observation, now: float, wall: datetime) -> Gate:
-    """Return what a conditional wish means for a task that runs; the order is the precedence."""
+    """Return the gate of a conditional wish for a running task; checks are in precedence order."""
     barred = bar_of(wish, wall)
     if barred:
         return barred
@@ -330,7 +331,7 @@ def gate_of(wish: Conditional, observed: Observation, now: float, wall: datetime
 
 
 def bar_of(wish: Conditional, wall: datetime) -> Gate | None:
-    """Return what bars a request whatever the lag is, also one that was made before."""
+    """Return what bars a request, even one made earlier, whatever the lag is."""
     match wish.standing:
         case WaveStanding.MISSING:
             return Gate.WAVE_MISSING
@@ -363,4 +364,4 @@ def _gate_of_lag(wish: Conditional, word: str, now: float) -> Gate:
 
 
 TURN_S_MAX: Final = 60.0
-"""A task whose newest sample is older waits for its turn to be sampled."""
+"""A task whose newest sample is older than this waits for its turn to be sampled."""

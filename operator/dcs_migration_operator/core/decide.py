@@ -1,7 +1,7 @@
-"""The decision: from what is wished, observed, requested and troubled to what has to be done now.
+"""Decides what to do now from the wish, the observation, the stop request and the troubles.
 
-`case_of` names the case; what it means is a row of the table in `cases.py`. Nothing is remembered
-between calls but what the arguments carry, so that after a crash the same rule resumes everything.
+`case_of` finds the case; a row of the table in `cases.py` says what it means. No state is kept
+between calls apart from the arguments, so that the same rules resume everything after a crash.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.status import Status
 
 OBSERVATION_AGE_S_MAX: Final = 30.0
-"""No stop for a task whose observation is older than this: the contract's "look before you
-leap"."""
+"""No stop is requested for a task whose observation is older than this: the contract's "look before
+you leap"."""
 
 EFFECT: Final = Backoff(60.0, 600.0)
 """How long DCS may show a task active after an acceptance before the stop is requested again.
@@ -51,22 +51,22 @@ refusals ("instance busy") last minutes, and one that never ends must not become
 calls."""
 
 TROUBLE_PATIENCE_S: Final = 2.0
-"""A trouble shorter than this is not written: a single 503 would cost one write per resource. With
-it a first status still appears within the promised 5 s."""
+"""A trouble shorter than this is not written: a single 503 would cost one write per resource. A
+first status still appears within the promised 5 s."""
 
 QUIET_S: Final = 3.0
-"""A state that passes by itself is written only if it lasts longer: this is what keeps a stop at
+"""A state that passes by itself is written only if it lasts longer than this: this keeps a stop at
 two writes, and still shows a first status within the promised 5 s."""
 
 TURN_QUIET_S: Final = 10.0
-"""A task that was opened is sampled for the first time within a round of 5 s; only one that waits
-for longer says so."""
+"""An opened task is first sampled within a round of 5 s; its status reports the wait only if it
+takes longer than this."""
 
 WALL_S_MAX: Final = 60.0
-"""How long until a window is looked at again: people set clocks, and timers do not hear of it."""
+"""Longest time until a window is checked again: timers do not notice when a clock is set."""
 
 BACKLOG_S_MAX: Final = 30.0
-"""While DCS answers, a task that waits behind many others stays quiet for so long."""
+"""How long the wait of a task behind many others is not written while DCS answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +74,23 @@ class Situation:
     """Everything a decision depends on, gathered in one value; times are monotonic seconds.
 
     Attributes:
-        shown: What the resource says, or is about to say.
+        shown: The status that the resource has, or is about to get.
         wished_at: When the wish was made, as far as this process knows.
         wished: The same as wall time; None without a wish to stop.
-        news_at: The last change of the wish, or the end of a trouble.
-        observed: What DCS last said; None if it was not asked in this life of the process.
-        asked_at: When that answer was asked for.
-        confirmed: The answer came from a call for this task alone, not from a list.
-        unlisted_at: When a complete list was asked for that did not mention the task.
-        request: What was requested so far; its outcome is `WAITING` while a request is under way.
-        moved: The status speaks of another endpoint or cloud project.
-        started_again: It was told already that the task runs again after its end.
-        suspended: The project's emergency brake is on.
+        news_at: When the wish last changed or a trouble ended.
+        observed: The last observation; None if there was none since the process started.
+        asked_at: When that observation was requested.
+        confirmed: Whether it came from a call for this task alone, not from a list.
+        unlisted_at: When a complete list that did not mention the task was requested.
+        request: The record of stop requests; its outcome is `WAITING` while one is in progress.
+        moved: Whether the status is about another endpoint or cloud project.
+        started_again: Whether it was reported that the task runs again after its end.
+        suspended: Whether the project is suspended.
         blocked: Why the project cannot be used.
-        unreadable: Why DCS says nothing about this one task.
-        troubles: What keeps single calls of the channel from working.
+        unreadable: Why DCS does not show this one task.
+        troubles: The troubles of single calls of the channel.
         progress_at: When the channel's last call succeeded.
-        wish: What the wish depends on, if it is a conditional one.
+        wish: What the wish depends on, if it is conditional.
     """
 
     task: Task
@@ -115,17 +115,16 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do now: at most one stop request, how soon to poll, what the resource should say.
+    """What to do now: whether to request a stop, how soon to poll, and what the status should say.
 
     Attributes:
-        case: The row of the table behind it.
-        speak: Whether the resource should say what `case` and `trouble` mean; else it keeps
-            what it says.
-        trouble: The trouble to be shown, if it matters to this task.
+        case: The row of the table that applies.
+        speak: Whether the status should express `case` and `trouble`; otherwise it stays as it is.
+        trouble: The trouble to show, if it matters to this task.
         stop: Whether to request a stop.
         pace: How soon to poll.
         sampling: How often to sample the lag.
-        wake_at: Monotonic seconds of the next moment at which time alone changes the decision.
+        wake_at: Monotonic time in seconds at which the decision next changes without an event.
     """
 
     case: Case
@@ -193,7 +192,7 @@ def decide(situation: Situation, now: Instant) -> Decision:
 
 
 def case_of(situation: Situation, now: Instant) -> Case:
-    """Name the case; the order of the questions is their precedence."""
+    """Return the case; the checks are in order of precedence."""
     task, observed = situation.task, situation.observed
     settled = task.wishes_stop and not situation.moved and is_settled(task, situation.shown)
     if observed is None:
@@ -215,7 +214,7 @@ def case_of(situation: Situation, now: Instant) -> Case:
 
 
 def _doubt(situation: Situation, kind: PhaseClass) -> Case | None:
-    """Name the case in which the observation does not count as it is, if it is one."""
+    """Return the case in which the observation cannot be used as it is, None if it can."""
     task, runs = situation.task, kind in _RUNS
     if runs and class_of(situation.shown.phase) in _OVER:
         if not situation.confirmed:
@@ -246,7 +245,7 @@ def _active_case(situation: Situation, now: Instant) -> Case:
     if request.outcome is Outcome.WAITING:
         return Case.WAITING
     if situation.suspended:
-        # What has left stays; whether it took effect is still watched.
+        # A request that was sent stays; whether it took effect is still observed.
         return Case.LAGGING if request.outcome is Outcome.ACCEPTED else Case.SUSPENDED
     gate = _gate(situation, now)
     if gate and gate not in MAY_LEAVE:
@@ -272,7 +271,7 @@ def _gate(situation: Situation, now: Instant) -> Gate | None:
 
 
 def _sampling(situation: Situation, now: Instant) -> Sampling:
-    """Return how often the lag matters: until the request has left."""
+    """Return how often to sample the lag, which matters until the request is sent."""
     wish, gate = situation.wish, _gate(situation, now)
     accepted = situation.request.outcome is Outcome.ACCEPTED
     if wish is None or gate is None or wish.committed or accepted:
@@ -284,7 +283,7 @@ def _sampling(situation: Situation, now: Instant) -> Sampling:
 
 
 def _gate_moments(situation: Situation, now: Instant) -> tuple[float | None, ...]:
-    """Return the moments at which time alone changes what a conditional wish means."""
+    """Return the moments at which a conditional wish changes without an event."""
     wish = situation.wish
     if wish is None:
         return ()
@@ -308,9 +307,9 @@ def _is_fresh(situation: Situation, now: Instant, *, confirmed: bool) -> bool:
 
 
 def _relevant_trouble(situation: Situation, row: Row, case: Case) -> Trouble | None:
-    """Return the nearest trouble that keeps this case from its next step.
+    """Return the most specific trouble that keeps this case from its next step.
 
-    A fulfilled wish needs nothing more; a trouble that heals alone matters only to work under way.
+    A fulfilled wish has no next step; a trouble that heals alone matters only to work in progress.
     """
     if row.pace <= Pace.SETTLED:
         return None
@@ -328,13 +327,13 @@ def _relevant_trouble(situation: Situation, row: Row, case: Case) -> Trouble | N
 
 
 def _trouble_of_task(situation: Situation, case: Case) -> Trouble | None:
-    """Return why DCS says nothing about this one task, where the next step needs to know."""
+    """Return why DCS does not show this one task, if the next step depends on that."""
     asks = CASES[case].pace in {Pace.NOW, Pace.CONFIRM} or case is Case.TO_STOP_AGAIN
     return situation.unreadable if asks else None
 
 
 def _trouble_of_request(situation: Situation, case: Case) -> Trouble | None:
-    """Return why a stop has to be requested again, where nobody refused it; the case has words."""
+    """Return why a stop that was not refused has to be requested again; the case words it."""
     request = situation.request
     if case is not Case.REPEATING:
         return None
@@ -344,7 +343,7 @@ def _trouble_of_request(situation: Situation, case: Case) -> Trouble | None:
 def _speech(
     situation: Situation, row: Row, case: Case, trouble: Trouble | None, now: Instant
 ) -> tuple[bool, float | None]:
-    """Return whether to write, and otherwise when to ask again."""
+    """Return whether to write the status and, if not, when to decide again."""
     if case is Case.SETTLED:
         return False, None
     if trouble:
@@ -377,7 +376,7 @@ def _quiet_until(situation: Situation, row: Row, now: Instant) -> float:
 
 
 def _speaks_of_this_generation(situation: Situation) -> bool:
-    """Tell whether what the resource says may stand: of this wish, of no trouble, not disproved."""
+    """Tell whether the status may stay: it is about this wish, shows no trouble, is not wrong."""
     shown, observed = situation.shown, situation.observed
     ready = shown.condition(READY)
     disproved = (

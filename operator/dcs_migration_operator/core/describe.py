@@ -1,7 +1,7 @@
-"""A decision put into words: the status that the resource should have.
+"""Turns a decision into the status that the resource should have.
 
-`decide` says what is so; this module says it to people and to the tools that read conditions.
-Equal input gives an equal status, so that a comparison tells whether a write is needed.
+`decide` makes the decision; this module words it for people and for tools that read conditions.
+Equal input gives an equal status, so comparing two statuses tells whether a write is needed.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.status import Condition
 
 ERROR_CHARS_MAX: Final = 512
-"""DCS's texts are cut here: the reason is in the first sentence, and an object stays small."""
+"""DCS's texts are cut at this length: the first sentence has the reason, and objects stay small."""
 
-# One text from the acceptance until the end: DCS's step to TERMINATING is not worth a write.
+# One text from acceptance to the end: DCS's change to TERMINATING alone is not worth a write.
 _UNDER_WAY: Final = "The stop is under way; waiting until DCS says TERMINATED."
 
 _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
@@ -62,7 +62,7 @@ _MESSAGES: Final[Mapping[Case, str]] = MappingProxyType(
         Case.UNASKED: "DCS has not answered a question about this task yet.",
         Case.UNLISTED: "DCS's list of this project does not mention the task; it is being asked "
         "for by itself. If DCS does not know it, check spec.taskId and the project.",
-        Case.OUTDATED: "DCS said {word} before the stop was wished for; it is being asked again.",
+        Case.OUTDATED: "DCS said {word} before the stop was asked for; it is being asked again.",
         Case.SUSPENDED: "DCS says {word}; the project is suspended (spec.suspend), so no stop is "
         "requested until it is resumed.",
         Case.STARTED_AGAIN: "DCS says {word} after {phase}: somebody started the task again; the "
@@ -124,9 +124,9 @@ _STOPPED: Final[Mapping[PhaseClass, tuple[str, str]]] = MappingProxyType(
 
 
 def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
-    """Return the status that says what the decision means.
+    """Return the status that expresses the decision.
 
-    An active word after an ended one is not shown before it is confirmed.
+    An active status word that follows an ended one is not shown until it is confirmed.
     """
     believed = None if decision.case is Case.SURPRISING else situation.observed
     phase = _phase(situation, believed)
@@ -162,7 +162,7 @@ def describe(situation: Situation, decision: Decision, now: Instant) -> Status:
 
 
 def _phase(situation: Situation, observed: Observation | None) -> str:
-    """DCS's word; after an acceptance it does not fall back to an active one while DCS lags."""
+    """Return DCS's word; once a stop was accepted, a lagging active word does not replace it."""
     if observed is None:
         return situation.shown.phase or PENDING
     if class_of(observed.word) is PhaseClass.ACTIVE and situation.request.accepted:
@@ -187,7 +187,7 @@ def _stopped(situation: Situation, observed: Observation | None) -> Condition:
 
 
 def _caught_up(situation: Situation, observed: Observation | None) -> Condition | None:
-    """Return `CaughtUp` as the samples have it, else as it was."""
+    """Return `CaughtUp` according to the samples, or unchanged if there are none."""
     wish = situation.wish
     if wish is None:
         return None
@@ -216,7 +216,7 @@ def _message(situation: Situation, decision: Decision) -> str:
 
 
 def _wish_in_words(situation: Situation) -> dict[str, str]:
-    """Return what the messages about a conditional wish may say."""
+    """Return the placeholders for messages about a conditional wish."""
     wish = situation.wish
     if wish is None:
         return {}
@@ -232,7 +232,7 @@ def _wish_in_words(situation: Situation) -> dict[str, str]:
 
 
 def _detail_of(situation: Situation, case: Case) -> ErrorDetail | None:
-    """Return the answer behind a case that is no trouble of the channel."""
+    """Return the answer behind a case that does not come from a trouble of the channel."""
     if case is Case.REJECTED:
         return situation.request.detail
     if case is Case.LAG_UNKNOWN and situation.wish and situation.wish.lag:
@@ -270,7 +270,7 @@ def _task_record(situation: Situation) -> TaskRecord | None:
     observed = situation.observed
     if observed is None or class_of(observed.word) is PhaseClass.GONE:
         return situation.shown.task
-    # What is known stays: list and show may name an instance differently, which is not news.
+    # Keep known values: the list and show calls may name an instance differently.
     known = situation.shown.task or TaskRecord()
     record = TaskRecord(
         name=known.name or observed.name,
@@ -290,12 +290,12 @@ def _error_record(situation: Situation, decision: Decision, moment: str) -> Erro
         return before if _rests(situation, decision) else None
     message = clip(detail.message, ERROR_CHARS_MAX)
     if before and before.code == detail.code:
-        return before  # the same error again is not news, whatever its text says this time
+        return before  # the same error again is no change, even if its text differs
     return ErrorRecord(detail.code, message, detail.request_id, moment)
 
 
 def _rests(situation: Situation, decision: Decision) -> bool:
-    """Tell whether a key is not called with because of a refusal that is told already."""
+    """Tell whether a key is not used because of a refusal that the status already shows."""
     ready, trouble = situation.shown.condition(READY), decision.trouble
     return (
         ready is not None

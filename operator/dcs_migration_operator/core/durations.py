@@ -1,4 +1,4 @@
-"""Durations as Kubernetes writes them (`1h30m`, `10s`, `250ms`), in seconds."""
+"""Converts durations as Kubernetes writes them (`1h30m`, `10s`, `250ms`) from and to seconds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+")
 
 
 def seconds_of(text: str) -> float | None:
-    """Return the seconds behind a duration, or None if the text is none."""
+    """Parse a duration into seconds; return None if the text is not a duration."""
     if not _WHOLE.fullmatch(text):
         return None
     return sum(float(number) * _UNITS_S[unit] for number, unit in _PART.findall(text))
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration as Kubernetes writes it, in whole seconds."""
+    """Format a duration as Kubernetes writes it, in whole seconds."""
     minutes, rest_s = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "m"), (rest_s, "s"))

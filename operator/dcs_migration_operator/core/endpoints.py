@@ -1,7 +1,8 @@
-"""Which endpoints a project may name, and what is known about those of Huawei Cloud.
+"""Decides which endpoints a project may use, and gives hints about those of Huawei Cloud.
 
 A pattern is an origin (`https://host` or `https://host:port`) in which `*` stands for letters,
-digits and dashes: one label of a name, never a dot, a port's colon or a user's `@`.
+digits and dashes: it matches within one label of a host name, never a dot, the colon of a port or
+an `@`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ REGION_ENDPOINT: Final = "https://dcs.{region}.myhuaweicloud.com"
 EU_REGION_ENDPOINT: Final = "https://dcs.{region}.myhuaweicloud.eu"
 
 EU_REGIONS: Final = frozenset({"eu-west-101"})
-"""Regions of the European site: their hosts are under `.eu`, as the SDK's README has it, although
+"""Regions of the European site. Their hosts are under `.eu` according to the SDK's README, although
 the SDK's own table of regions says `.com`."""
 
 REGIONS: Final = frozenset(
@@ -33,21 +34,21 @@ REGIONS: Final = frozenset(
         "tr-west-1",
     }
 )
-"""Regions with DCS as `huaweicloudsdkdcs` 3.1.219 lists them (`DcsRegion`). A hint for people whose
-endpoint leads nowhere, never a limit: new regions open, and sibling clouds have their own."""
+"""Regions with DCS as listed in `huaweicloudsdkdcs` 3.1.219 (`DcsRegion`). They are a hint for an
+endpoint that cannot be resolved, never a limit: regions are added, and sibling clouds differ."""
 
 _REGION_HOST: Final = re.compile(r"dcs\.([a-z0-9-]+)\.myhuaweicloud\.(?:com|eu)")
 
 
 def endpoint_of(region: str, endpoint: str) -> str:
-    """Return the base URL that a project's spec means; `endpoint` outweighs `region`."""
+    """Return the base URL that a project's spec means; `endpoint` overrides `region`."""
     if endpoint:
         return normal(endpoint)
     return (EU_REGION_ENDPOINT if region in EU_REGIONS else REGION_ENDPOINT).format(region=region)
 
 
 def region_hint(host: str) -> str:
-    """Return a sentence about a host that leads nowhere, or nothing if nothing is known."""
+    """Return a sentence about a host that cannot be resolved; empty if there is no hint."""
     found = _REGION_HOST.fullmatch(host)
     if not found:
         return ""
@@ -61,12 +62,12 @@ def region_hint(host: str) -> str:
 
 
 def normal(endpoint: str) -> str:
-    """Return an endpoint in lower case and without a slash at the end."""
+    """Return an endpoint in lower case and without a trailing slash."""
     return endpoint.strip().rstrip("/").lower()
 
 
 def is_origin(endpoint: str) -> bool:
-    """Tell whether this is scheme, host and perhaps port, and nothing more."""
+    """Tell whether this is a scheme, a host and an optional port, and nothing else."""
     try:
         parts = urlsplit(endpoint)
         port = parts.port
@@ -79,7 +80,7 @@ def is_origin(endpoint: str) -> bool:
 
 
 def is_allowed(endpoint: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a normal endpoint matches one of the patterns."""
+    """Tell whether a normalized endpoint matches one of the patterns."""
     return is_origin(endpoint) and any(_regex(p).fullmatch(endpoint) for p in patterns)
 
 

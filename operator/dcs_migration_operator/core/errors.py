@@ -1,27 +1,27 @@
-"""What a caller of DCS can act on, and what is known about the effect of the call.
+"""The errors of DCS calls, by what the caller can do and what is known about the call's effect.
 
     DcsError               effect of the call   what to do
     ├── NotFound           none                 DCS does not know the id
-    ├── Refused            none                 a 4xx that one id of the call may be guilty of
+    ├── Refused            none                 a 4xx that one id of the call may have caused
     ├── Busy               none                 a 4xx about an instance or the service; try later
-    ├── Misconfigured      none                 wrong endpoint, project or request: for a person
-    ├── EndpointRefused    none, not sent       the host leads into this machine or its network
-    ├── Untrusted          none, not sent       the certificate is not trusted: for a person
+    ├── Misconfigured      none                 wrong endpoint, project or request; a person acts
+    ├── EndpointRefused    none, not sent       the host resolves to this machine or its network
+    ├── Untrusted          none, not sent       the certificate is not trusted; a person acts
     ├── AuthFailed         none                 401: key, signature, clock or token
     ├── PermissionDenied   none                 403: the key may not do this
-    ├── Throttled          none                 429, with the pause that was asked for
-    ├── Unavailable        none                 trying again later is right
-    │   └── Unresolved     none, not sent       the host's name leads nowhere
-    └── OutcomeUnknown     perhaps              look before trying again
+    ├── Throttled          none                 429, with the requested pause
+    ├── Unavailable        none                 try again later
+    │   └── Unresolved     none, not sent       the host's name cannot be resolved
+    └── OutcomeUnknown     perhaps              poll before trying again
 
-`http_status` tells an answer from silence. An answered error of a call about one id (show, stats)
-is about that id or that kind of call, never about the project; without an answer it is about the
-way to DCS, which all calls share. `Busy` comes from batch-stop alone: it is no reason to look for a
-guilty id, unlike `Refused`.
+`http_status` is None if no answer came. An answered error of a call about one id (show, stats)
+concerns that id or that kind of call, never the project; an error without an answer concerns the
+network path to DCS, which all calls share. Only batch-stop raises `Busy`; unlike `Refused`, it is
+no reason to search for the id that caused it.
 
-Every error carries an `ErrorDetail` that is fit for people; the library's exception is never
-chained into a text, and no body, header or signature is kept. `ReadError` is the other kind: what
-keeps DCS from being called at all, in words.
+Every error carries an `ErrorDetail` that may be shown to people; the library's exception is never
+part of a text, and no body, header or signature is kept. `ReadError` is separate: it says why DCS
+cannot be called at all.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
 
 TIMEOUT: Final = "timeout"
-"""The code of a call that was sent and got no answer in time."""
+"""The code for a call that was sent and was not answered in time."""
 
 
 class DcsError(Exception):
     """Base of everything that the DCS client raises.
 
     Args:
-        detail: What happened, fit for people.
-        http_status: Status of the answer; None if there was none.
+        detail: What happened, in words that may be shown to people.
+        http_status: Status of the answer; None if there was no answer.
     """
 
     def __init__(self, detail: ErrorDetail, *, http_status: int | None = None) -> None:
@@ -49,11 +49,11 @@ class DcsError(Exception):
         self.detail = detail
         self.http_status = http_status
         self.asked_at: float | None = None
-        """Monotonic seconds at which the call left; set by whoever paces it."""
+        """Monotonic time in seconds at which the call was sent; set by `engine.paced`."""
 
     @property
     def answered(self) -> bool:
-        """Whether DCS or its gateway answered, if only with the head of an answer."""
+        """Whether DCS or its gateway answered, even if only the head of the answer arrived."""
         return self.http_status is not None
 
 
@@ -66,15 +66,15 @@ class Refused(DcsError):
 
 
 class Busy(DcsError):
-    """DCS refused the call because of an instance or of itself; no id of it is guilty."""
+    """DCS refused the call because of an instance or of its own state, not because of an id."""
 
 
 class Misconfigured(DcsError):
-    """Endpoint, project id or request are wrong; trying again changes nothing."""
+    """The endpoint, project id or request is wrong; trying again does not help."""
 
 
 class EndpointRefused(DcsError):
-    """The endpoint's name leads to a loopback or link-local address that nobody named."""
+    """The endpoint resolves to a loopback or link-local address that was not explicitly allowed."""
 
 
 class Untrusted(DcsError):
@@ -82,7 +82,7 @@ class Untrusted(DcsError):
 
 
 class AuthFailed(DcsError):
-    """The key was not accepted; after five in a row the gateway locks it for five minutes."""
+    """The key was not accepted; after five failures in a row the gateway locks it for 5 minutes."""
 
 
 class PermissionDenied(DcsError):
@@ -93,8 +93,8 @@ class Throttled(DcsError):
     """Too many calls.
 
     Attributes:
-        after_s: The pause asked for in seconds, if one was.
-        window_s: The seconds over which the limit counts, if the text names them.
+        after_s: The requested pause in seconds, if the answer names one.
+        window_s: The period of the limit in seconds, if the text names it.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Unavailable(DcsError):
 
 
 class Unresolved(Unavailable):
-    """The host's name leads to no address: a wrong name, or no name server that answers."""
+    """The host name cannot be resolved: it is wrong, or no name server answers."""
 
 
 class OutcomeUnknown(DcsError):
@@ -123,18 +123,18 @@ class OutcomeUnknown(DcsError):
 
 
 def same_meaning(a: ErrorDetail | None, b: ErrorDetail | None) -> bool:
-    """Tell whether two details mean the same to whoever reads them: their codes are equal.
+    """Tell whether two details mean the same to a reader, which is so if their codes are equal.
 
-    Texts hold trace ids and times that differ in each answer; a status that was rewritten for
-    those would be rewritten at each retry. Equality of the values themselves is of all fields.
+    Texts hold trace ids and times that differ in each answer; a comparison of texts would rewrite
+    the status at each retry. `==` on the values compares all fields.
     """
     return (a and a.code) == (b and b.code)
 
 
 class ReadError(Exception):
-    """Says in words why something that a project needs cannot be had; never holds a secret.
+    """Something that a project needs cannot be read; the text says why and never holds a secret.
 
-    `passing` tells that nobody answered: what was known before still holds.
+    `passing` means that no answer came, so that what was known before remains valid.
     """
 
     def __init__(self, message: str, *, passing: bool = False) -> None:

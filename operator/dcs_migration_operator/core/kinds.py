@@ -1,4 +1,4 @@
-"""Our resources by their names in the API."""
+"""The names of this operator's resources in the Kubernetes API."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a status says of a conditional wish: the lag, the condition `CaughtUp`, and the opening.
+"""Builds the status of a conditional wish: the lag, the condition `CaughtUp`, and the opening.
 
-A lag changes with every sample. It is written when what it means changes, else now and then, so
-that a thousand waiting tasks do not become a stream of writes.
+A lag changes with every sample. It is written when its meaning changes, and otherwise only now and
+then, so that a thousand waiting tasks do not cause a stream of writes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 OPEN_WRITE_S: Final = 15.0
 HOLDING_WRITE_S: Final = 300.0
-"""At most so often the lag of a task is written while it is opened, and while it is not, as long as
-it means the same; a value that rests is written like the latter."""
+"""Shortest intervals between two writes of a lag whose meaning has not changed, while the cutover
+is open and while it holds. A lag whose value does not change is written at the latter interval."""
 
 _SAYS: Final = {
     Sight.WITHIN: ("False", "Lagging", "The lag is within {max_lag}, but not for {stable} yet."),
@@ -51,7 +51,7 @@ def caught_up_condition(wish: Conditional, observed: Observation) -> Condition:
 def lag_record(
     wish: Conditional, shown: Status, says: Condition | None, now: Instant
 ) -> LagRecord | None:
-    """Return the lag to be shown: the newest one, or that which is shown if it is too soon."""
+    """Return the lag to show: the newest one, or the one already shown if it is too soon."""
     if wish.lag is None or says is None:
         return shown.lag
     stats = wish.lag.stats
@@ -72,12 +72,12 @@ def lag_record(
     rests = _values(before) == _values(newest)
     pause_s = HOLDING_WRITE_S if rests or wish.opening is None else OPEN_WRITE_S
     due = wish.lag.at - written_at >= timedelta(seconds=pause_s)
-    ahead = written_at > now.wall  # somebody set a clock back
+    ahead = written_at > now.wall  # a clock was set back
     return newest if due or ahead else before
 
 
 def opening_record(wish: Conditional) -> OpeningRecord | None:
-    """Return when the cutover was opened, and when its time is up."""
+    """Return when the cutover was opened and when it times out."""
     if wish.opening is None:
         return None
     until = wish.opening.wall + timedelta(seconds=wish.terms.timeout_s)

@@ -1,6 +1,6 @@
-"""The frozen values that travel between the packages: wishes, observations, requests and projects.
+"""The frozen values that packages exchange: wishes, observations, requests and projects.
 
-They carry facts only; what follows from them is decided in `decide.py`.
+They hold facts only; `decide.py` decides what follows from them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ CLUSTER_PROJECT_KIND = "ClusterDCSProject"
 
 
 def task_key(task_id: str) -> str:
-    """Return the form of a task id under which equal ids meet: lower case, without dashes.
+    """Return the canonical form of a task id, for comparison: lower case, without dashes.
 
-    DCS writes ids as dashed UUIDs and as 32 hex digits; its pages show both for the same calls.
+    DCS writes ids as dashed UUIDs and as 32 hex digits; its documentation shows both for the same
+    calls.
     """
     return task_id.replace("-", "").lower()
 
@@ -42,7 +43,7 @@ class Instant:
 
     Attributes:
         mono: Seconds on the monotonic clock; every duration is measured with it.
-        wall: UTC, whole seconds; only for what people read.
+        wall: UTC, whole seconds; used only in texts for people.
     """
 
     mono: float
@@ -51,7 +52,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRef:
-    """Names one project resource; the namespace of a cluster-scoped one is empty."""
+    """Names one project resource; the namespace of a cluster-scoped project is empty."""
 
     kind: str
     namespace: str
@@ -63,9 +64,9 @@ class ProjectRef:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Names one object whose status is written; `uid` guards against a namesake.
+    """Names one object whose status is written; `uid` tells it from another of the same name.
 
-    The namespace of a cluster-scoped one is empty.
+    The namespace of a cluster-scoped object is empty.
     """
 
     plural: str
@@ -84,8 +85,8 @@ class Task:
     Attributes:
         task_id: The id as the user wrote it.
         key: The same id in the form of `task_key`.
-        stopped: The unconditional wish: this migration shall not run, whatever the lag.
-        cutover: The conditional one: it shall be stopped when its target has caught up.
+        stopped: The unconditional wish: stop the migration, whatever the lag.
+        cutover: The conditional wish: stop the migration once its target has caught up.
     """
 
     ref: ObjectRef
@@ -98,7 +99,7 @@ class Task:
 
     @property
     def wishes_stop(self) -> bool:
-        """Whether the migration shall not run in the end, at once or on a condition."""
+        """Whether the migration is to be stopped, either at once or on a condition."""
         return self.stopped or self.cutover is not None
 
 
@@ -115,10 +116,10 @@ class Wave:
     """What one `MigrationWave` resource asks for.
 
     Attributes:
-        goes: Its state is Go; else it holds.
-        under_way_max: Tasks from their admission to the accepted request.
-        failures_max: So many failures pause it; 0 means never.
-        said: The terms for tasks that do not say them.
+        goes: Whether its state is Go; otherwise it holds.
+        under_way_max: Most tasks at once between admission and accepted request.
+        failures_max: Number of failures that pause the wave; 0 means never.
+        said: The terms for tasks that set none of their own.
     """
 
     ref: WaveRef
@@ -132,7 +133,7 @@ class Wave:
 
 
 class Ambient(Enum):
-    """Where the operator's own identity comes from; the value is the word in the resource."""
+    """Where the operator's own identity comes from; the value is the one in the resource."""
 
     POD_IDENTITY = "PodIdentity"  # the Pod Identity agent of a CCE node
     OIDC = "OIDC"  # a ServiceAccount token, exchanged at STS
@@ -142,16 +143,17 @@ class Ambient(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What one project resource says, before its credentials are read.
+    """The contents of one project resource, before its credentials are read.
 
     Attributes:
-        endpoint: Base URL of the DCS API, without a slash at the end.
-        secret: Name of the Secret, in the project's namespace; for a cluster-scoped project in the
-            operator's. Empty if the credentials are ambient.
-        ambient: The operator's own identity is used, from here; cluster-scoped projects only.
-        allowed: Who may use it; means nothing for a namespaced project.
-        suspended: The emergency brake: its tasks are observed, and no stop leaves.
-        ca_bundle: PEM certificates that are trusted besides those of the system.
+        endpoint: Base URL of the DCS API, without a trailing slash.
+        secret: Name of the Secret, which is in the project's namespace or, for a cluster-scoped
+            project, in the operator's. Empty if the credentials are ambient.
+        ambient: Source of the operator's own identity, if that is used; cluster-scoped projects
+            only.
+        allowed: The namespaces that may use it; has no meaning for a namespaced project.
+        suspended: The emergency brake: its tasks are observed, but no stop is sent.
+        ca_bundle: PEM certificates to trust in addition to those of the system.
     """
 
     ref: ProjectRef
@@ -168,7 +170,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One access key; its printed form shows nothing."""
+    """One access key; its `repr` shows none of it."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -177,7 +179,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ExpiringCredentials:
-    """Credentials for a while; `lasts_s` is in seconds, None if their end is not known."""
+    """Temporary credentials; `lasts_s` is their lifetime in seconds, None if it is not known."""
 
     credentials: Credentials
     lasts_s: float | None
@@ -185,15 +187,15 @@ class ExpiringCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where a channel calls and as whom; equal accounts share one channel.
+    """The endpoint and credentials of a channel; equal accounts share one channel.
 
-    The secret is part of the identity: whoever knows only somebody else's access key gets a channel
-    of their own, which DCS refuses, and never the use of the other's.
+    The secret key is part of the identity: a user who knows only the access key id of another gets
+    a separate channel, which DCS refuses, and can never use the other's channel.
 
     Attributes:
-        named: An administrator named this very host, so that it may be a loopback or link-local
-            address.
-        ca_bundle: PEM certificates that are trusted besides those of the system.
+        named: Whether an administrator allowed exactly this host, so that it may resolve to a
+            loopback or link-local address.
+        ca_bundle: PEM certificates to trust in addition to those of the system.
     """
 
     endpoint: str
@@ -205,15 +207,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What DCS said about one task. Equal values mean that nothing changed.
+    """What DCS said about one task; equal values mean that there was no change.
 
     Attributes:
         word: The status word as DCS wrote it.
         task_id: The id as DCS writes it; stop requests use this spelling.
-        name: `task_name`.
-        method: `migration_method`.
+        name: DCS's `task_name`.
+        method: DCS's `migration_method`.
         source: Name or id of the source instance, or its address without user information.
-        target: The same of the target.
+        target: The same for the target.
     """
 
     word: str
@@ -227,8 +229,8 @@ class Observation:
 class Outcome(Enum):
     """What became of the last request to stop a task."""
 
-    NONE = auto()  # none was sent
-    WAITING = auto()  # handed to the channel, no answer yet
+    NONE = auto()  # no request was sent
+    WAITING = auto()  # handed to the channel and not answered yet
     ACCEPTED = auto()  # DCS acknowledged it
     REJECTED = auto()  # DCS refused it for this id
     UNKNOWN = auto()  # it may or may not have reached DCS
@@ -236,11 +238,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """One error answer, fit for people: never a body, never a secret.
+    """One error answer that may be shown to people; holds neither a body nor a secret.
 
     Attributes:
         code: DCS's or the gateway's own code, or the HTTP status, or a word such as `timeout`.
-        message: DCS's text, cut.
+        message: DCS's text, truncated.
         request_id: The request id that DCS's support asks for; may be empty.
     """
 
@@ -251,7 +253,7 @@ class ErrorDetail:
 
 @dataclass(frozen=True, slots=True)
 class StopAnswer:
-    """What one batch-stop said about one id; `outcome` is accepted, rejected or unknown."""
+    """The answer of one batch-stop for one id; `outcome` is accepted, rejected or unknown."""
 
     outcome: Outcome
     request_id: str
@@ -263,17 +265,18 @@ class StopRequest:
     """What was requested for one task, and what became of it.
 
     Attributes:
-        outcome: Of the last request.
-        attempts: Requests sent so far.
-        answered_at: Monotonic seconds at which the last outcome was known.
-        failures: Consecutive requests that were rejected or whose outcome stayed unknown; they
-            space the next attempts.
-        unsent: The last request had no effect, and is repeated without a pause of its own; a second
-            one in a row is spaced like those above.
-        ineffective: Accepted requests that did not show in time; they space the next ones.
+        outcome: Outcome of the last request.
+        attempts: Number of requests sent so far.
+        answered_at: Monotonic time in seconds at which the last outcome became known.
+        failures: Number of consecutive requests that were rejected or whose outcome stayed unknown;
+            sets the pause before the next attempt.
+        unsent: Whether the last request surely had no effect and is repeated without a pause of its
+            own; a second such request in a row is spaced like `failures`.
+        ineffective: Number of accepted requests whose effect did not show in time; sets the pause
+            before the next one.
         accepted: Wall time of the last acceptance; kept through later rejections.
-        detail: Of the last rejection or failure.
-        request_id: DCS's, of the last request.
+        detail: Details of the last rejection or failure.
+        request_id: DCS's id of the last request.
     """
 
     outcome: Outcome = Outcome.NONE
@@ -288,7 +291,7 @@ class StopRequest:
 
 
 class TroubleKind(Enum):
-    """Why a channel or a project cannot do its work; the value is the reason that users see."""
+    """Why a channel or a project does not work; the value is the reason that users see."""
 
     THROTTLED = "Throttled"
     UNAVAILABLE = "CloudUnavailable"
@@ -305,14 +308,14 @@ class TroubleKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One trouble, with the words that the user reads.
+    """One trouble, with the text that the user reads.
 
     Attributes:
-        since: Monotonic seconds at which it began.
+        since: Monotonic time in seconds at which it began.
         message: What is wrong and what to do, in one or two sentences; empty where the case of the
             decision says it.
-        detail: The answer behind it, if there was one.
-        person_at: Monotonic seconds from which on only a person can help; None means from the
+        detail: The error answer that caused it, if there was one.
+        person_at: Monotonic time in seconds from which only a person can help; None means from the
             beginning, or never if the kind heals alone.
     """
 
@@ -323,7 +326,7 @@ class Trouble:
     person_at: float | None = None
 
     def needs_person(self, now: float) -> bool:
-        """Tell whether waiting is not enough at this monotonic second."""
+        """Tell whether a person is needed at this monotonic time, in seconds."""
         if self.person_at is not None:
             return now >= self.person_at
         return not self.kind.heals_alone

@@ -1,8 +1,8 @@
-"""Every DCS status word that is known, and its class.
+"""Classifies every known DCS status word.
 
 Sources: the show page of 2025-12-17 (ten words), the list page (four), the Terraform provider and
 gophertelekomcloud (the rest). The API spells the incremental phase both `INCRMIGEATING` and
-`INCRMIGRATING`. A word that is not in the table counts as active: it is watched, never an error.
+`INCRMIGRATING`. A word that is not in the table counts as active: it is polled and is no error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PENDING: Final = "PENDING"
-"""Our own word: DCS has not been asked yet. DCS never says it."""
+"""The operator's own word for a task that was not polled yet; DCS never uses it."""
 
 TERMINATING: Final = "TERMINATING"
 TERMINATED: Final = "TERMINATED"
@@ -29,7 +29,7 @@ class PhaseClass(Enum):
     TERMINATING = auto()  # being stopped
     TERMINATED = auto()  # stopped, the documented success of a stop
     ENDED = auto()  # ended by itself
-    FAILED = auto()  # ended badly; a person has to look
+    FAILED = auto()  # ended with an error; a person has to investigate
     GONE = auto()  # DCS does not know the id
 
 

@@ -1,4 +1,4 @@
-"""What a project resource may say about itself: its `Ready` condition in words."""
+"""Describes the state of a project resource in its `Ready` condition."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COMPLETE_AMBIENT = "The endpoint and the operator's own identity are in place."
 def describe_project(
     project: Project, shown: Status, trouble: Trouble | None, now: Instant
 ) -> Status:
-    """Return the status of a project: usable, or why it is not."""
+    """Return the status of a project: that it is usable, or why it is not."""
     wanted: tuple[Condition, ...]
     if trouble is None:
         message = _COMPLETE_AMBIENT if project.ambient else _COMPLETE

@@ -1,4 +1,4 @@
-"""How the record of a stop request changes: by each answer, and back from a status at a restart."""
+"""Updates the record of a stop request after each answer, and restores it after a restart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answered(request: StopRequest, answer: StopAnswer, now: Instant) -> StopRequ
 
 
 def accepted(request: StopRequest, request_id: str, now: Instant) -> StopRequest:
-    """Return the request after DCS acknowledged it once more."""
+    """Return the request after DCS accepted it once more."""
     again = request.outcome is Outcome.ACCEPTED
     return replace(
         request,
@@ -72,10 +72,10 @@ def unknown(
 
 
 def unsent(request: StopRequest, detail: ErrorDetail, now: Instant) -> StopRequest:
-    """Return the request after a call that surely had no effect.
+    """Return the request after a call that certainly had no effect.
 
-    It is made again as soon as the channel lets it; once, for where only stops fail, nothing else
-    would space them.
+    The first such call is repeated as soon as the channel permits. Later ones are spaced like
+    failures, because no other rule would space them where only stop calls fail.
     """
     if not request.unsent:
         return replace(request, unsent=True)
@@ -84,20 +84,20 @@ def unsent(request: StopRequest, detail: ErrorDetail, now: Instant) -> StopReque
 
 
 def begun_again(request: StopRequest) -> StopRequest:
-    """Return the request for a task that somebody started again after its end."""
+    """Return the request for a task that was started again after its end."""
     return StopRequest(attempts=request.attempts)
 
 
 def newer(one: StopRequest, other: StopRequest) -> StopRequest:
-    """Return the record of the same task that was answered later, if it says anything."""
+    """Return the later answered of two records of a task; `other` only if it has any attempts."""
     return other if other.attempts and other.answered_at >= one.answered_at else one
 
 
 def recalled(shown: Status, now: Instant) -> StopRequest:
-    """Return the request that a status tells of, so that a restart goes on where it was.
+    """Return the request that a status records, so that a restarted operator continues from it.
 
-    The age of an acceptance is taken from the wall clock, the only one that outlives a process; a
-    clock that was set back makes it young, never negative.
+    The age of an acceptance is taken from the wall clock, the only one that outlives a process; if
+    the clock was set back, the age is 0 and never negative.
     """
     stop = shown.stop
     if stop is None:

@@ -1,7 +1,7 @@
-"""The status subresource as a value, with its JSON form in both directions.
+"""The status subresource as a value, and its conversion to and from JSON.
 
-Reading is forgiving: whatever somebody else wrote into a status is taken as far as it makes sense,
-and the rest is written anew.
+Parsing is lenient: fields that another client wrote into a status are used as far as they are
+valid, and the rest is overwritten.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ MESSAGE_CHARS_MAX: Final = 1024
 """Longest message in a status; DCS bounds its own at 1,024 characters."""
 
 ATTEMPTS_MAX: Final = 1_000_000
-"""Stop requests that are counted; a stranger may have written any 32-bit number into the status,
-and one more than the largest would make our own write invalid for ever."""
+"""Most stop requests that are counted. Another client may have written any 32-bit number into the
+status, and one more than the largest would make every later write of ours invalid."""
 
 COUNT_MAX: Final = 2**63 - 1
-"""What the CRD takes for a lag and for numbers of keys."""
+"""Largest value that the CRD admits for a lag and for numbers of keys."""
 
 NEVER: Final = "1970-01-01T00:00:00Z"
-"""Since when the conditions hold that the CRDs give a resource which nobody has touched."""
+"""Transition time of the conditions in the CRDs' default status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class StopRecord:
 
 @dataclass(frozen=True, slots=True)
 class LagRecord:
-    """`status.lag`; what DCS did not say is None, times are RFC 3339."""
+    """`status.lag`; values that DCS did not give are None, times are RFC 3339."""
 
     offset: int | None = None
     full_progress: int | None = None
@@ -76,7 +76,7 @@ class OpeningRecord:
 
 @dataclass(frozen=True, slots=True)
 class WaveCounts:
-    """`status.tasks` of a wave: each of its tasks counts in `total` and in one of the others."""
+    """`status.tasks` of a wave: each task counts in `total` and in exactly one other field."""
 
     total: int = 0
     waiting: int = 0
@@ -88,7 +88,7 @@ class WaveCounts:
 
 @dataclass(frozen=True, slots=True)
 class WaveRecord:
-    """What only the status of a wave holds; times are RFC 3339."""
+    """The fields that only the status of a wave has; times are RFC 3339."""
 
     tasks: WaveCounts = WaveCounts()
     opened_at: str = ""
@@ -117,7 +117,7 @@ class ErrorRecord:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole status of a resource; an empty one is that of a resource nobody has touched."""
+    """The whole status of a resource; it is empty until the operator has written one."""
 
     phase: str = ""
     generation: int = 0
@@ -135,10 +135,10 @@ class Status:
 
 
 def same_meaning(one: Status, other: Status) -> bool:
-    """Tell whether two statuses say the same, whatever their texts and times are.
+    """Tell whether two statuses mean the same, regardless of their texts and times.
 
-    Texts of DCS change with each answer (trace ids, times), and what only informs (`stop`,
-    messages, request ids) is not worth a quarrel with somebody else who writes it otherwise.
+    DCS's texts change with each answer (trace ids, times). Fields that only inform (`stop`,
+    messages, request ids) are left alone if another client writes them differently.
     """
     return (
         one.phase == other.phase
@@ -153,17 +153,17 @@ def same_meaning(one: Status, other: Status) -> bool:
     )
 
 
-@lru_cache(maxsize=64)  # thousands of statuses name the same few seconds
+@lru_cache(maxsize=64)  # thousands of statuses hold the same few times
 def rfc3339(moment: datetime | None) -> str:
     """Return a UTC time as Kubernetes writes it, or an empty string."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return the time behind an RFC 3339 text, or None if it is none."""
+    """Parse an RFC 3339 time; return None if the text is not one."""
     try:
         moment = datetime.fromisoformat(text)
-        # The API server admits the year 1 with any offset, which has no counterpart in UTC.
+        # The API server admits the year 1 with any offset, which may not exist in UTC.
         return moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
@@ -241,7 +241,7 @@ def _cutover_to_json(status: Status) -> dict[str, Any]:
 
 
 def from_json(body: Mapping[str, Any]) -> Status:
-    """Return the status behind what the API server holds; a CRD's default is an empty one."""
+    """Parse the status that the API server holds; a CRD's default gives an empty status."""
     conditions = tuple(_conditions(body.get("conditions")))
     if "observedGeneration" not in body and any(c.since == NEVER for c in conditions):
         return Status()
@@ -314,7 +314,7 @@ def _conditions(items: object) -> Iterable[Condition]:
     for item in items if isinstance(items, list) else []:
         fields = _mapping(item)
         yield Condition(
-            # Thousands of resources say the same; they share the memory for it.
+            # Thousands of resources have equal conditions; let them share the memory.
             type=shared(_text(fields.get("type"))),
             status=shared(_text(fields.get("status"))),
             reason=shared(_text(fields.get("reason"))),
@@ -333,7 +333,7 @@ def _known(**fields: int | None) -> dict[str, Any]:
 
 
 def _known_count(value: object) -> int | None:
-    """Return a count that somebody wrote, None for anything else; never 0 for what is unknown."""
+    """Return a count from a status, None if it is not a count; an unknown value never becomes 0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         return None
     return int(value) if value <= COUNT_MAX else None
@@ -352,5 +352,5 @@ def _number(value: object) -> int:
 
 
 def _count(value: object) -> int:
-    """Return a count, within what the CRD lets us write back after adding to it."""
+    """Return a count, capped so that the CRD still admits it after an increment."""
     return min(max(_number(value), 0), ATTEMPTS_MAX)

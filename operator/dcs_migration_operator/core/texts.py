@@ -1,12 +1,12 @@
-"""Lets equal texts share their memory: thousands of resources say the same."""
+"""Lets equal texts share their memory, because thousands of resources hold the same ones."""
 
 from functools import lru_cache
 
 
 @lru_cache(maxsize=4096)
 def shared(text: str) -> str:
-    """Return the text, as the same object for everybody who lately asked for an equal one.
+    """Return an equal text, as the same object for all recent callers.
 
-    `sys.intern` would do, but early releases of Python 3.12 never forget what it was given.
+    `sys.intern` would do this, but early releases of Python 3.12 never free interned strings.
     """
     return text

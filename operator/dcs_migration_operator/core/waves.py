@@ -1,4 +1,4 @@
-"""What a wave counts, whom it admits, and what it says about itself."""
+"""Decides what a wave counts, which tasks it admits, and what its status says."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.model import Instant, Wave
 
 WRITE_S: Final = 5.0
-"""A wave is written at most so often, whatever its tasks do."""
+"""Shortest interval between two status writes of a wave, whatever its tasks do."""
 
 
 class Place(Enum):
-    """Where a task of a wave is."""
+    """The state of a task within its wave."""
 
     WAITING = auto()
     CAUGHT_UP = auto()
@@ -44,7 +44,7 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What a wave needs to know of one of its tasks.
+    """What a wave needs to know about one of its tasks.
 
     Attributes:
         over: Nothing more is requested for it: accepted, ended, or its time is up.
@@ -61,12 +61,12 @@ class Member:
 
 
 OUTSIDE: Final = Member()
-"""Of a task that was not looked at yet."""
+"""The member of a task that was not reconciled yet."""
 
 _STOPPED: Final = frozenset({Case.SETTLED, Case.TERMINATED, Case.ENDED})
 _FAILED: Final = frozenset({Case.TIMED_OUT, Case.REJECTED, Case.FAILED})
 FAILURES: Final = frozenset(CASES[case].reason for case in _FAILED)
-"""Reasons of tasks that count as failures of their wave."""
+"""The reasons of tasks that count as failures of their wave."""
 
 _OVER: Final = frozenset(
     {Case.TIMED_OUT, Case.FAILED, Case.GONE, Case.NOT_INCREMENTAL, Case.WINDOW_MISSED}
@@ -110,11 +110,11 @@ def _place_of(situation: Situation, decision: Decision) -> Place:
 
 
 def to_admit(members: Iterable[tuple[str, Member, bool]], under_way_max: int) -> list[str]:
-    """Return whose cutovers may be opened now: those that have caught up first, then by name.
+    """Return the tasks whose cutovers may be opened now: first those caught up, then by name.
 
     Args:
-        members: Name, place and whether the cutover is opened, of each task of the wave.
-        under_way_max: Opened ones at once, until they are over.
+        members: Name, place and whether the cutover is open, of each task of the wave.
+        under_way_max: Most open cutovers at once that are not over.
     """
     everybody = list(members)
     room = under_way_max - sum(opened and not member.over for _, member, opened in everybody)
@@ -126,7 +126,7 @@ def to_admit(members: Iterable[tuple[str, Member, bool]], under_way_max: int) ->
 
 
 def counts_of(members: Iterable[Member]) -> WaveCounts:
-    """Return how many tasks are where."""
+    """Return the number of tasks in each state."""
     places = Counter(member.place for member in members)
     return WaveCounts(
         total=places.total(),
@@ -151,7 +151,7 @@ TURN_GENERATIONS: Final = 2
 
 
 class State(Enum):
-    """Where a wave is; the value is the reason that users see."""
+    """The state of a wave; the value is the reason that users see."""
 
     HOLDING = "Holding"
     WAITING_FOR_TIME = "WaitingForTime"
@@ -172,7 +172,7 @@ _STANDINGS: Final = {
 
 
 def state_of(wave: Wave, counts: WaveCounts, now: Instant, *, paused: bool) -> State:
-    """Return where a wave is; the order of the questions is their precedence."""
+    """Return the state of a wave; the checks are in order of precedence."""
     if counts.total and counts.stopped == counts.total:
         return State.COMPLETE
     if not wave.goes:

@@ -1,8 +1,8 @@
-"""The cloud side: one typed method per DCS verb, blocking, for use in threads.
+"""The cloud side: one typed, blocking method per DCS verb, and its use from asyncio in threads.
 
-Only `auth.py` and `ambient.py` import huaweicloudsdkcore, only `trust.py` certifi; HTTP is that of
-the standard library. Nothing here knows Kubernetes or asyncio; answers leave as frozen core values,
-errors as `core.errors`.
+Only `auth.py` and `ambient.py` import huaweicloudsdkcore, only `trust.py` imports certifi, and only
+`transport.py` imports requests and urllib3. No module here knows Kubernetes, and only `threads.py`
+uses asyncio. Answers are returned as frozen core values; errors are those of `core.errors`.
 """
 
 import sys
@@ -13,12 +13,12 @@ _USER_AGENT: Final = "huaweicloudsdkcore.http.user_agent"
 
 
 def _say_less_of_this_machine() -> None:
-    """Stand in for a module of the SDK before anything of the SDK is imported.
+    """Replace a module of the SDK before any of the SDK is imported.
 
-    It asks for operating system, kernel and processor, and keeps a random id of the installation in
-    `~/.huaweicloud`, to tell them to the services that ambient credentials come from.
+    The original collects operating system, kernel and processor, keeps a random installation id in
+    `~/.huaweicloud`, and sends them to the services that provide ambient credentials.
     """
-    module = ModuleType(_USER_AGENT, "In the place of the SDK's own.")
+    module = ModuleType(_USER_AGENT, "Replaces the SDK's own module.")
     vars(module)["user_agent_string"] = "dcs-migration-operator"
     sys.modules.setdefault(_USER_AGENT, module)
 

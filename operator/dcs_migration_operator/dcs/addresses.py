@@ -1,7 +1,7 @@
-"""From a host's name to a connected socket, and never to an address that a project may not reach.
+"""Resolves a host name and connects to it, unless a project may not reach the address.
 
-A name is resolved once, and what is judged is what is connected to: a name that leads elsewhere a
-moment later changes nothing. Nothing is written here.
+A name is resolved once, and the address that was checked is the one that is connected to, so that
+a name that resolves differently a moment later cannot bypass the check. This module sends no data.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dcs_migration_operator.core.errors import EndpointRefused, Unavailable, Unr
 from dcs_migration_operator.core.model import ErrorDetail
 
 ADDRESSES_MAX: Final = 8
-"""Addresses of one name that are tried; the time to connect is shared among them."""
+"""Most addresses of one name that are tried; they share the time limit for connecting."""
 
 ATTEMPT_S_MIN: Final = 0.001
-"""A socket whose time limit is 0 would not wait at all."""
+"""Shortest time limit of an attempt; a socket whose limit is 0 would not wait at all."""
 
 _EMBEDDING: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 """IPv6 ranges whose last 32 bits are an IPv4 address (RFC 6052, RFC 4291)."""
@@ -29,13 +29,13 @@ Found = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]]
 
 
 def resolved(host: str, port: int, *, anywhere: bool) -> Found:
-    """Return what a name leads to; blocks as long as the system's resolver likes.
+    """Resolve a name; blocks for as long as the system's resolver takes.
 
     With `anywhere`, loopback, link-local, unspecified and multicast addresses are allowed too.
 
     Raises:
-        Unresolved: It leads nowhere.
-        EndpointRefused: It leads to an address that is not allowed.
+        Unresolved: The name has no address.
+        EndpointRefused: The name resolves to an address that is not allowed.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -52,17 +52,18 @@ def resolved(host: str, port: int, *, anywhere: bool) -> Found:
 def connected(host: str, found: Found, *, until_s: float) -> socket.socket:
     """Return a socket that is connected to one of these addresses.
 
-    It gives up at `until_s` on the monotonic clock; until then the next step may take as well.
+    The attempts end at `until_s` on the monotonic clock, which also limits the next operation on
+    the returned socket.
 
     Raises:
-        Unavailable: Nobody can be reached there in time.
+        Unavailable: No address can be reached in time.
     """
     last = OSError("there is no address")
     for number, (family, kind, protocol, _, address) in enumerate(found):
         share_s = (until_s - time.monotonic()) / (len(found) - number)
         try:
             sock = socket.socket(family, kind, protocol)
-        except OSError as error:  # IPv6 is off here, or there are too many open files
+        except OSError as error:  # IPv6 is disabled, or there are too many open files
             last = error
             continue
         try:
@@ -85,10 +86,10 @@ def connected(host: str, found: Found, *, until_s: float) -> socket.socket:
 
 
 def judge(host: str, address: str) -> None:
-    """Refuse an address of this machine or its link, in whatever form; names pass.
+    """Refuse a loopback or link-local address in any notation; ignore host names.
 
     Raises:
-        EndpointRefused: It is one.
+        EndpointRefused: The host is such an address.
     """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
@@ -107,7 +108,7 @@ def _unresolved(host: str, why: str | None) -> Unresolved:
 
 
 def _meanings(ip: Address) -> list[Address]:
-    """Return an address, and the IPv4 addresses that it may stand for."""
+    """Return an address together with the IPv4 addresses that it may embed."""
     if isinstance(ip, ipaddress.IPv4Address):
         return [ip]
     inner = [found for found in (ip.ipv4_mapped, ip.sixtofour) if found]

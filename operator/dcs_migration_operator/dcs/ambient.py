@@ -1,9 +1,9 @@
-"""The operator's own identity: credentials from one named provider of the Huawei Cloud SDK.
+"""Gets the operator's own credentials from one named provider of the Huawei Cloud SDK.
 
-A provider and its credentials are made anew each time and never refreshed: the SDK's refresh sends
-the token of an earlier life again and assigns key and token one after another while others sign.
-The SDK's chain is never used, since it guesses, and stops at an unreachable metadata address.
-Everything blocks; errors leave as words that hold no token and no text of the other side.
+The provider and its credentials are created anew each time and never refreshed: the SDK's refresh
+sends an outdated token again, and assigns key and token one after another while other threads sign.
+The SDK's provider chain is never used, since it guesses and stops at an unreachable metadata
+address. All calls block; error texts hold no token and no text from the provider.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 STS_TIMEOUT_S: Final = (5.0, 10.0)
-"""To connect to STS and to read from it; the SDK's own 60 and 120 s outlive a shutdown. The other
-providers bring limits of their own, 3 and 5 s."""
+"""Time limits to connect to STS and to read from it; the SDK's defaults of 60 and 120 s outlast a
+shutdown. The other providers have their own limits of 3 and 5 s."""
 
 SERVER_ERROR_MIN, THROTTLED = 500, 429
-"""HTTP statuses from the first on, and the second, are the other side's trouble and pass."""
+"""HTTP statuses from the former up, and the latter, mean a temporary fault of the provider."""
 
 _DURATION: Final = "HUAWEICLOUD_OIDC_DURATION_SECONDS"
 
 _FEDERATED: Final = ("HUAWEICLOUD_SDK_IDP_ID", "HUAWEICLOUD_SDK_ID_TOKEN_FILE")
-"""With both set, the SDK's environment provider leaves the access key aside."""
+"""If both are set, the SDK's environment provider ignores the access key."""
 
 _PROVIDERS: Final[Mapping[Ambient, Any]] = MappingProxyType(
     {
@@ -74,7 +74,7 @@ _NEEDED: Final[Mapping[Ambient, tuple[tuple[str, ...], ...]]] = MappingProxyType
         Ambient.ENVIRONMENT: (("HUAWEICLOUD_SDK_AK",), ("HUAWEICLOUD_SDK_SK",)),
     }
 )
-"""The environment variables that a provider cannot do without; of each group, one."""
+"""The environment variables that a provider requires, at least one of each group."""
 
 _SAYS: Final[Mapping[Ambient, str]] = MappingProxyType(
     {
@@ -87,16 +87,16 @@ _SAYS: Final[Mapping[Ambient, str]] = MappingProxyType(
 
 _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-_silent = logging.getLogger(f"{__name__}.sdk")  # whatever fails is told in our words, once
+_silent = logging.getLogger(f"{__name__}.sdk")  # failures are reported once, in our own words
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
 
 def obtain(ambient: Ambient) -> ExpiringCredentials:
-    """Return the credentials of this provider, made anew.
+    """Return new credentials from this provider.
 
     Raises:
-        ReadError: There are none, and why; `passing` if the provider does not answer.
+        ReadError: The provider gives none; `passing` if it does not answer.
     """
     _check_environment(ambient)
     try:
@@ -113,7 +113,7 @@ def obtain(ambient: Ambient) -> ExpiringCredentials:
 
 
 def _check_environment(ambient: Ambient) -> None:
-    """Say what is missing, instead of leaving it to the SDK."""
+    """Raise a precise error for a missing variable, before the SDK raises a vague one."""
     for group in _NEEDED[ambient]:
         if not any(os.environ.get(name) for name in group):
             names = " or ".join(group)
@@ -125,9 +125,9 @@ def _check_environment(ambient: Ambient) -> None:
 
 
 def _make(ambient: Ambient) -> Any:
-    """Return new credentials of the SDK, filled."""
+    """Return new, filled credentials of the SDK."""
     made = _PROVIDERS[ambient].get_basic().get_credentials()
-    if ambient is Ambient.OIDC:  # the only one that comes empty
+    if ambient is Ambient.OIDC:  # the only provider whose credentials start empty
         client = HttpClient(
             HttpConfig(timeout=STS_TIMEOUT_S), None, DefaultExceptionHandler(), _silent
         )
@@ -149,7 +149,7 @@ def _lasts_s(made: Any) -> float:
 
 
 def _problem(ambient: Ambient, error: Exception) -> ReadError:
-    """Put what the SDK raised into words of our own; its text may repeat what was sent."""
+    """Word an exception of the SDK ourselves, because its text may repeat what was sent."""
     says = _SAYS[ambient]
     answer = next((e for e in _chain(error) if _status_of(e)), None)
     if answer is not None:
@@ -160,7 +160,7 @@ def _problem(ambient: Ambient, error: Exception) -> ReadError:
     kind = type(error).__name__
     if isinstance(error, (ConnectionException, RequestTimeoutException)):
         return _in_words(ambient, f"{says} cannot be reached ({kind})", passing=True)
-    if isinstance(error, OSError):  # that of requests is one too
+    if isinstance(error, OSError):  # the errors of requests are OSErrors too
         if isinstance(error, ValueError):
             return _in_words(ambient, f"the address or the token for {says} is malformed ({kind})")
         if error.errno is None:
@@ -183,7 +183,7 @@ def _in_words(ambient: Ambient, what: str, *, passing: bool = False) -> ReadErro
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it was raised over; the SDK hides the status there."""
+    """Yield an error and its causes, among which the SDK hides the HTTP status."""
     current: BaseException | None = error
     while current is not None:
         yield current

@@ -1,7 +1,7 @@
-"""DCS answers to frozen values: what is not understood is an error or is left out, never a guess.
+"""Parses DCS answers into frozen values; unknown content is an error or left out, never guessed.
 
 Bodies of show hold Redis passwords; only the fields named here leave this module. Every text among
-them is foreign and goes through `scrub`, and one row that is broken costs nobody else's.
+them comes from outside and goes through `scrub`. A broken row does not affect other rows.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from dcs_migration_operator.dcs.scrub import Scrub
 
 NAME_CHARS_MAX: Final = 256
-"""Names and addresses are for recognition; longer ones are cut."""
+"""Longest name or address that is kept; they only serve for recognition, so longer ones are cut."""
 
 ERROR_CHARS_MAX: Final = 512
 LOG_CHARS_MAX: Final = 2048
 LONG_CHARS_MAX: Final = LOG_CHARS_MAX + SLACK_CHARS
-"""What is read of a message before it is scrubbed and cut."""
+"""Most characters that are read of a message before it is scrubbed and cut."""
 
 CODE_CHARS_MAX: Final = 64
 ID_CHARS_MAX: Final = 64
-"""An id has 32 or 36 characters; what is far longer is none."""
+"""An id has 32 or 36 characters; a much longer text is not an id."""
 
 LOOK_ROWS: Final = (32, 1)
-"""Rows that are looked at together when a look at all of the page finds something."""
+"""Numbers of rows that are checked together if the check of the whole page finds something."""
 
 ROWS: Final = "migration_tasks"
 LINES: Final = "migration_logs"
@@ -76,12 +76,13 @@ def fault_of(http_status: int, body: bytes, request_id: str, scrub: Scrub) -> Er
 def stop_answers(
     task_ids: Sequence[str], body: bytes, request_id: str, scrub: Scrub
 ) -> Mapping[str, StopAnswer]:
-    """Return one answer per id that was asked for, by key.
+    """Return one answer per requested id, by key.
 
-    An id that the answer forgets, contradicts or words in a new way has an unknown outcome.
+    The outcome of an id is unknown if the answer omits it, contradicts itself about it, or uses an
+    unknown result.
 
     Raises:
-        OutcomeUnknown: The body is not the documented one.
+        OutcomeUnknown: The body does not have the documented form.
     """
     said: dict[str, StopAnswer] = {}
     for item in _rows(body, request_id, ROWS):
@@ -101,7 +102,7 @@ def list_page(body: bytes, request_id: str, scrub: Scrub) -> Page:
     """Return one page; a row without id or status is counted and left out.
 
     Raises:
-        OutcomeUnknown: The body is not the documented one.
+        OutcomeUnknown: The body does not have the documented form.
     """
     rows = _rows(body, request_id, ROWS, _listed)
     tasks = [row for row in rows if isinstance(row, Observation)]
@@ -112,7 +113,7 @@ def shown_task(body: bytes, request_id: str, scrub: Scrub) -> Observation:
     """Return what show says about its task.
 
     Raises:
-        OutcomeUnknown: The body is not the documented one.
+        OutcomeUnknown: The body does not have the documented form.
     """
     fields = _object(body, request_id)
     task_id, word = _text(fields, "task_id").strip(), _text(fields, "status").strip()
@@ -133,10 +134,10 @@ def shown_task(body: bytes, request_id: str, scrub: Scrub) -> Observation:
 
 
 def task_stats(body: bytes, request_id: str) -> Stats:
-    """Return what stats says; numbers come as numbers or as text.
+    """Return what stats says; numbers may come as numbers or as text.
 
     Raises:
-        OutcomeUnknown: The body is no JSON object.
+        OutcomeUnknown: The body is not a JSON object.
     """
     fields = _object(body, request_id)
     migrating = fields.get("is_migrating")
@@ -155,7 +156,7 @@ def log_page(body: bytes, request_id: str, scrub: Scrub) -> LogPage:
     """Return one page of a task's log; a line without a message is counted and left out.
 
     Raises:
-        OutcomeUnknown: The body is not the documented one.
+        OutcomeUnknown: The body does not have the documented form.
     """
     rows = _rows(body, request_id, LINES)
     lines = []
@@ -170,9 +171,9 @@ def log_page(body: bytes, request_id: str, scrub: Scrub) -> LogPage:
 
 
 def _listed(row: dict[str, Any]) -> Observation | dict[str, Any]:
-    """Return what a row says, at once: a page of rows as they come is six times as large.
+    """Convert a row as soon as it is parsed, because a page of raw rows is six times as large.
 
-    Its texts are still foreign.
+    Its texts are not scrubbed yet.
     """
     get = row.get
     task_id, word = get("task_id"), get("status")
@@ -200,7 +201,7 @@ def _listed(row: dict[str, Any]) -> Observation | dict[str, Any]:
 def _published(
     tasks: Sequence[Observation], scrub: Scrub, sizes: Sequence[int] = LOOK_ROWS
 ) -> Iterable[Observation]:
-    """Yield rows fit to be published: nearly always as they are, after one look at all of them."""
+    """Yield rows that may be published: nearly always unchanged, after one check of all of them."""
     texts = [text for t in tasks for text in (t.task_id, t.name, t.source, t.target)]
     texts += {task.word for task in tasks} | {task.method for task in tasks}
     if scrub.passes("|".join(texts)):
@@ -213,7 +214,7 @@ def _published(
 
 
 def _scrubbed(task: Observation, scrub: Scrub) -> Observation | None:
-    """Return a task fit to be published; None if its id is not, since no other one would be it."""
+    """Return a task that may be published; None if its id may not, since it cannot be altered."""
     if scrub.name(task.task_id, ID_CHARS_MAX) != task.task_id:
         return None
     texts = (task.word, task.name, task.method, task.source, task.target)
@@ -222,7 +223,7 @@ def _scrubbed(task: Observation, scrub: Scrub) -> Observation | None:
 
 
 def _instance(fields: Mapping[str, Any], identity: str, *addresses: str) -> str:
-    """Return the id of an instance, else its address without user information."""
+    """Return the id of an instance or, without one, its address without user information."""
     known = _text(fields, identity)
     if known:
         return known
@@ -270,7 +271,7 @@ def _rows(
 def _object(
     body: bytes, request_id: str, read_row: Callable[[dict[str, Any]], object] | None = None
 ) -> Mapping[str, Any]:
-    """Return the object; `read_row` is given each object within as soon as it is read."""
+    """Return the JSON object in a body; `read_row` converts each inner object as it is parsed."""
     fields = parsed(body, read_row)
     if fields is NOT_JSON:
         raise bad_answer("not with JSON", request_id)

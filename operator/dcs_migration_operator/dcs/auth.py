@@ -1,7 +1,7 @@
-"""Credentials to signed headers: the only door to the signer of huaweicloudsdkcore.
+"""Signs requests; the only module that uses the signer of huaweicloudsdkcore.
 
 The scheme is SDK-HMAC-SHA256 with the time in `X-Sdk-Date`; temporary keys also send their token in
-`X-Security-Token`, signed. The gateway refuses a clock that is more than 15 minutes off.
+the signed header `X-Security-Token`. The gateway refuses a clock that is off by over 15 minutes.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def sign(
 ) -> tuple[str, dict[str, str]]:
     """Return the path with its query, as signed, and the headers to send.
 
-    `moment` is UTC. It is given, not read here, because the SDK's own default is deprecated in
-    Python 3.12.
+    `moment` is UTC. It is a parameter because the SDK's own default uses a call that is deprecated
+    in Python 3.12.
     """
     headers = {
         "Content-Type": "application/json;charset=utf-8",

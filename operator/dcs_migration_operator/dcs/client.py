@@ -1,7 +1,8 @@
-"""One method per DCS verb: signed, bounded in time and size, with permission asked at the last.
+"""The blocking DCS client: one method per verb, signed, and bounded in time and size.
 
-Nothing is retried here; what a failure means is said by its class. Whatever text of the other side
-leaves, in a value or in an error, has gone through `scrub`.
+A stop request asks for permission right before it is sent. Nothing is retried; the class of an
+error says what a failure means. Every text from DCS, in a value or in an error, goes through
+`scrub`.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ if TYPE_CHECKING:
 
 
 BODY_BYTES_MAX: Final = 16 * 2**20
-"""A full page of the list is about 1 MB; a larger body is not DCS speaking."""
+"""Largest body of an answer; a full page of the list is about 1 MB."""
 
 BATCH_STOP_PATH: Final = "/migration-task/batch-stop"
 
 PERMIT_ROUNDS_MAX: Final = 5
-"""A request whose permission shrinks this often within milliseconds is not sent at all."""
+"""A request whose permitted ids shrink this many times within milliseconds is not sent at all."""
 
 REQUEST_ID_CHARS_MAX: Final = 128
 
@@ -55,11 +56,11 @@ class DcsClient:
     """Calls DCS for one account. Every method blocks and may be called from several threads.
 
     Args:
-        connect_timeout_s: For the connection alone.
-        timeout_s: For the whole call.
-        connections_max: As many as there are threads; a call never waits for a connection.
-        trust: Certificates that are trusted besides the public ones and the account's own.
-        proxy_url: The proxy to go through, as in `http://user:password@proxy.example.com:3128`.
+        connect_timeout_s: Time limit for connecting.
+        timeout_s: Time limit for the whole call.
+        connections_max: At least the number of threads, so that no call waits for a connection.
+        trust: Certificates to trust in addition to the public ones and the account's own.
+        proxy_url: URL of the proxy to use, as in `http://user:password@proxy.example.com:3128`.
 
     Every method raises a `DcsError`, and nothing else, when DCS does not do what was asked.
     """
@@ -105,13 +106,13 @@ class DcsClient:
         )
 
     def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
-        """Request a stop for each id; one answer per id that was sent, by its key.
+        """Request a stop for each id; return one answer per id that was sent, by its key.
 
         Args:
-            task_ids: 1 to 50.
-            permit: Returns those of the ids that may still be stopped. It is called in this thread,
-                when the connection stands and right before the first byte is written; what it
-                leaves out is not in the request. If nothing is left, nothing is written.
+            task_ids: 1 to 50 ids.
+            permit: Returns those of the ids that may still be stopped. It is called in this thread
+                once the connection is established, right before the first byte is written; the
+                request leaves out all other ids. If it returns none, nothing is written.
         """
         if not 1 <= len(task_ids) <= BATCH_IDS_MAX:
             raise ValueError(f"a batch has 1 to {BATCH_IDS_MAX} ids, not {len(task_ids)}")
@@ -124,7 +125,7 @@ class DcsClient:
         return answers.stop_answers(call.task_ids, body, request_id, scrub)
 
     def list_page(self, offset: int) -> Page:
-        """Return up to 1,000 tasks of the project, from the given record on."""
+        """Return up to 1,000 tasks of the project, starting at the given record."""
         query = (("limit", str(LIST_ROWS_MAX)), ("offset", str(offset)))
         return answers.list_page(*self._get(Operation.LIST, "/migration-tasks", query))
 
@@ -137,23 +138,23 @@ class DcsClient:
         return seen
 
     def stats(self, task_id: str) -> Stats:
-        """Return how far one online task is."""
+        """Return the progress of one online task."""
         body, request_id, _ = self._get(Operation.STATS, f"{_path_of(task_id)}/stats")
         return answers.task_stats(body, request_id)
 
     def logs(self, task_id: str, offset: int, limit: int) -> LogPage:
-        """Return lines of DCS's own log of one task, from the given line on."""
+        """Return lines of DCS's own log of one task, starting at the given line."""
         if not 1 <= limit <= LOG_LINES_MAX:
             raise ValueError(f"a page of a log has 1 to {LOG_LINES_MAX} lines, not {limit}")
         query = (("limit", str(limit)), ("offset", str(offset)))
         return answers.log_page(*self._get(Operation.SHOW, f"{_path_of(task_id)}/logs", query))
 
     def trust_instead(self, trust: Trust | None) -> None:
-        """Trust these certificates besides the public ones from the next connection on."""
+        """Trust these certificates and the public ones, starting with the next connection."""
         self._trust = trust
 
     def close(self) -> None:
-        """Close idle connections; a call under way ends by its own timeout."""
+        """Close idle connections; a call in progress ends by its own timeout."""
         self._transport.close()
 
     def signed(
@@ -161,7 +162,7 @@ class DcsClient:
     ) -> Request:
         """Return a request of this account, signed at this moment.
 
-        The gateway compares the time in it with its own clock, so it is the wall clock's.
+        It holds wall clock time, because the gateway compares it with its own clock.
         """
         uri, headers = sign(
             self._account,
@@ -189,7 +190,7 @@ class DcsClient:
         return self._success(operation, answer)
 
     def _success(self, operation: Operation, answer: Answer) -> tuple[bytes, str, Scrub]:
-        """Return the body of a success, the request id, and what scrubs the texts in it."""
+        """Return the body of a success, the request id, and the scrubber for its texts."""
         signature = answer.request.headers["Authorization"].rpartition("Signature=")[2]
         scrub = self._scrub.of_request(signature)
         request_id = scrub.text(answer.headers.get("X-Request-Id", ""), REQUEST_ID_CHARS_MAX)
@@ -202,14 +203,14 @@ class DcsClient:
 
 
 class _BatchStop:
-    """One batch-stop that shrinks to what is permitted when it is about to be written."""
+    """One batch-stop, reduced to the permitted ids right before it is written."""
 
     def __init__(self, client: DcsClient, task_ids: Sequence[str], permit: Permit) -> None:
         self._client, self._permit = client, permit
         self.task_ids = list(task_ids)
 
     def compose(self) -> Request | None:
-        """Return the request for what is permitted, asked after it was signed; None if nothing."""
+        """Return a signed request of exactly the ids that are still permitted; None if none is."""
         for _ in range(PERMIT_ROUNDS_MAX):
             body = json.dumps({answers.ROWS: self.task_ids}).encode()
             request = self._client.signed("POST", BATCH_STOP_PATH, body=body)
@@ -228,7 +229,7 @@ def _path_of(task_id: str) -> str:
 
 
 def _fail(operation: Operation, answer: Answer, request_id: str, scrub: Scrub) -> NoReturn:
-    """Raise what an answer means that is no success; a broken body leaves its status."""
+    """Raise the error for an unsuccessful answer; if its body is broken, judge by the status."""
     body = b"" if answer.broken else answer.body
     detail = answers.fault_of(answer.status, body, request_id, scrub)
     kind = error_class(operation, answer.status, detail.code)
@@ -243,7 +244,7 @@ def _fail(operation: Operation, answer: Answer, request_id: str, scrub: Scrub) -
 
 
 def _moment_of(answer: Answer) -> datetime:
-    """Return when the answer was made by the clock of its server, else by ours."""
+    """Return the time of the answer by the server's clock or, if that is not given, by ours."""
     try:
         moment = parsedate_to_datetime(answer.headers.get("Date", ""))
     except (ValueError, OverflowError):

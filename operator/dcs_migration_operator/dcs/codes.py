@@ -1,4 +1,4 @@
-"""The error book: (operation, HTTP status, code) → what a caller can act on.
+"""The error book: maps (operation, HTTP status, code) to the error class that a caller handles.
 
 Sources: the vendor's batch-stop page (`DCS.4855`), the error appendix of the sibling cloud built on
 the same service, the API gateway's error pages and the Terraform provider (`DCS.4133` = deleted).
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _OF_ONE_ID: Final = frozenset({Operation.SHOW, Operation.STATS})
-"""Calls that name one id in their path: an error is about that id, or about that kind of call."""
+"""Calls with one id in their path; an error concerns that id or that kind of call."""
 
 _GONE: Final = frozenset(
     {
@@ -39,7 +39,7 @@ _GONE: Final = frozenset(
         "DCS.3022",  # instance does not exist
     }
 )
-"""What a call about one id means by these: DCS does not know it."""
+"""The codes with which a call about one id says that DCS does not know the id."""
 
 _BY_CODE: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
     {
@@ -113,7 +113,7 @@ _BY_GATEWAY_NUMBER: Final[Mapping[str, type[DcsError]]] = MappingProxyType(
         "0402": Misconfigured,
     }
 )
-"""`APIGW.*` and `APIG.*` carry the same numbers. `.0201` to `.0203` differ by HTTP status only."""
+"""`APIGW.*` and `APIG.*` use the same numbers. `.0201` to `.0203` differ by HTTP status only."""
 
 _BY_STATUS: Final[Mapping[int, type[DcsError]]] = MappingProxyType(
     {
@@ -138,22 +138,22 @@ OTHER: Final = "other"
 
 
 def reason_of(code: str) -> str:
-    """Return a code that the book knows, else `other`: a metric's labels must have a limit."""
+    """Return a known code unchanged, any other as `other`, to limit the labels of a metric."""
     return code if code in _CODES else OTHER
 
 
 _OUTWEIGHING: Final = frozenset({401, 429})
-"""What the gateway counts, whatever the code says."""
+"""Statuses that the gateway counts, so that they take precedence over the code."""
 
 _REDIRECTION, _CLIENT_ERROR, _NOT_FOUND, _SERVER_ERROR = 300, 400, 404, 500
 
 
 def error_class(operation: Operation, http_status: int, code: str) -> type[DcsError]:
-    """Return the class of an answer that is not a success.
+    """Return the error class of an unsuccessful answer.
 
-    The status of a throttled or unauthenticated answer outweighs its code; after that the code is
-    more precise than the status. A 4xx that nobody has documented is taken for one id's fault, and
-    never for the project's if the call names one id.
+    The status of a throttled or unauthenticated answer takes precedence over its code; otherwise
+    the code is more precise. An undocumented 4xx is blamed on a single id, and never on the project
+    if the call names one id.
     """
     if http_status in _OUTWEIGHING:
         return _BY_STATUS[http_status]
@@ -172,7 +172,7 @@ def _of_one_id(http_status: int, code: str) -> type[DcsError]:
     if kind is None:
         kind = _by_status(http_status, code)
         if kind is Misconfigured and http_status >= _CLIENT_ERROR:
-            return Refused  # the id is part of the path; what is wrong with that may be the id
+            return Refused  # the id is part of the path and may be what is wrong with it
     return Refused if kind is Busy else kind
 
 
@@ -180,7 +180,7 @@ def _by_code(http_status: int, code: str) -> type[DcsError] | None:
     by_code = _BY_CODE.get(code)
     if by_code is None and code.startswith(("APIGW.", "APIG.")):
         number = code.partition(".")[2]
-        if (http_status, number) == (400, "0201"):  # malformed; no single id is guilty
+        if (http_status, number) == (400, "0201"):  # malformed; no single id is the cause
             return Misconfigured
         return _BY_GATEWAY_NUMBER.get(number)
     return by_code

@@ -1,6 +1,6 @@
-"""Bytes to values: JSON as DCS and the machines in between really send it, and numbers as text.
+"""Decodes JSON as DCS and its gateways really send it, including numbers that come as text.
 
-What cannot be read is a value of its own or None; nothing here raises.
+No function raises: unparsable input gives a special value or None.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 COUNT_MAX: Final = 2**63 - 1
-"""The largest number that Kubernetes keeps whole."""
+"""The largest integer that Kubernetes stores exactly."""
 
 PERCENT_MAX: Final = 100
 
@@ -33,11 +33,11 @@ NOT_JSON: Final = object()
 
 
 def parsed(body: bytes, read_row: Callable[[dict[str, Any]], object] | None = None) -> Any:
-    """Return what the JSON of a body says, or `NOT_JSON`.
+    """Return the parsed JSON of a body, or `NOT_JSON`.
 
-    Control characters within a text are taken as they are. Bytes that are no UTF-8 become marks:
-    in pairs first, as in the GBK of an old console, where half a character may look like a
-    backslash and hide the end of its text; else one by one.
+    Control characters within a string are kept. Bytes that are not UTF-8 become replacement
+    characters: first in pairs, as in the GBK of an old console, where half a character may look
+    like a backslash and hide the end of its string; if that fails, one by one.
     """
     for text in _decodings(body):
         try:
@@ -57,7 +57,7 @@ def _decodings(body: bytes) -> Iterator[str]:
 
 
 def _pair_to_mark(error: UnicodeError) -> tuple[str, int]:
-    """Replace what may be one character of GBK; its second byte may look like a backslash."""
+    """Replace two bytes that may be one GBK character; the second may look like a backslash."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     start, data = error.start, error.object
@@ -71,7 +71,7 @@ codecs.register_error(PAIRS, _pair_to_mark)
 
 
 def _number(value: object) -> Decimal | None:
-    """Return a number from 0 to `COUNT_MAX` that came as one or as text; None if it is none."""
+    """Return a number from 0 to `COUNT_MAX`, given as number or text; None for anything else."""
     if isinstance(value, str):
         text = value.strip()
         number = Decimal(text) if _NUMBER.fullmatch(text) else None
@@ -83,12 +83,12 @@ def _number(value: object) -> Decimal | None:
 
 
 def count(value: object) -> int | None:
-    """Return a number of things; None if it is none, negative or no whole one."""
+    """Return a count; None if the value is not a whole number from 0 to `COUNT_MAX`."""
     number = _number(value)
     return None if number is None or number != int(number) else int(number)
 
 
 def percent(value: object) -> int | None:
-    """Return a share in percent, rounded down: what is not complete is never 100."""
+    """Return a percentage, rounded down so that incomplete progress is never 100."""
     number = _number(value.strip().removesuffix("%") if isinstance(value, str) else value)
     return None if number is None or number > PERCENT_MAX else int(number)

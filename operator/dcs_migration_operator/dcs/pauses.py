@@ -1,4 +1,4 @@
-"""What a throttled answer says about time: its pause, and over how long its limit counts."""
+"""Reads the times in a throttled answer: the requested pause and the window of the limit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PAUSE_S_MAX: Final = 3600.0
-"""Nothing longer is handed on: no documented window is longer, and a person reads of the wait."""
+"""Longest pause or window that is returned; no documented window is longer."""
 
 ABSURD_S: Final = 86_400.0
-"""A header that asks for more than a day is a mistake and says nothing."""
+"""A header that asks for more than a day is taken for a mistake and ignored."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?", re.ASCII)
 _WINDOW = re.compile(r"([0-9]{1,9})\s{0,4}(second|minute|hour)s?\b", re.IGNORECASE)
@@ -27,10 +27,10 @@ def pause_s(retry_after: str | None, now: datetime) -> float | None:
 
     Args:
         retry_after: `Retry-After`: seconds, with or without a fraction, or an HTTP date.
-        now: UTC, by the clock that an HTTP date is judged by.
+        now: UTC, from the clock against which an HTTP date is compared.
 
     Returns:
-        Seconds from 0 to `PAUSE_S_MAX`; None if nothing sensible is said.
+        Seconds from 0 to `PAUSE_S_MAX`; None if the header is missing or invalid.
     """
     asked = _header_s(retry_after.strip(), now) if retry_after else None
     return None if asked is None else min(asked, PAUSE_S_MAX)
@@ -39,8 +39,8 @@ def pause_s(retry_after: str | None, now: datetime) -> float | None:
 def window_s(text: str) -> float | None:
     """Return the window that the text of an answer names, in seconds up to `PAUSE_S_MAX`.
 
-    Texts name windows such as "200 times in 5 minutes" (VPC, 2021). That is how long the limit
-    counts, not how long it still lasts: the window may end in a moment.
+    Texts name windows such as "200 times in 5 minutes" (VPC, 2021). That is the whole length of the
+    window, not the time that is left: it may end in a moment.
     """
     named = _WINDOW.search(text)
     return min(float(named[1]) * _WINDOW_S[named[2].lower()], PAUSE_S_MAX) if named else None

@@ -1,4 +1,4 @@
-"""The proxy that calls to DCS go through, if one is named: by name, never by environment."""
+"""Parses the URL of the HTTP proxy for DCS calls, which is set by an option, not by HTTPS_PROXY."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 PORT: Final = 3128
-"""Where proxies listen by custom when a URL names no port."""
+"""The customary proxy port, used when a URL names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Proxy:
     Attributes:
         host: Its name or address.
         authorization: Value of `Proxy-Authorization`; empty without credentials.
-        secrets: The credentials as they stand in the URL and decoded, to be kept out of texts.
+        secrets: The credentials as written in the URL and decoded, to be kept out of texts.
     """
 
     host: str
@@ -31,17 +31,17 @@ class Proxy:
         return f"{host}:{self.port}"
 
     def headers(self, host: str, port: int) -> dict[str, str]:
-        """Return what a `CONNECT` to a host says; older releases of Python would not name it."""
+        """Return the headers of a `CONNECT`; older releases of Python do not send `Host`."""
         host = f"[{host}]" if ":" in host else host
         headers = {"Host": f"{host}:{port}"}
         return headers | ({"Proxy-Authorization": self.authorization} if self.authorization else {})
 
 
 def proxy_of(url: str) -> Proxy:
-    """Return what a URL such as `http://user:password@proxy.example.com:3128` means.
+    """Parse a proxy URL such as `http://user:password@proxy.example.com:3128`.
 
     Raises:
-        ValueError: It is not one. The text repeats nothing of it, since it may hold a password.
+        ValueError: It is invalid. The text quotes no part of it, since it may hold a password.
     """
     try:
         parts = urlsplit(url.strip())

@@ -1,14 +1,15 @@
-"""Foreign text to text that may be published: the one door for whatever DCS or a gateway says.
+"""Scrubs texts from DCS or a gateway so that they may be published; all of them pass through here.
 
 Gateways repeat parts of the signed request in their errors, and a temporary key's token is a signed
-header. So a text ends where it begins to repeat a request or a credential: whole, cut down to
-`CUT_CHARS` characters, in any case, as base64, hex or percent-encoded, with escapes of JSON or
-HTML. What remains holds no control character, no lone surrogate, and has a limited length.
+header. So a text is cut where it starts to repeat a request or a credential: in whole or in pieces
+of at least `CUT_CHARS` characters, in upper or lower case, in base64, hex or percent encoding, with
+JSON or HTML escapes. The rest holds no control character and no lone surrogate, and its length is
+limited.
 
-Credentials are found by their substrings. A text that holds one of 8 characters holds a window of
-4 that begins at a multiple of 4, so that one look into a set for every fourth character tells
-nearly all texts to be clean; only the others are read closely. For hex it is twice as much of each:
-ids are hex too, and would look like a piece of every key.
+Credentials are found by their substrings. A text that holds a piece of 8 characters also holds a
+window of 4 characters that starts at a multiple of 4. So one set lookup per fourth character shows
+that nearly all texts are clean, and only the others are examined closely. For hex, both numbers are
+doubled: ids are hex too, and short pieces of them would match almost every key.
 """
 
 from __future__ import annotations
@@ -25,26 +26,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 CUT_CHARS: Final = 8
-"""A piece of a credential of this length or more is not published."""
+"""Shortest piece of a credential that is kept out of published texts."""
 
 SECRET_CHARS_MIN: Final = 4
-"""Shorter values are no credentials; looking for them would empty every text."""
+"""Shorter values are not credentials; searching for them would empty every text."""
 
 SLACK_CHARS: Final = 256
-"""Read beyond what is published, so that what is cut at the end is recognized as well."""
+"""Characters read beyond the published length, so that a credential at the cut is recognized."""
 
 DECODINGS_MAX: Final = 3
-"""Escapes within escapes; echoes are escaped once or twice."""
+"""Levels of nested escapes that are decoded; repeated requests are escaped once or twice."""
 
 VIEWS_MAX: Final = 16
-"""Readings of one text, since nobody knows which of its escapes are meant as such."""
+"""Most decodings of one text that are checked, since any of its escapes may be literal."""
 
 ACCOUNTS_MAX: Final = 16
-"""Accounts whose windows are kept: 30 kB for an access key, 1 MB for a token of 2 kB. They are made
-anew within 0.2 and 10 ms, far less than a call takes."""
+"""Accounts whose windows are cached: 30 kB for an access key, 1 MB for a token of 2 kB. Computing
+them again takes 0.2 and 10 ms, far less than a call."""
 
 LEFT_OUT: Final = "[left out]"
-"""Stands for the rest of a text that repeats a request."""
+"""Replaces the rest of a text that repeats a request or a credential."""
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -62,8 +63,8 @@ _ECHO: Final = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""What only a request looks like: its canonical form, its headers, its path, its time, and what is
-long enough to be a hash or an encoded piece of it."""
+"""Patterns that occur only in a request: its canonical form, headers, path and time, and strings
+that are long enough to be a hash or an encoded piece of it."""
 
 _ESCAPES: Final = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL | re.ASCII)
@@ -73,7 +74,7 @@ _ESCAPES: Final = tuple(
         r"&(?:\#x(?P<hex>[0-9a-f]{1,6})|\#(?P<number>[0-9]{1,7})|(?P<name>amp|lt|gt|quot|apos));",
     )
 )
-"""Of URLs, of JSON and of HTML."""
+"""The escapes of URLs, JSON and HTML."""
 
 _ENTITIES: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
@@ -82,11 +83,11 @@ _BREAKS: Final = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
 class Scrub:
-    """Makes foreign texts fit to be published; see the module.
+    """Scrubs texts from outside, as the module docstring describes.
 
     Args:
-        secrets: What no text may hold in any form.
-        values: What else it may not hold, as it is: parts of one request.
+        secrets: Values that no text may hold in any form.
+        values: Parts of one request that no text may hold verbatim.
     """
 
     def __init__(self, secrets: Iterable[str], values: Iterable[str] = ()) -> None:
@@ -94,24 +95,24 @@ class Scrub:
         self._values = _Forms(values, 8)
 
     def of_request(self, *values: str) -> Scrub:
-        """Return one that also finds these parts of a request."""
+        """Return a scrubber that also finds these parts of a request."""
         return Scrub(self._secrets, values)
 
     def passes(self, text: str) -> bool:
-        """Tell at once that a text may be published; if not so, it may still be, says `name`."""
+        """Tell quickly whether a text is surely clean; if not, `name` decides."""
         if not text.isprintable() or "%" in text or "\\" in text or "&" in text:
             return False
         folded = _folded(text)
         return not any(forms.perhaps_in(folded) for forms in self._all_forms())
 
     def name(self, text: str, chars_max: int) -> str:
-        """Return a name fit to be published: without any credential and within its length."""
+        """Return a name that may be published: without credentials and within `chars_max`."""
         if len(text) <= chars_max and self.passes(text):
             return text
         return self._published(text, chars_max, echoes=False)
 
     def text(self, text: str, chars_max: int) -> str:
-        """Return a message fit to be published: the same, and nothing of a request."""
+        """Return a message that may be published: as `name`, and without parts of a request."""
         return self._published(text, chars_max, echoes=True)
 
     def _published(self, text: str, chars_max: int, *, echoes: bool) -> str:
@@ -130,9 +131,9 @@ class Scrub:
 
 
 class _Forms:
-    """Texts that are looked for, in lower case: by their pieces, or as a whole if they are short.
+    """Texts to search for, in lower case: by their pieces, or as a whole if they are short.
 
-    A piece has two windows at least; one of them begins at a multiple of its length.
+    A piece is at least two windows long, so that one window starts at a multiple of its length.
     """
 
     __slots__ = ("_longer", "_piece", "_shorts", "_window", "_windows")
@@ -148,13 +149,13 @@ class _Forms:
         )
 
     def perhaps_in(self, folded: bytes) -> bool:
-        """Tell whether a closer look is due: never wrong if there is something to find."""
+        """Tell whether to examine a text closely; there are no false negatives."""
         if self._windows.isdisjoint(self._words(folded)):
             return bool(self._shorts) and any(short in folded for short in self._shorts)
         return True
 
     def found_at(self, folded: bytes) -> int | None:
-        """Return where the first piece begins."""
+        """Return the position of the first piece, None if there is none."""
         ends = [at for short in self._shorts if (at := folded.find(short)) >= 0]
         for number, word in enumerate(self._words(folded)):
             if word in self._windows:
@@ -166,7 +167,7 @@ class _Forms:
         return min(ends, default=None)
 
     def _words(self, folded: bytes) -> memoryview[int]:
-        """Return the windows that begin at a multiple of their length, as numbers."""
+        """Return the windows that start at a multiple of their length, as numbers."""
         whole = memoryview(folded)[: len(folded) & -self._window]
         return whole.cast("I") if self._window == 4 else whole.cast("Q")  # noqa: PLR2004 - bytes
 
@@ -179,11 +180,11 @@ def _forms(secrets: tuple[str, ...]) -> tuple[_Forms, _Forms]:
 
 
 def _encodings(secret: str) -> Iterator[str]:
-    """Yield a secret as it is, and in base64 as a part of anything."""
+    """Yield a secret verbatim, and in base64 as part of a longer text at any offset."""
     data = secret.encode(errors="replace")
     yield secret
     for before in range(3):
-        # Of the digits of base64 those count that depend on nothing before or behind the secret.
+        # Keep only the base64 digits that do not depend on the text around the secret.
         encoded = base64.b64encode(b"\0" * before + data).rstrip(b"=").decode()
         first, behind = -(-before * 8 // 6), (before + len(data)) * 8 // 6
         whole = encoded[first:behind]
@@ -192,12 +193,12 @@ def _encodings(secret: str) -> Iterator[str]:
 
 
 def _folded(text: str) -> bytes:
-    """Return a text in lower case, one byte per character; what no key holds is a mark."""
+    """Return a text in lower case, one byte per character; others than keys use become a mark."""
     return text.encode("latin-1", "replace").lower()
 
 
 def _views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
-    """Yield a text as it is and with its escapes undone, each with the place of every character."""
+    """Yield a text verbatim and with escapes decoded, each with every character's position."""
     seen, now = {text}, [(text, cast("Sequence[int]", range(len(text))))]
     yield now[0]
     for _ in range(DECODINGS_MAX):
@@ -211,7 +212,7 @@ def _views(text: str) -> Iterator[tuple[str, Sequence[int]]]:
 
 
 def _undone(escape: re.Pattern[str], text: str, places: Sequence[int]) -> tuple[str, Sequence[int]]:
-    """Return a text with the escapes of one kind undone."""
+    """Return a text with the escapes of one kind decoded."""
     chars: list[str] = []
     kept: list[int] = []
     end = 0

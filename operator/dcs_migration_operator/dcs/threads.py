@@ -1,9 +1,10 @@
-"""What blocks as coroutines: the DCS client, a bounded number of calls at once, and single calls.
+"""Offers blocking calls as coroutines: the DCS client with limited concurrency, and single calls.
 
-The only place where the event loop meets threads. A call that does not come back in time, or whose
-caller has gone, is left to its thread; a stop request that was not written by then never is, and
-otherwise its outcome is unknown. A thread lives for one call: that costs less than 0.1 ms of a
-call's 50, an idle project holds none, and none keeps the process from ending.
+This is the only module where the event loop meets threads. If a call does not return in time, or
+its caller is gone, its thread is abandoned; a stop request that was not written by then is never
+written, otherwise its outcome is unknown. Each call has its own thread. That costs less than 0.1 ms
+of the 50 ms of a call, an idle project holds no thread, and no thread keeps the process from
+ending.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PATIENCE: Final = 1.5
-"""The client keeps its own time limit; this share of it passes before a thread is given up."""
+"""Multiple of the client's own time limit after which its thread is abandoned."""
 
 STATS_PARALLEL_MAX: Final = 4
-"""Calls for stats at once, besides all others: 10 a second at 0.4 s each."""
+"""Most concurrent stats calls, in addition to all others: 10 per second at 0.4 s each."""
 
 
 class NoThread(ReadError):
-    """No thread could be started, so nothing was called."""
+    """No thread could be started, so the function was not called."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -61,12 +62,12 @@ class NoThread(ReadError):
 class ThreadedDcs:
     """Implements `engine.ports.Dcs` over `DcsClient`.
 
-    The file of a private CA is read when a client is made, and again after a certificate was not
-    trusted: a CA that is exchanged is picked up without a restart.
+    The file of a private CA is read when a client is created, and again after a certificate was not
+    trusted, so that a replaced CA is picked up without a restart.
     """
 
     def __init__(self, account: Account, settings: ChannelSettings) -> None:
-        # Stop requests and shows at once, and one for the list.
+        # The concurrent stop requests and shows, and one list call.
         calls_max = settings.orders_parallel_max + settings.shows_parallel_max + 1
         self._ca_file = settings.ca_file
         self._trust = _trust(settings.ca_file, None)
@@ -86,17 +87,17 @@ class ThreadedDcs:
         self._resting: asyncio.TimerHandle | None = None
 
     async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
-        """Request a stop for each id that `permit` returns at the last moment; answers by key.
+        """Request a stop for each id that `permit` returns; return the answers by key.
 
-        `permit` is called on the event loop when the connection stands, right before the first byte
-        is written; see `DcsClient.batch_stop`.
+        `permit` is called on the event loop once the connection is established, right before the
+        first byte is written; see `DcsClient.batch_stop`.
         """
         permission = _Permission(permit, self._patience_s)
         try:
             return await self._call(self._slots, self._client.batch_stop, task_ids, permission.ask)
         except OutcomeUnknown as error:
             if error.detail is self._late and not permission.give_up():
-                # Another code than of a call that was sent: no id of it can be guilty.
+                # The code differs from that of a call that was sent: no id can be the cause.
                 unsent = ErrorDetail("connect-timeout", self._late.message)
                 raise Unavailable(unsent) from None
             raise
@@ -113,11 +114,11 @@ class ThreadedDcs:
         return await self._call(self._slots, self._client.show, task_id)
 
     async def stats(self, task_id: str) -> Stats:
-        """Return how far one online task is; no other kind of call ever waits for this."""
+        """Return the progress of one online task; calls of other kinds never wait for this one."""
         return await self._call(self._stats_slots, self._client.stats, task_id)
 
     def close(self) -> None:
-        """Close idle connections; calls under way end by their own time limit."""
+        """Close idle connections; calls in progress end by their own time limit."""
         self._disturb()
         self._client.close()
 
@@ -145,13 +146,13 @@ class ThreadedDcs:
             raise
 
     def _ended(self, slots: asyncio.Semaphore, call: asyncio.Future[R]) -> None:
-        """Give the slot back when the thread has ended, which may be after its caller left."""
+        """Release the slot when the thread has ended, which may be after its caller left."""
         slots.release()
         self._calls -= 1
         if not self._calls:
             self._resting = call.get_loop().call_later(IDLE_S, self._client.close)
         if not call.cancelled():
-            call.exception()  # looked at, so that asyncio does not report it
+            call.exception()  # retrieve it, so that asyncio does not report it
 
     def _disturb(self) -> None:
         if self._resting:
@@ -159,16 +160,16 @@ class ThreadedDcs:
             self._resting = None
 
     def _trust_anew(self) -> None:
-        """Read the file of the private CA again, in case it was exchanged."""
+        """Read the file of the private CA again, in case it was replaced."""
         self._trust = _trust(self._ca_file, self._trust)
         self._client.trust_instead(self._trust)
 
 
 class _Permission:
-    """The permission of one request; it ends when nobody waits for its answer any more.
+    """The permission of one request; it ends when no caller waits for the answer any more.
 
-    All of it happens on the event loop, whose state needs no lock then: the thread of the call asks
-    there and waits. A loop that is frozen, or has ended, permits nothing.
+    Permission is decided on the event loop, so that its state needs no lock: the thread of the call
+    asks there and waits. A loop that is frozen or has ended permits nothing.
     """
 
     def __init__(self, permit: Permit, patience_s: float) -> None:
@@ -177,7 +178,7 @@ class _Permission:
         self._over = self._granted = False
 
     def ask(self, task_ids: Sequence[str]) -> Sequence[str]:
-        """Return what may be in the request; called in the thread of the call."""
+        """Return the ids that may be in the request; called in the thread of the call."""
         answer: Future[Sequence[str]] = Future()
         with contextlib.suppress(RuntimeError, TimeoutError):  # the loop has ended, or is frozen
             self._loop.call_soon_threadsafe(self._decide, task_ids, answer)
@@ -186,7 +187,7 @@ class _Permission:
         return ()
 
     def give_up(self) -> bool:
-        """Permit nothing from now on; tells whether something was permitted before."""
+        """Permit nothing from now on; return whether anything was permitted before."""
         self._over = True
         return self._granted
 
@@ -203,7 +204,7 @@ class _Permission:
 
 
 def _trust(path: str, before: Trust | None) -> Trust | None:
-    """Return what the file of a private CA says, or what it said when it was last readable."""
+    """Read the file of a private CA; if that fails, return what was read before."""
     if not path:
         return None
     try:
@@ -214,9 +215,9 @@ def _trust(path: str, before: Trust | None) -> Trust | None:
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return what a blocking function returns, or raise what it raises.
+    """Call a blocking function in a thread and return or raise its outcome.
 
-    Its thread is a daemon: unlike one of a pool, it does not keep a process from ending.
+    The thread is a daemon: unlike one of a pool, it does not keep the process from ending.
 
     Raises:
         NoThread: The function was not called.
@@ -235,7 +236,7 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
             outcome = functools.partial(future.set_exception, error)
         else:
             outcome = functools.partial(future.set_result, result)
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop has ended in the meantime
             loop.call_soon_threadsafe(settle, outcome)
 
     try:

@@ -1,13 +1,13 @@
-"""Exchanges with one host over requests: connect, ask what to send, write it, read the answer.
+"""HTTP exchanges with one host: connect, compose the request, write it, read the answer.
 
-The only door to requests and urllib3. What they are given is where a request goes; what is written
-is composed on the connection that stands, so that a way past it would write nothing that is signed.
-At every step it is known whether the request was written; until then a call had no effect. Nothing
-is retried, and nothing leads elsewhere: redirects, cookies, `.netrc` and proxies of the environment
-are off.
+This is the only module that uses requests and urllib3. They receive only the destination of a
+request; its content is composed once the connection is established, so that no path around this
+module could write a signed request. At every step it is known whether the request was written;
+until then the call had no effect. Nothing is retried or redirected: redirects, cookies, `.netrc`
+and proxies from the environment are off.
 
-requests bounds each read, not the call: a server that sends a byte now and then holds its caller
-for ever. Here every step gets what is left of the call's time.
+requests limits the time of each read, not of the call, so that a server which sends a byte now and
+then could hold its caller for ever. Here every step gets the time that is left of the call's limit.
 """
 
 from __future__ import annotations
@@ -47,38 +47,37 @@ if TYPE_CHECKING:
     from dcs_migration_operator.dcs.proxy import Proxy
 
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
-"""It warns of headers that it cannot read by repeating them, and a gateway may repeat the key."""
+"""Its warnings about unparsable headers quote them, and a gateway may repeat the key in one."""
 
 CHUNK_BYTES: Final = 64 * 2**10
 
 ERROR_BODY_BYTES_MAX: Final = 64 * 2**10
-"""What is read of an answer that is no success: its code and text are in the first kilobyte."""
+"""Bytes read of an unsuccessful answer: its code and text are in the first kilobyte."""
 
 IDLE_S: Final = 30.0
-"""A connection that was not written to for so long is not used any more: a gateway or a NAT on the
-way forgets it after a minute or more, often without a word, and an order sent into it has an
-unknown outcome."""
+"""A connection that was idle for this long is not used any more: a gateway or NAT on the way drops
+it after a minute or more, often silently, and a request sent into it has an unknown outcome."""
 
 PROXY_REFUSALS: Final = frozenset({401, 403, 405, 407})
-"""Statuses of a proxy that a person has to change something about."""
+"""Statuses of a proxy that only a person can resolve."""
 
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
-"""How the standard library says that a proxy answered something else than 200."""
+"""The standard library's text for a proxy that answers anything but 200."""
 
 _OF_A_LIBRARY: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 _BROKEN: Final = (*_OF_A_LIBRARY, OSError, ValueError, http.client.HTTPException)
-"""What comes of a connection that is broken, or never was; its text may be foreign."""
+"""The errors of a connection that broke or was never made; their texts may come from outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How an endpoint is reached.
+    """How to reach an endpoint.
 
     Attributes:
         base: The endpoint without a path, as in `https://dcs.example.com:8443`.
-        context: Makes the TLS context for each connection.
-        anywhere: The host may be an address of this machine or its link.
+        context: Returns the TLS context for a new connection.
+        anywhere: Whether the host may be a loopback or link-local address.
     """
 
     base: str
@@ -91,7 +90,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is written; `path` is with its query."""
+    """A request to write; `path` includes the query."""
 
     method: str
     path: str
@@ -101,13 +100,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
+    """An answer.
 
     Attributes:
-        request: As it was written.
-        headers: Those of the answer; names in any case.
-        body: As far as it arrived.
-        broken: Why the body is not whole: code and text; None if it is.
+        request: The request as it was written.
+        headers: The headers of the answer; names are case-insensitive.
+        body: The part of the body that arrived.
+        broken: Code and text that say why the body is incomplete; None if it is complete.
     """
 
     request: Request
@@ -118,12 +117,12 @@ class Answer:
 
 
 class Transport:
-    """Exchanges with one host. May be used from several threads.
+    """Makes exchanges with one host; may be used from several threads.
 
     Args:
-        connect_timeout_s: For the connection: TCP, the proxy and TLS together.
-        timeout_s: For an exchange as a whole.
-        connections_max: Idle connections that are kept.
+        connect_timeout_s: Time limit for TCP, the proxy and TLS together.
+        timeout_s: Time limit for the whole exchange.
+        connections_max: Most idle connections to keep.
     """
 
     def __init__(
@@ -142,15 +141,15 @@ class Transport:
         """Write what `compose` returns once there is a connection, and return the answer.
 
         Args:
-            method: That of the request.
-            path: Where it goes, without its query.
+            method: The HTTP method.
+            path: The path of the request, without its query.
             compose: Called in this thread right before the first byte is written; nothing is
-                written if it returns None, or later than an exchange may take.
-            bytes_max: Limit of the body of a success.
+                written if it returns None or takes longer than the time that is left.
+            bytes_max: Largest body of a successful answer.
 
         Raises:
-            OutcomeUnknown: It was written, and no head of an answer came.
-            DcsError: Any other kind means that nothing was written.
+            OutcomeUnknown: The request was written, but no head of an answer came.
+            DcsError: For any other class, nothing was written.
         """
         call = _here.call = _Call(self._route, compose, self._connect_timeout_s, self._timeout_s)
         try:
@@ -173,20 +172,20 @@ class Transport:
         return Answer(call.written, response.status_code, response.headers, body, broken)
 
     def close(self) -> None:
-        """Close idle connections; an exchange under way ends by its own deadline."""
+        """Close idle connections; an exchange in progress ends by its own deadline."""
         self._session.close()
 
 
 class _Withdrawn(Exception):
-    """There is nothing to send any more."""
+    """There is no request to send any more."""
 
 
 class _Call:
-    """What a connection has to know of the call that its thread makes.
+    """What a connection has to know about the call that its thread makes.
 
-    The monotonic clock does not jump when somebody sets a clock. It stands still while a machine
-    sleeps, as the time limits of sockets do; a call that was under way then ends that much later,
-    or finds its connection broken.
+    The monotonic clock does not jump when the wall clock is set. It stands still while a machine
+    sleeps, as socket timeouts do; a call in progress then ends that much later, or finds its
+    connection broken.
     """
 
     def __init__(
@@ -206,11 +205,11 @@ class _Call:
         """Return the seconds that are left for this step.
 
         Raises:
-            TimeoutError: There are none.
+            TimeoutError: No time is left.
         """
         left_s = self.until - time.monotonic()
         if left_s <= 0:
-            raise TimeoutError("the call has taken its time")
+            raise TimeoutError("the call exceeded its deadline")
         return left_s
 
 
@@ -219,11 +218,11 @@ class _Here(threading.local):
 
 
 _here = _Here()
-"""The call that this thread makes; a call stays in one thread."""
+"""The call that the current thread makes; a call stays in one thread."""
 
 
 class _Raw(io.RawIOBase):
-    """The bytes of one answer; a read takes no longer than the call may."""
+    """The bytes of one answer; no read takes longer than the time left of the call."""
 
     def __init__(self, sock: socket.socket, original: io.RawIOBase) -> None:
         self._sock, self._original = sock, original
@@ -248,15 +247,15 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Http(urllib3.connection.HTTPConnection):
-    auto_open = 0  # by name, never in the middle of a request
+    auto_open = 0  # connect only explicitly, never in the middle of a request
     response_class = _Response
     _written_at_s = math.inf
 
     def connect(self) -> None:
-        """Connect, through the proxy if there is one, shake hands, and see who is there.
+        """Connect, through the proxy if there is one, and verify the server by TLS.
 
         Raises:
-            DcsError: It did not come about; nothing but a `CONNECT` was written.
+            DcsError: The connection failed; at most a `CONNECT` was written.
         """
         call, self._written_at_s = _here.call, math.inf
         route, proxy = call.route, call.route.proxy
@@ -274,19 +273,19 @@ class _Http(urllib3.connection.HTTPConnection):
             call.until = call.ends_at
 
     def _new_conn(self) -> socket.socket:
-        """Return a connected socket; urllib3 itself would not judge what a name leads to."""
+        """Return a connected socket; urllib3's own method would not check the resolved address."""
         call, route = _here.call, _here.call.route
         host, port, anywhere = route.host, route.port, route.anywhere
         if route.proxy:
             if not anywhere:
-                addresses.judge(host, host)  # all that can be judged from here
+                addresses.judge(host, host)  # the proxy resolves names, so check addresses only
             host, port, anywhere = route.proxy.host, route.proxy.port, True
         found = addresses.resolved(host, port, anywhere=anywhere)
         call.until = min(time.monotonic() + call.connect_timeout_s, call.ends_at)
         return addresses.connected(host, found, until_s=call.until)
 
     def request(self, *_: Any, **options: Any) -> None:
-        """Write what the call composes now that the connection stands, whatever was given."""
+        """Write the request that the call composes, and ignore the arguments."""
         call = _here.call
         if not self.is_closed and self._is_doubtful():
             self.close()
@@ -303,14 +302,14 @@ class _Http(urllib3.connection.HTTPConnection):
         options |= {"body": request.body or None, "headers": request.headers, "chunked": False}
         try:
             super().request(request.method, request.path, **options)
-        except (ValueError, http.client.InvalidURL):  # not a byte has left; they repeat the value
+        except (ValueError, http.client.InvalidURL):  # nothing was sent; the texts quote a value
             raise _unwritable() from None
 
     def getresponse(self) -> Any:
         """Read the head of an answer; close the answer if urllib3 refuses it.
 
         http.client hands the socket over to an answer that ends with its connection. If urllib3
-        then takes offence at a header, such as two lengths, nobody else would close that socket.
+        then rejects a header, such as two lengths, the socket would never be closed.
         """
         try:
             return super().getresponse()
@@ -320,9 +319,9 @@ class _Http(urllib3.connection.HTTPConnection):
             raise
 
     def _is_doubtful(self) -> bool:
-        """Tell whether it was idle for long, or TLS holds bytes that nobody asked for.
+        """Tell whether the connection was idle for too long, or TLS holds unsolicited bytes.
 
-        The pool itself closes a connection that ended, or on which something came.
+        The pool itself closes a connection that ended or became readable.
         """
         stray = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
         return bool(stray) or _age_clock_s() - self._written_at_s > IDLE_S
@@ -330,7 +329,7 @@ class _Http(urllib3.connection.HTTPConnection):
 
 class _Https(_Http, urllib3.connection.HTTPSConnection):
     def connect(self) -> None:
-        """Connect, trusting whom the route trusts at this moment."""
+        """Connect with the certificates that the route trusts at this moment."""
         try:
             self.ssl_context, self.ca_certs = _here.call.route.context(), None
         except NoCertificate as error:
@@ -349,20 +348,20 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools with our kind of connections."""
+        """Create the pools with our connection classes."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: requests parses where a redirect leads even if it shall not follow."""
+        """Return None: requests parses the target of a redirect even if it does not follow it."""
 
 
 def _age_clock_s() -> float:
-    """Return seconds that also pass while the machine sleeps, where there is such a clock.
+    """Return seconds from a clock that also runs while the machine sleeps, if there is one.
 
-    A gateway forgets a connection then as well, and the monotonic clock of Linux stands still.
+    A gateway drops idle connections during that time too, but Linux's monotonic clock stands still.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
@@ -371,7 +370,7 @@ def _age_clock_s() -> float:
 def _body(
     raw: urllib3.response.BaseHTTPResponse, bytes_max: int
 ) -> tuple[bytes, tuple[str, str] | None]:
-    """Return the body, and why it is not whole."""
+    """Return the body and, if it is incomplete, code and text that say why."""
     body = bytearray()
     try:
         while chunk := raw.read1(CHUNK_BYTES):
@@ -386,7 +385,7 @@ def _body(
 
 
 def _unconnected(route: Route, error: Exception) -> DcsError:
-    """Return what it means that no connection came about, once its address was known."""
+    """Return the error for a failed connection whose address was resolved."""
     host = route.host
     if isinstance(error, ssl.SSLCertVerificationError):
         text = f"{host} shows a certificate that is not trusted: {why_untrusted(error)}"
@@ -404,7 +403,7 @@ def _unconnected(route: Route, error: Exception) -> DcsError:
 
 
 def _behind(route: Route, error: DcsError) -> DcsError:
-    """Return the same error, with the proxy in its text if there is one."""
+    """Return the same error with the proxy, if there is one, in its text."""
     if not route.proxy:
         return error
     text = f"{route.host} through the proxy {route.proxy}: {error.detail.message}"
@@ -412,10 +411,10 @@ def _behind(route: Route, error: DcsError) -> DcsError:
 
 
 def _failure(call: _Call, error: Exception) -> DcsError:
-    """Return what it means that no head of an answer came."""
+    """Return the error for a call to which no head of an answer came."""
     host = call.route.host
     if call.written is None:
-        if isinstance(error, ValueError):  # such as a URL that cannot be one
+        if isinstance(error, ValueError):  # such as an invalid URL
             return _unwritable()
         return _fault(Unavailable, "no-connection", f"{host}: the connection was given up")
     if isinstance(error, requests.exceptions.SSLError):

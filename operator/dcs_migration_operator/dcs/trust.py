@@ -1,9 +1,9 @@
-"""Which certificates are trusted: the public ones, and those of a private CA on top of them.
+"""Creates TLS contexts that trust the public CAs and, in addition, a private CA.
 
-The public ones are Mozilla's as `certifi` ships them, whatever the machine has and whatever its
-environment says. A private bundle is added, never put in their place, and is trusted as client-go
-and curl trust one: a certificate in it need not be self-signed, and one that an old tool made
-without key identifiers is good enough, on every release of Python.
+The public CAs are Mozilla's as shipped with `certifi`, regardless of the machine and its
+environment. A private bundle is added to them and never replaces them. It is trusted as client-go
+and curl would: its certificates need not be self-signed, and those without key identifiers, as old
+tools make them, are accepted on every release of Python.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BUNDLE_BYTES_MAX: Final = 2**20
-"""A bundle of all public CAs is a quarter of this, and a ConfigMap cannot hold more."""
+"""Largest bundle: one of all public CAs has a quarter of this, and a ConfigMap cannot hold more."""
 
 CONTEXTS_MAX: Final = 16
-"""Contexts kept for as many different bundles; each is 0.8 MB and takes 20 ms to make."""
+"""Contexts that are cached, one per set of bundles; each has 0.8 MB and takes 20 ms to create."""
 
 _CERTIFICATE: Final = re.compile(
     r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[A-Za-z0-9+/=\s]+"
@@ -46,30 +46,30 @@ _WHY: Final[Mapping[int, str]] = MappingProxyType(
         64: "it is for another address",
     }
 )
-"""What OpenSSL's codes (`X509_V_ERR_*`) mean to a person; its own text speaks for the others."""
+"""Explanations of OpenSSL's codes (`X509_V_ERR_*`); for other codes OpenSSL's own text is used."""
 
 _FOR_A_CA: Final = frozenset({2, 18, 19, 20, 21})
-"""The codes that a CA bundle is the answer to."""
+"""The codes that a CA bundle can resolve."""
 
 HOW_TO_TRUST: Final = "trust its CA by --ca-file or spec.caBundle of the project"
 
 
 class NoCertificate(ValueError):
-    """A bundle cannot be used; the text says why and is fit for people."""
+    """A bundle cannot be used; the text says why and may be shown to people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Certificates in PEM that are trusted besides the public ones."""
+    """PEM certificates to trust in addition to the public ones."""
 
     pem: str = field(repr=False)
 
 
 def trust_in(path: str) -> Trust:
-    """Return what a file of certificates holds.
+    """Read a file of certificates.
 
     Raises:
-        NoCertificate: It cannot be read or holds no certificate.
+        NoCertificate: The file cannot be read or holds no certificate.
     """
     try:
         with Path(path).open("rb") as file:
@@ -91,7 +91,7 @@ def trust_in(path: str) -> Trust:
 
 
 def context_of(*bundles: str) -> ssl.SSLContext:
-    """Return a context that trusts the public CAs and these bundles; equal ones share it.
+    """Return a context that trusts the public CAs and these bundles; equal bundles share one.
 
     Raises:
         NoCertificate: A bundle holds no certificate or one that cannot be read.
@@ -101,8 +101,8 @@ def context_of(*bundles: str) -> ssl.SSLContext:
 
 @functools.lru_cache(maxsize=CONTEXTS_MAX)
 def _context(bundles: tuple[str, ...]) -> ssl.SSLContext:
-    # Not `ssl.create_default_context`: that asks the environment where to write session keys, and
-    # judges a private CA more strictly from Python 3.13 on.
+    # Not `ssl.create_default_context`: it takes the path for session keys from the environment, and
+    # checks a private CA more strictly since Python 3.13.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cafile=certifi.where())
@@ -117,14 +117,14 @@ def _context(bundles: tuple[str, ...]) -> ssl.SSLContext:
 
 
 def why_untrusted(error: ssl.SSLCertVerificationError) -> str:
-    """Say why a certificate was not accepted, and what to do; all words are ours or OpenSSL's."""
+    """Return why a certificate was rejected and what to do; the text is ours or OpenSSL's."""
     code = getattr(error, "verify_code", 0)
     why = _WHY.get(code) or getattr(error, "verify_message", "") or "it cannot be verified"
     return f"{why}; {HOW_TO_TRUST}" if code in _FOR_A_CA else why
 
 
 def _certificates(text: str) -> list[str]:
-    """Return the certificates in a text, without what stands between them."""
+    """Return the certificates in a text, without the text between them."""
     return _CERTIFICATE.findall(text)
 
 

@@ -1,5 +1,5 @@
-"""The engine: compares what is wished with what DCS says; chooses the next poll and the next stop.
+"""The engine: compares the desired with the observed state, and chooses the next poll and stop.
 
-It knows neither Kubernetes nor HTTP; what it needs from above comes as small protocols
-(`ports.py`). Everything here runs in one event loop; only `dcs/threads.py` crosses into threads.
+It knows neither Kubernetes nor HTTP; it reaches both through small protocols (`ports.py`). All of
+it runs in one event loop; only `dcs/threads.py` uses threads.
 """

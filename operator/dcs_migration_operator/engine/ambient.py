@@ -1,8 +1,8 @@
-"""Keeps the credentials of the operator's own identity, one set per provider.
+"""Caches the credentials of the operator's own identity, one set per provider.
 
-They are made anew well before they end, never by two at once, and after a failure only with growing
-pauses: hundreds of projects that ask cost one call. What holds is kept until its end whatever fails
-meanwhile; credentials are swapped as a whole.
+They are renewed well before they expire, by one call at a time and, after a failure, with growing
+pauses, so that hundreds of projects cause one call. Valid credentials are kept until they expire,
+even if a renewal fails; they are replaced as a whole.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 RENEW_S: Final = 600.0
-"""New ones are made when less than this remains: time for many attempts before the old ones end."""
+"""Credentials are renewed when less than this remains, which leaves time for many attempts."""
 
 RENEW_SHARE: Final = 1.0 / 3.0
-"""But not before two thirds of their life are over: sessions may be as short as 15 minutes."""
+"""Renewal starts with at most this share of the lifetime left; some sessions last 15 minutes."""
 
 RETRY: Final = Backoff(5.0, 300.0)
-"""Pause after a failure; STS documents no limit of calls."""
+"""Pause after a failed renewal; STS documents no limit of calls."""
 
 LIFE_S_MIN: Final = 30.0
-"""Credentials are used for at least so long, unless they end before: a provider that hands out a
-stale set again and again is not asked faster than this."""
+"""Shortest interval between renewals, unless the credentials expire earlier; limits the calls to a
+provider that returns a stale set again and again."""
 
 REFUSED_S: Final = 330.0
-"""Credentials that DCS refuses are replaced before their time, but none are tried for less than
-this: whoever revoked them has to act first."""
+"""Credentials that DCS refuses are renewed early, but not before they were used for this long: a
+person who revoked them has to act first."""
 
 PATIENCE_S: Final = 15.0
-"""How long one who asks waits for the provider; the attempt goes on without them."""
+"""How long a caller waits for the provider; the attempt then continues in the background."""
 
 
 _FAILED: Final = "The ambient credentials {provider} cannot be had ({error})."
@@ -47,7 +47,7 @@ _FAILED: Final = "The ambient credentials {provider} cannot be had ({error})."
 
 @dataclass(slots=True, eq=False)
 class _Cached:
-    """What is known of one provider; times are monotonic seconds."""
+    """The cached credentials of one provider; times are monotonic seconds."""
 
     credentials: Credentials | None = None
     made_at: float = float("-inf")
@@ -59,10 +59,11 @@ class _Cached:
 
 
 class AmbientCredentials:
-    """Hands out credentials by provider.
+    """Returns credentials by provider.
 
     Args:
-        fetch: Makes new credentials.
+        fetch: Gets new credentials from a provider.
+        clock: Returns the current time.
     """
 
     def __init__(self, fetch: CredentialsFetcher, clock: Clock) -> None:
@@ -70,14 +71,14 @@ class AmbientCredentials:
         self._cached: dict[Ambient, _Cached] = {}
 
     async def read(self, ambient: Ambient, refused: Credentials | None = None) -> Credentials:
-        """Return credentials that hold now; waits up to `PATIENCE_S` for new ones if it is time.
+        """Return valid credentials; wait up to `PATIENCE_S` if they are due for renewal.
 
         Args:
             ambient: The provider.
             refused: Credentials that DCS does not accept.
 
         Raises:
-            ReadError: There are none that hold, and why; `passing` if waiting is enough.
+            ReadError: There are no valid credentials; `passing` if waiting is enough.
         """
         cached = self._cached.setdefault(ambient, _Cached())
         if refused is not None and refused == cached.credentials:
@@ -90,10 +91,10 @@ class AmbientCredentials:
             return cached.credentials
         slow = f"The ambient credentials {ambient.value} cannot be had: no answer in time."
         problem = cached.problem or ReadError(slow, passing=True)
-        raise ReadError(str(problem), passing=problem.passing)  # each its own: it takes a traceback
+        raise ReadError(str(problem), passing=problem.passing)  # a copy: raising adds a traceback
 
     async def close(self) -> None:
-        """Wait for no answer any more."""
+        """Cancel all attempts in progress."""
         attempts = [cached.attempt for cached in self._cached.values() if cached.attempt]
         for attempt in attempts:
             attempt.cancel()

@@ -1,14 +1,14 @@
-"""One batch of stops: whole where DCS takes it whole, in parts where one id spoils it.
+"""Sends a batch of stops, and splits it if one of its ids makes DCS refuse the whole batch.
 
-A batch that is refused because of an id is halved at once: the spoiler is found with at most
-2·log2 n further calls, the others are stopped in the same breath, and from then on it is sent alone
-until a request with it succeeds. An answer that names no id (5xx, busy) may be about an id all the
-same: a batch that meets it again is halved as well, as long as any part of it works. Silence may
-hide an effect, so that its batch is only sent in smaller parts when it is repeated. A service that
-fails for all is never asked much more often: what fails while nothing succeeds makes no id more
-suspect than the last time.
+A batch that is refused because of an id is halved at once: the bad id is found with at most
+2·log2 n further calls, the other tasks are stopped on the way, and from then on the bad id is sent
+alone until a request with it succeeds. An answer that names no id (5xx, busy) may be caused by an
+id all the same: a batch that gets it again is halved too, as long as any part of it succeeds. A
+missing answer may hide an effect, so such a batch is only sent in smaller parts when it is
+repeated. A service that fails for all ids does not get many more calls: failures while no request
+succeeds do not make any id more suspect.
 
-What each id came to is the result; nothing is repeated here.
+The result has the outcome of each id; this module repeats no request.
 """
 
 from __future__ import annotations
@@ -34,55 +34,55 @@ if TYPE_CHECKING:
     from dcs_migration_operator.engine.ports import Probe
 
 StopResult = StopAnswer | DcsError
-"""What became of one id: DCS's answer, or the error of a call that had no answer for it."""
+"""The outcome of one id: DCS's answer, or the error of a call without an answer for it."""
 
 NOT_SENT: Final = Unavailable(ErrorDetail("withdrawn", "the request was not sent"))
 
 SUSPECTS_MAX: Final = 10_000
-"""Ids remembered for spoiling a request, or for being in one that failed; the oldest is forgotten,
-and found again if need be."""
+"""Most ids that are remembered because a request with them failed; the oldest is forgotten, and
+found again if necessary."""
 
 DIVIDED_AFTER: Final[dict[type[DcsError], int]] = {OutcomeUnknown: 1, Unavailable: 1, Busy: 2}
-"""How many failed requests an id has to have been in before the next failure divides its request: a
-5xx once; an instance that is busy twice, which with the pauses between them is 45 s."""
+"""Number of failed requests of an id after which the next failure splits its request: one for a
+5xx, two for a busy instance, which with the pauses in between takes 45 s."""
 
 SIZES: Final = (BATCH_IDS_MAX, BATCH_IDS_MAX, 13, 4)
-"""Ids per request by the failed requests that they have been in, a quarter each time, since pauses
-double; with more failures than these each id is a request of its own."""
+"""Ids per request by the number of their failed requests: a quarter each time, since the pauses
+double. After more failures than listed here, each id is sent alone."""
 
 SPOILER: Final = len(SIZES)
 
 BLIND_STEPS: Final = (1, 2, 6)
-"""At so many failures in which nothing else succeeded the next smaller size is tried: a service
-that fails for all is asked ten times for 50 ids, and after a quarter of an hour thirteen times."""
+"""Numbers of failures without any success at which the next smaller size is tried: a service that
+fails for all ids gets ten calls for 50 ids, and after a quarter of an hour thirteen."""
 
 BLIND_HALVINGS: Final = 2
-"""How often a batch is halved although none of its parts was answered well so far; then four parts
-have failed, which is hardly because of single ids."""
+"""How many times a batch is halved while none of its parts has succeeded. After that, four parts
+have failed, which is unlikely to be caused by single ids."""
 
 
 class Call(Protocol):
-    """Makes one request."""
+    """Sends one stop request."""
 
     async def __call__(
         self, task_ids: Sequence[str], /, *, suspects: bool
     ) -> Mapping[str, StopAnswer]:
-        """Request a stop for up to 50 ids; answers by key, or raises `DcsError`.
+        """Request a stop for up to 50 ids; return answers by key, or raise `DcsError`.
 
-        An id that it leaves out was not sent, because nobody wished it any more. That the ids are
-        suspects means that a failure is about them rather than about the service.
+        An id without an answer was not sent, because its stop was no longer wanted. `suspects`
+        means that a failure is attributed to the ids rather than to the service.
         """
 
 
 @dataclass(slots=True)
 class _Suspect:
-    """An id of requests that failed.
+    """An id whose requests failed.
 
     Attributes:
-        proven: Failures while others succeeded.
-        blind: Failures since then, in which nothing else succeeded.
-        successes: Requests that had succeeded when it failed last.
-        silent: It failed last without any answer.
+        proven: Number of failures while other requests succeeded.
+        blind: Number of failures since then during which no request succeeded.
+        successes: Number of successful requests at the time of its last failure.
+        silent: Whether no answer came at its last failure.
     """
 
     proven: int = 0
@@ -91,20 +91,20 @@ class _Suspect:
     silent: bool = False
 
     def failures(self, successes: int) -> int:
-        """Return how many failures count: once others succeed again, blind ones say little."""
+        """Return how many failures count: once other requests succeed, blind ones count less."""
         blind = sum(self.blind >= step for step in BLIND_STEPS)
         return max(self.proven, blind if successes == self.successes else min(blind, 1))
 
 
 @dataclass(slots=True)
 class _Round:
-    """What has been found out while one batch is sent in parts.
+    """The findings while one batch is sent in parts.
 
     Attributes:
-        works: A part was answered well.
-        blind: Halvings that are left without that.
-        failed: Ids of parts that failed.
-        silent: Those of them that had no answer.
+        works: Whether a part has succeeded.
+        blind: Number of halvings left while no part has succeeded.
+        failed: Ids of the parts that failed.
+        silent: Those of them that got no answer.
     """
 
     works: bool = False
@@ -117,8 +117,8 @@ class Batches:
     """Sends batches over one call.
 
     Args:
-        call: Makes one request.
-        probe: Takes note of sizes, splits and results.
+        call: Sends one stop request.
+        probe: Counts sizes, splits and results.
     """
 
     def __init__(self, call: Call, probe: Probe) -> None:
@@ -131,7 +131,7 @@ class Batches:
         return key in self._suspects
 
     async def stop(self, task_ids: Sequence[str]) -> dict[str, StopResult]:
-        """Request a stop for each id; one result per id."""
+        """Request a stop for each id; return one result per id."""
         by_failures: dict[int, list[str]] = {}
         for task_id in task_ids:
             by_failures.setdefault(self._failures(task_id), []).append(task_id)
@@ -140,7 +140,7 @@ class Batches:
         for failures, ids in sorted(by_failures.items()):
             size = SIZES[failures] if failures < SPOILER else 1
             if failures == SPOILER - 1 and len(ids) <= size and all(map(self._is_silent, ids)):
-                size = 1  # nothing else would ever tell which of the last few it is
+                size = 1  # only single requests can tell which of the last few is the bad one
             for first in range(0, len(ids), size):
                 results |= await self._send(ids[first : first + size], failures, found)
         for task_id in found.failed:
@@ -163,7 +163,7 @@ class Batches:
     async def _refused(
         self, task_ids: Sequence[str], error: Refused, found: _Round
     ) -> dict[str, StopResult]:
-        """Halve what one of its ids is guilty of."""
+        """Halve a batch that was refused because of one of its ids."""
         self._succeed(found)
         if len(task_ids) == 1:
             self._suspect(task_ids[0], _Suspect(proven=SPOILER))
@@ -178,7 +178,7 @@ class Batches:
     async def _failed(
         self, task_ids: Sequence[str], error: DcsError, failures: int, found: _Round
     ) -> dict[str, StopResult]:
-        """Divide what failed before, if an answer says so; else leave it as it is."""
+        """Split a batch that has failed before, if its error calls for that; otherwise give up."""
         limit = _divided_after(error)
         if limit is None and error.detail.code != TIMEOUT:
             return self._without_answer(task_ids, error)
@@ -192,7 +192,7 @@ class Batches:
     async def _divide(
         self, task_ids: Sequence[str], error: DcsError, found: _Round
     ) -> dict[str, StopResult]:
-        """Send the halves of what failed, and again of those that fail, while any part works."""
+        """Send the halves of a failed batch, and split failed parts again while any part works."""
         results: dict[str, StopResult] = {}
         level = [(task_ids, error)]
         while level and (found.works or found.blind):
@@ -217,7 +217,7 @@ class Batches:
     async def _send_part(
         self, task_ids: Sequence[str], results: dict[str, StopResult], found: _Round
     ) -> DcsError | None:
-        """Send one part and add its results; return the error if it may be divided again."""
+        """Send one part and add its results; return the error if it may be split again."""
         try:
             answers = await self._call(task_ids, suspects=True)
         except Refused as refusal:
@@ -245,7 +245,7 @@ class Batches:
         return {task_id: answers.get(task_key(task_id), NOT_SENT) for task_id in task_ids}
 
     def _without_answer(self, task_ids: Sequence[str], error: DcsError) -> dict[str, StopResult]:
-        """Return what a call that failed as a whole means for each of its ids."""
+        """Return the result of each id after a call that failed as a whole."""
         if isinstance(error, Busy):
             self._count(["rejected"] * len(task_ids))
             return dict.fromkeys(task_ids, _rejection(error))
@@ -297,9 +297,9 @@ def _halves(task_ids: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _divided_after(error: DcsError) -> int | None:
-    """Return after how many failed requests such an error divides one.
+    """Return after how many failed requests such an error splits a request.
 
-    None means never: it is not about an id, or nobody has answered.
+    None means never: the error is not about an id, or no answer came.
     """
     kinds = DIVIDED_AFTER.items() if error.answered else ()
     return next((failures for kind, failures in kinds if isinstance(error, kind)), None)

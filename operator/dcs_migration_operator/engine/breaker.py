@@ -1,10 +1,10 @@
-"""What keeps one channel from calling: a circuit for the channel and one for each kind of call.
+"""The circuit breaker of one channel, with a circuit for the channel and one per kind of call.
 
-A failure opens a circuit for a growing pause, which ends by time alone. What concerns the access
-key (401, 429) is not kept here but in `key_ledger.py`. The clock is an argument.
+A failure opens a circuit for a growing pause, after which it closes by itself. Failures of the
+access key (401, 429) are kept in `key_ledger.py` instead. The clock is an argument.
 
-An error that DCS answered is about what was asked: about one id where a single one was asked for,
-else about that kind of call. Only where no answer came is the whole channel concerned.
+An answered error concerns what was asked for: a single id, or otherwise that kind of call. A
+missing answer concerns the whole channel.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
 
 PAUSES: Final = {
     TroubleKind.UNAVAILABLE: Backoff(1.0, 60.0),
-    # A wrong endpoint or project is fixed by a person; looking in on it costs nobody anything.
+    # A wrong endpoint or project has to be fixed by a person; trying it now and then is cheap.
     TroubleKind.PROJECT: Backoff(30.0, 600.0),
     TroubleKind.ENDPOINT: Backoff(30.0, 600.0),
     TroubleKind.PERMISSION: Backoff(30.0, 600.0),
 }
 
 JITTER: Final = 0.1
-"""Pauses are lengthened by up to this share, so that channels do not come back together."""
+"""Pauses are lengthened by up to this share, so that channels do not resume at the same time."""
 
 UNRESOLVED_S: Final = 60.0
-"""A name that does not resolve for so long is a person's: resolvers recover within seconds."""
+"""A name that cannot be resolved for this long needs a person: resolvers recover within seconds."""
 
 UNTRUSTED: Final = Backoff(30.0, 600.0)
-"""Pause after a certificate that cannot be verified: only a person can change that."""
+"""Pause after a certificate that cannot be verified; only a person can fix that."""
 
 
 @dataclass(slots=True)
 class _Circuit:
-    """One scope: since when it fails, how often, and until when nobody calls."""
+    """The state of one circuit: since when it fails, how often, and until when it is open."""
 
     failures: int = 0
     trouble: Trouble | None = None
@@ -72,25 +72,25 @@ class CircuitBreaker:
         return max(self._channel.until, self._calls[operation].until) - now
 
     def trouble(self, operation: Operation) -> Trouble | None:
-        """Return what keeps this call from working: its own trouble, or that of all calls."""
+        """Return the trouble of this call: its own, or that of the whole channel."""
         return self._calls[operation].trouble or self._channel.trouble
 
     def succeeded(self, operation: Operation) -> None:
-        """Take in that DCS answered this call as it should."""
+        """Record a successful answer to this call."""
         self._calls[operation] = _Circuit()
         self.answered()
 
     def answered(self) -> None:
-        """Take in that DCS answered at all: the channel as a whole is in no trouble.
+        """Record any answer from DCS: the channel as a whole works.
 
-        A pause that lasts goes on: a late answer to an earlier call proves nothing.
+        A pause in progress continues: a late answer to an earlier call proves nothing.
         """
         self._channel = _Circuit(until=self._channel.until)
 
     def failed(self, operation: Operation, error: DcsError, now: float) -> None:
-        """Take in a failure: the next pause begins."""
+        """Record a failure and begin the next pause."""
         kind = _kind_of(error)
-        # A stop that hangs may do so because of what it names; the other calls will tell.
+        # A stop may hang because of its ids; other calls show whether the channel works.
         hangs = operation is Operation.BATCH_STOP and error.detail.code == TIMEOUT
         circuit = self._calls[operation] if error.answered or hangs else self._channel
         same = circuit.trouble is not None and circuit.trouble.kind is kind
@@ -104,7 +104,7 @@ class CircuitBreaker:
             self.answered()
 
     def expire(self, waiting: Container[Operation], now: float) -> None:
-        """Forget the troubles whose pause is over while nothing waits for what they keep back."""
+        """Forget troubles whose pause is over, unless calls that they delayed still wait."""
         for operation, circuit in self._calls.items():
             if now >= circuit.until and operation not in waiting:
                 self._calls[operation] = _Circuit()
@@ -112,7 +112,7 @@ class CircuitBreaker:
             self._channel = _Circuit()
 
     def next_end(self, now: float) -> float | None:
-        """Return when the next pause ends, in monotonic seconds; None while none lasts."""
+        """Return when the next pause ends, in monotonic seconds; None if there is no pause."""
         circuits = (self._channel, *self._calls.values())
         ends = [one.until for one in circuits if one.trouble and one.until > now]
         return min(ends, default=None)

@@ -1,6 +1,7 @@
-"""Wires the parts of the engine: each gets what it needs when it is made, none is bound later.
+"""Wires the parts of the engine: each gets its dependencies when it is created, never later.
 
-The order is the order of need: queues, store, ledgers, then who fills the store and who acts on it.
+The order follows the dependencies: queues, store, ledgers, then the parts that fill the store and
+those that act on it.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
 
 CALLBACK_TURNS = 3
-"""Turns of the loop until the answer to a stop has arrived in the facts: its future, the callback
-of that, and one to spare."""
+"""Event loop iterations until the answer to a stop has reached the facts: its future, the callback
+of that, and one in reserve."""
 
 
 def _always() -> bool:
@@ -56,16 +57,16 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the engine is given.
+    """The dependencies of the engine.
 
     Attributes:
-        sink: Takes statuses.
-        recorder: Takes events.
+        sink: Receives statuses.
+        recorder: Receives events.
         read_secret: Reads credentials by name.
-        open_dcs: Makes the calls for an account.
-        draw: Returns a number in [0, 1), for jitter.
-        may_act: Tells whether this process may act; asked right before each call.
-        cluster_reads: What cluster-scoped projects need besides.
+        open_dcs: Returns the DCS client of an account.
+        draw: Returns a random number in [0, 1), for jitter.
+        may_act: Tells whether this process may act; called right before each DCS call.
+        cluster_reads: The further reads that cluster-scoped projects need.
     """
 
     sink: StatusSink
@@ -82,7 +83,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The parts that others talk to: events go to the intake, figures come from the store."""
+    """The engine's parts that `app.py` uses: the intake for events, the store for figures."""
 
     intake: Intake
     store: Store
@@ -97,7 +98,7 @@ class Engine:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def activate(self) -> None:
-        """Begin to act; until then the store only fills."""
+        """Begin to act; until then the engine only fills the store."""
         self.intake.renew()
         self._projects_due.start(self.projects.process)
         self._resources.start(self._reconciler.reconcile)
@@ -105,7 +106,7 @@ class Engine:
         self._tasks.append(asyncio.get_running_loop().create_task(self._labels.run()))
 
     async def close(self, drain_s: float) -> None:
-        """Request nothing more: what waits is sent within `drain_s` or given up."""
+        """Stop acting: pending stop requests are sent within `drain_s` or dropped."""
         self._reconciler.retire()
         self._projects_due.stop()
         self._waves_due.stop()
@@ -116,17 +117,17 @@ class Engine:
         await self._ambient.close()
         for _ in range(CALLBACK_TURNS):
             await asyncio.sleep(0)
-        self._resources.drain()  # what became of the last stops is still to be written
+        self._resources.drain()  # the outcome of the last stops has yet to be written
         self._resources.stop()
 
     def stuck_s(self) -> float:
-        """Return the seconds without progress of the worst channel."""
+        """Return the longest time in seconds that any channel has made no progress."""
         return max((channel.stuck_s() for channel in self.projects.channels), default=0.0)
 
     def snapshot_ages(self, now: float) -> dict[str, float]:
         """Return the age of the last complete list in seconds, by cloud project id.
 
-        Where nothing is polled no list is made, and its age says nothing.
+        Projects without polling are left out: no list is made for them, so its age means nothing.
         """
         ages: dict[str, float] = {}
         for channel in self.projects.channels:
@@ -203,7 +204,7 @@ def _open_channel(
     account: Account,
     past: Past,
 ) -> Channel:
-    """Make the parts of one account, and begin to poll."""
+    """Create the channel of an account and start to poll."""
     now = around.clock().mono
     ledger = ledgers.of(account.endpoint, account.credentials, now)
     ledger.know(account.credentials, trusted_at=past.trusted_at, now=now)

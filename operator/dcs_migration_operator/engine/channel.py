@@ -1,4 +1,4 @@
-"""One account at DCS: the parts that call it, and what they have learnt."""
+"""Defines a channel: the parts that call DCS with one account, and the facts they have learnt."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channel:
-    """The parts of one account.
+    """The parts for one account.
 
     Attributes:
-        account: Where to call, and as whom.
-        facts: What was learnt.
+        account: The endpoint and the credentials.
+        facts: What these parts have learnt from DCS.
         dcs: Makes the calls.
-        poller: Asks.
+        poller: Polls the tasks.
         stops: Requests stops.
-        sampler: Samples how far targets are behind.
-        polling: The poller's run.
+        sampler: Samples the lag of targets.
+        polling: The asyncio task that runs the poller.
     """
 
     account: Account
@@ -42,7 +42,7 @@ class Channel:
 
     @property
     def site(self) -> tuple[str, str]:
-        """Endpoint and cloud project: what the facts speak of, whoever asks."""
+        """Endpoint and cloud project, to which the facts apply whatever the credentials."""
         return self.account.endpoint, self.account.project_id
 
     def stuck_s(self) -> float:
@@ -50,7 +50,7 @@ class Channel:
         return float("inf") if self.polling.done() else self.poller.stuck_s()
 
     async def close(self, timeout_s: float = 0.0) -> None:
-        """Stop polling; send the stops that wait, or give them up after `timeout_s`."""
+        """Stop polling; send the waiting stops, or drop them after `timeout_s`."""
         self.polling.cancel()
         await self.stops.close(timeout_s)
         await asyncio.gather(self.polling, return_exceptions=True)
@@ -60,7 +60,7 @@ class Channel:
 
 
 def log_failure(polling: asyncio.Task[None]) -> None:
-    """Tell of an error in our own code; the health page turns red and the process starts anew."""
+    """Log an internal error; the health check then fails, and the process is restarted."""
     error = None if polling.cancelled() else polling.exception()
     if error:
         _log.error("the polling has failed", exc_info=error)

@@ -1,13 +1,14 @@
-"""Many callers, one call: a window that collects keys and hands them on in batches.
+"""A generic coalescer: collects keys from many callers and executes them in batches.
 
-Generic: it knows no word of the domain. A batch leaves when it is full, when nothing new came for
-`idle_s`, or when its oldest key has waited `longest_s`. Where keys arrive in a slower stream, the
-window stays open for some of their usual gaps instead of `idle_s`, and never beyond `longest_s`. n
-keys that wait at the same moment leave in ceil(n / cap) batches. Callers with equal keys share one
-place and one result.
+It knows nothing of the domain. A batch is sent when it is full, when no key was added for `idle_s`,
+or when its oldest key has waited `longest_s`. If keys arrive in a slower stream, the window stays
+open for a few of their usual gaps instead of `idle_s`, but never beyond `longest_s`. n keys that
+wait at the same moment are sent in ceil(n / cap) batches. Callers with equal keys share one place
+and one result.
 
-Not promised: an order among batches, and that a key handed in while its batch is under way shares
-that batch (it starts a new one). The number of waiting keys is bounded by the callers alone.
+There is no guarantee of an order among batches. A key that is submitted while a batch with it is in
+progress does not join that batch but starts a new one. Only the callers limit the number of waiting
+keys.
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 STREAM_KEYS_MIN = 5
-"""So many keys, each less than `longest_s` after the one before, are a stream."""
+"""This many keys, each less than `longest_s` after the one before, count as a stream."""
 
 STREAM_GAPS = 3.0
-"""A stream has ended when nothing new came for so many of its usual gaps: on a busy machine the
-gaps of one `kubectl apply` vary by a factor of two and more."""
+"""A stream has ended when no key came for this many of its usual gaps: on a busy machine the gaps
+of one `kubectl apply` vary by a factor of two and more."""
 
 GAP_WEIGHT = 0.3
-"""Of the newest gap in the usual one, an exponential average."""
+"""Weight of the newest gap in the usual gap, which is an exponential average."""
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 
 
 class Withdrawn(Exception):
-    """The key was not sent: it was no longer wanted at the last moment, or the coalescer closed."""
+    """The key was not sent: it was no longer wanted, or the coalescer was closed."""
 
 
 class Unanswered(Exception):
-    """The batch was sent, and its result does not mention the key."""
+    """The batch was sent, but its result does not include the key."""
 
 
 @dataclass(slots=True)
@@ -49,15 +50,16 @@ class Coalescer(Generic[K, R]):
     """Collects keys and executes them in batches.
 
     Args:
-        execute: Does one batch; returns a result per key. What it raises, every waiter gets.
-        gate: Awaited before each batch; may take long, and the batch keeps collecting meanwhile.
-            What it raises, everybody who waits gets.
-        admit: Asked for each key right before it leaves; a refused key is `Withdrawn`. What it
-            raises, the waiters of that key get.
-        idle_s: Without a new key for this long, a batch leaves.
-        longest_s: No key waits longer than this for company.
-        cap: Most keys of a batch.
-        parallel_max: Most batches under way at once.
+        execute: Executes one batch and returns a result per key. Its exceptions go to all waiters
+            of the batch.
+        gate: Awaited before each batch; may take long, while the batch continues to collect. Its
+            exceptions go to all waiters.
+        admit: Called for each key right before it is sent; a refused key is `Withdrawn`. Its
+            exceptions go to the waiters of that key.
+        idle_s: A batch is sent when no key was added for this long.
+        longest_s: Longest time that a key waits for others.
+        cap: Most keys in a batch.
+        parallel_max: Most batches in progress at once.
     """
 
     def __init__(
@@ -84,9 +86,9 @@ class Coalescer(Generic[K, R]):
         self._closing = False
 
     def submit(self, key: K) -> asyncio.Future[R]:
-        """Join the window; the future gets the key's result, `Withdrawn` or what `execute` raised.
+        """Add a key; the future gets its result, `Withdrawn`, or the exception of `execute`.
 
-        Cancelling the future gives up the place.
+        Cancelling the future withdraws the caller.
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[R] = loop.create_future()
@@ -101,7 +103,7 @@ class Coalescer(Generic[K, R]):
         return waiter
 
     async def close(self, timeout_s: float) -> None:
-        """Send what waits at once, and give up what is not done in time."""
+        """Send all waiting keys at once, and drop those that are not finished in time."""
         self._closing = True
         self._changed.set()
         loop = asyncio.get_running_loop()
@@ -121,7 +123,7 @@ class Coalescer(Generic[K, R]):
         self._gap_s += GAP_WEIGHT * (gap_s - self._gap_s)
 
     def _quiet_s(self) -> float:
-        """Return how long nothing new has to come before the batch leaves."""
+        """Return how long no key has to arrive before the batch is sent."""
         if self._streamed < STREAM_KEYS_MIN:
             return self._idle_s
         return max(self._idle_s, STREAM_GAPS * self._gap_s)
@@ -130,7 +132,7 @@ class Coalescer(Generic[K, R]):
         return self._under_way | ({self._runner} if self._runner else set())
 
     async def _run(self) -> None:
-        """Send batch after batch while anything waits; the next `submit` starts it again."""
+        """Send batch after batch while any key waits; the next `submit` starts it again."""
         try:
             while self._places:
                 await self._window()

@@ -1,7 +1,7 @@
-"""What happens to a conditional wish besides the decision: opened, sampled, counted, told.
+"""Opens and samples conditional wishes, counts them, and reports on them.
 
-The wave of a task opens it (`waves.py`); without one it is opened here as soon as its window has
-begun. Deadlines stand in the status, and are taken up from it after a restart; streaks of samples
+The wave of a task opens its cutover (`waves.py`); without a wave it is opened here once its window
+has begun. Deadlines are kept in the status and restored from it after a restart; streaks of samples
 are not.
 """
 
@@ -35,14 +35,14 @@ FULL_SYNC_TEXT: Final = (
 STOPPED_WITH_LAG: Final = "StoppedWithLag"
 
 PAUSED: Final = "paused"
-"""Where a task is that would be admitted if failures had not paused its wave."""
+"""The state of a task that would be admitted if failures had not paused its wave."""
 
 STATES: Final = (*(place.name.lower() for place in Place), PAUSED)
 """All values of `count_states`."""
 
 
 def count_states(store: Store) -> dict[str, int]:
-    """Return how many tasks with a conditional wish are where."""
+    """Return the number of tasks with a conditional wish in each state."""
     counts = dict.fromkeys(STATES, 0)
     for entry in store:
         if entry.task.cutover:
@@ -55,18 +55,18 @@ def count_states(store: Store) -> dict[str, int]:
 
 
 class Cutovers:
-    """Keeps the conditional wishes of task resources.
+    """Handles the conditional wishes of task resources.
 
     Args:
-        store: All facts.
-        recorder: Takes what a status cannot say.
+        store: Holds all facts.
+        recorder: Receives events, for what a status cannot say.
     """
 
     def __init__(self, store: Store, recorder: EventRecorder, probe: Probe) -> None:
         self._store, self._recorder, self._probe = store, recorder, probe
 
     def recall(self, entry: Entry, now: Instant) -> None:
-        """Take up what a status of an earlier life of the process says about the opening."""
+        """Restore the opening from a status that was written before a restart."""
         task, shown = entry.task, entry.shadow.shown
         if task.cutover is None:
             return
@@ -85,7 +85,7 @@ class Cutovers:
             entry.expired = ready is not None and ready.reason == CASES[Case.TIMED_OUT].reason
 
     def open(self, entry: Entry, now: Instant) -> None:
-        """Open a cutover without a wave as soon as its window has begun and its task runs."""
+        """Open a cutover without a wave once its window has begun and its task runs."""
         cutover, cloud = entry.task.cutover, entry.cloud
         if cutover is None or cutover.wave or entry.opening or cloud is None:
             return
@@ -97,26 +97,26 @@ class Cutovers:
             self._recorder.tell(entry.task.ref, OPENED, OPENED_TEXT)
 
     def begin_again(self, entry: Entry) -> None:
-        """Take in that the task was started again: what was known of its lag is of another run."""
+        """Handle a task that was started again: its known lag belongs to an earlier run."""
         entry.opening, entry.expired, entry.committed = None, False, False
         if entry.cloud:
             entry.cloud.forget_lag()
 
     def sample(self, entry: Entry, sampling: Sampling) -> None:
-        """Let the lag of a task be sampled as often as the most urgent of its resources wants."""
+        """Sample the lag of a task as often as the most urgent of its resources needs."""
         cloud, channel = entry.cloud, entry.channel
         if cloud is None or channel is None:
             return
         if sampling is Sampling.NEVER and not cloud.samplings:
             return
         if cloud.sampling is Sampling.NEVER and sampling is not Sampling.NEVER:
-            cloud.forget_lag()  # what was sampled long ago makes no streak with what comes
+            cloud.forget_lag()  # old samples form no streak with new ones
         cloud.samplings = cloud.samplings or {}
         cloud.samplings[entry.task.ref.uid] = sampling
         channel.sampler.watch(cloud.key, cloud.task_id, cloud.sampling)
 
     def note(self, entry: Entry, situation: Situation, decision: Decision) -> None:
-        """Tell the wave of a task where it is, and people what became of its lag."""
+        """Update the wave of a task, and report a change of its lag to people."""
         wish = situation.wish
         if wish is None:
             return
@@ -132,14 +132,14 @@ class Cutovers:
         self._note_phase(entry, wish)
 
     def ended(self, situation: Situation, now: Instant) -> None:
-        """Take note of a conditional stop that is complete."""
+        """Count a completed conditional stop."""
         wish = situation.wish
         if wish and wish.committed:
             seconds = now.mono - wish.opening.mono if wish.opening else None
             self._probe.cut_over(seconds, wish.lag_at_order)
 
     def _tell_lag(self, entry: Entry) -> None:
-        """Tell of a stop that was requested although the target had not caught up."""
+        """Report a stop that was requested although the target had not caught up."""
         lag = entry.lag_at_order
         told = "with an unknown lag" if lag is None else f"with a lag of {lag}"
         self._recorder.warn(

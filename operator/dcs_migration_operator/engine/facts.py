@@ -1,8 +1,7 @@
-"""What one channel has learnt: of each task that is named on it, and of its own troubles.
+"""The facts that one channel has learnt about its tasks and about its own troubles.
 
-Poller, stop requests and paced calls write here, each fact with the moment at which it was asked
-for. A fact that changes something lets the resources concerned become due; an older one than what
-is known is dropped.
+Poller, stop requests and paced calls write facts here, each with the time of its question. A fact
+that changes something makes the affected resources due; a fact older than the known one is dropped.
 """
 
 from __future__ import annotations
@@ -25,30 +24,30 @@ if TYPE_CHECKING:
     from dcs_migration_operator.engine.workqueue import WorkQueue
 
 REMEMBERED_MAX: Final = 10_000
-"""Requests that are remembered for tasks which no resource names any more, so that a resource that
-is deleted and applied again does not cause another one. The oldest is forgotten."""
+"""Most requests that are remembered for tasks which no resource names any more, so that a resource
+which is deleted and applied again does not cause another request. The oldest is forgotten."""
 
 _ASKING: Final = frozenset({Pace.NOW, Pace.CONFIRM})
 
 
 @dataclass(slots=True, eq=False)
 class CloudTask:
-    """What is known about one task of a channel, whichever resources name it.
+    """The facts about one task of a channel, shared by all resources that name it.
 
     Attributes:
         key: Its id in the form of `task_key`.
-        task_id: Its id as the resource or, better, DCS writes it.
-        observed: What DCS last said; None if it was not asked yet.
-        asked_at: Monotonic seconds at which that answer was asked for.
-        confirmed: The answer came from a call for this task alone.
-        unlisted_at: When a complete list was asked for that did not mention it.
-        unreadable: Why DCS says nothing about this one task.
-        request: What was requested so far.
-        requested: A request is under way.
-        paces: How soon each resource that names it wants it to be polled, by uid.
+        task_id: Its id as DCS writes it or, while that is unknown, as the resource does.
+        observed: The last observation; None if it was not polled yet.
+        asked_at: Monotonic time in seconds at which that observation was requested.
+        confirmed: Whether the observation came from a call for this task alone.
+        unlisted_at: When a complete list that did not mention the task was requested.
+        unreadable: Why DCS does not show this one task, if so.
+        request: The record of its stop requests.
+        requested: Whether a stop request is in progress.
+        paces: How soon each resource that names it needs a poll, by uid.
         lag: The newest sample.
-        streaks: For the limit of each resource with a conditional wish, by uid.
-        samplings: How often each of them wants its lag to be sampled, by uid.
+        streaks: The streak for the limit of each resource with a conditional wish, by uid.
+        samplings: How often each of these resources needs a sample, by uid.
     """
 
     key: str
@@ -71,7 +70,7 @@ class CloudTask:
         return max((self.samplings or {}).values(), default=Sampling.NEVER)
 
     def streak(self, uid: str, max_lag: int) -> Streak:
-        """Return the streak of one resource; another limit begins anew."""
+        """Return the streak of one resource; a changed limit starts a new streak."""
         if self.streaks is None:
             self.streaks = {}
         streak = self.streaks.get(uid)
@@ -95,7 +94,7 @@ class ChannelFacts:
 
     Args:
         resources: The work queue of the task resources, by uid.
-        projects: That of the project resources.
+        projects: The work queue of the project resources.
     """
 
     def __init__(self, resources: WorkQueue[str], projects: WorkQueue[ProjectRef]) -> None:
@@ -103,17 +102,17 @@ class ChannelFacts:
         self._tasks: dict[str, CloudTask] = {}
         self._remembered: OrderedDict[str, StopRequest] = OrderedDict()
         self.leading: set[ProjectRef] = set()
-        """The projects that lead to this channel."""
+        """The projects that use this channel."""
         self.troubles: Mapping[Operation, Trouble] = NO_TROUBLES
         self.progress_at = float("-inf")
         """Monotonic seconds of the last call that DCS answered."""
 
     def task(self, key: str) -> CloudTask | None:
-        """Return what is known about a task that is named here."""
+        """Return the facts about a task, None if no resource names it on this channel."""
         return self._tasks.get(key)
 
     def join(self, uid: str, key: str, task_id: str, recalled: StopRequest) -> CloudTask:
-        """Let a resource name a task here; `recalled` is what it knows of earlier requests."""
+        """Add a resource to a task; `recalled` is what the resource knows of earlier requests."""
         cloud = self._tasks.get(key)
         if cloud is None:
             cloud = self._tasks[key] = CloudTask(key, task_id)
@@ -123,16 +122,16 @@ class ChannelFacts:
         return cloud
 
     def leave(self, uid: str, cloud: CloudTask) -> None:
-        """Take in that a resource does not name this task here any more."""
+        """Remove a resource that does not name this task on this channel any more."""
         cloud.paces.pop(uid, None)
         for of_wishes in (cloud.streaks, cloud.samplings):
             if of_wishes:
                 of_wishes.pop(uid, None)
-        if not cloud.requested:  # else whoever names it next has to know of that request
+        if not cloud.requested:  # otherwise the next resource has to know about that request
             self._drop_unnamed(cloud)
 
     def observe(self, key: str, observed: Observation, asked_at: float, *, confirmed: bool) -> None:
-        """Take in what DCS said about a task; an answer to an older question is dropped."""
+        """Store an observation of a task, unless it answers an older question."""
         cloud = self._tasks.get(key)
         if cloud is None or asked_at <= cloud.asked_at:
             return
@@ -149,7 +148,7 @@ class ChannelFacts:
             self._wake(cloud)
 
     def miss(self, key: str, asked_at: float) -> None:
-        """Take in that a complete list did not mention a task."""
+        """Note that a complete list did not mention a task."""
         cloud = self._tasks.get(key)
         if cloud is None or asked_at <= max(cloud.asked_at, cloud.unlisted_at):
             return
@@ -159,7 +158,7 @@ class ChannelFacts:
             self._wake(cloud)
 
     def refuse(self, key: str, trouble: Trouble) -> None:
-        """Take in that DCS says nothing about this one task."""
+        """Note that DCS does not show this one task."""
         cloud = self._tasks.get(key)
         if cloud is None:
             return
@@ -168,10 +167,10 @@ class ChannelFacts:
             self._wake(cloud)
 
     def sample(self, key: str, lag: Lag) -> bool:
-        """Take in a sample of how far a target is behind; it is news for all who wait for it.
+        """Store a sample of a lag and wake the resources that wait for it.
 
         Returns:
-            Whether the lag is within the limit of one of them.
+            Whether the lag is within the limit of any of them.
         """
         cloud = self._tasks.get(key)
         if cloud is None or (cloud.lag and lag.asked_at <= cloud.lag.asked_at):
@@ -194,13 +193,13 @@ class ChannelFacts:
         return all(sight_of(lag.stats, limit, word) is Sight.WITHIN for limit in limits)
 
     def settle(self, cloud: CloudTask, request: StopRequest) -> None:
-        """Take in what became of a request."""
+        """Store the outcome of a request."""
         cloud.request, cloud.requested = request, False
         self._wake(cloud)
         self._drop_unnamed(cloud)
 
     def trouble(self, troubles: Mapping[Operation, Trouble]) -> bool:
-        """Take in what keeps single calls from working now; return whether that is news."""
+        """Store the current troubles by call; return whether they changed."""
         before, self.troubles = self.troubles, troubles
         if not before and not troubles:
             return False
@@ -212,13 +211,13 @@ class ChannelFacts:
         return True
 
     def progress(self, now: float) -> None:
-        """Take in that DCS answered; the first time its projects are told that they work."""
+        """Note that DCS answered; after the first answer its projects report that they work."""
         before, self.progress_at = self.progress_at, now
         if before == float("-inf"):
             self._tell(self.leading)
 
     def _drop_unnamed(self, cloud: CloudTask) -> None:
-        """Forget a task that no resource names any more, but for what was requested of it."""
+        """Forget a task that no resource names any more, except for its requests."""
         if cloud.paces:
             return
         self._tasks.pop(cloud.key, None)

@@ -1,7 +1,7 @@
-"""Takes in what the watch says: each event becomes a fact in the store, and nothing is decided.
+"""Turns watch events into facts in the store, without deciding anything.
 
-An event that is older than what is known changes nothing, nor does one that only brings back what
-was written. One object that cannot be read harms no other: it counts as known, and is told once.
+An event that is older than the known version is ignored, and so is the echo of our own write. An
+object that cannot be parsed affects no other: it counts as known, and is reported once.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ UNREADABLE = "Unreadable"
 
 
 class Intake:
-    """Takes in events.
+    """Receives watch events.
 
     Args:
-        store: Where the facts go.
-        reconciler: Releases what a deleted task held.
+        store: Receives the facts.
+        reconciler: Releases everything in progress for a deleted task.
         resources: Forgets the uid of a deleted task.
-        sink: Forgets the status of what is deleted.
+        sink: Drops the waiting status of a deleted object.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Intake:
         self._sink, self._recorder, self._probe, self._clock = sink, recorder, probe, clock
 
     def renew(self) -> None:
-        """Let everything known count as heard now: a standby may have known it for long."""
+        """Treat all known objects as received now: a standby may have known them for long."""
         now = self._clock()
         for entry in self._store:
             entry.news_at = now.mono
 
     def is_echo(self, uid: str, generation: int, version: int) -> bool:
-        """Tell whether an event of a task resource only brings back a status of ours."""
+        """Tell whether an event of a task resource is only the echo of our own status write."""
         entry = self._store.get(uid)
         return (
             entry is not None
@@ -66,13 +66,13 @@ class Intake:
         )
 
     def echoed(self, uid: str, version: int) -> None:
-        """Take in that an event was an echo: its version counts as told."""
+        """Record the version of an event that was filtered as an echo."""
         entry = self._store.get(uid)
         if entry:
             entry.shadow.version = max(entry.shadow.version, version)
 
     def task_changed(self, task: Task, status: Status, version: int) -> None:
-        """Take in a task resource."""
+        """Store a new or changed task resource."""
         uid = task.ref.uid
         entry = self._store.get(uid)
         if entry and version <= entry.shadow.version:
@@ -81,13 +81,13 @@ class Intake:
             self.echoed(uid, version)
             return
         if entry and (entry.task.key, entry.task.project) != (task.key, task.project):
-            self.gone(uid)  # the schema forbids it; a CRD may have been replaced
+            self.gone(uid)  # the schema forbids such a change, but the CRD may have been replaced
             entry = None
         now = self._clock()
         if entry is None:
             entry = Entry(task, StatusShadow(version=version, shown=status))
             entry.wished_at, entry.news_at = now.mono, now.mono
-            entry.wished = now.wall if task.stopped else None  # else from its order on
+            entry.wished = now.wall if task.stopped else None  # for a cutover, set at its request
             self._store.add(entry)
             return
         if task.generation != entry.task.generation:
@@ -100,7 +100,7 @@ class Intake:
         self._resources.queue.add(uid)
 
     def project_changed(self, project: Project, status: Status, version: int) -> None:
-        """Take in a project resource."""
+        """Store a new or changed project resource."""
         known = self._store.project(project.ref)
         same = known and known.project and known.project.object.uid == project.object.uid
         if known and same and version <= known.shadow.version:
@@ -113,7 +113,7 @@ class Intake:
             self._store.check_project(project.ref)
 
     def _change_wish(self, entry: Entry, task: Task) -> None:
-        """Take in a spec that has changed: a cutover has to be opened anew."""
+        """Apply a changed spec: a cutover has to be opened again."""
         now = self._clock()
         if (task.stopped, task.wishes_stop) > (entry.task.stopped, entry.task.wishes_stop):
             entry.wished_at = now.mono
@@ -123,7 +123,7 @@ class Intake:
             self._store.leave_wave(entry)
 
     def wave_changed(self, wave: Wave, status: Status, version: int) -> None:
-        """Take in a wave resource."""
+        """Store a new or changed wave resource."""
         known = self._store.wave(wave.ref)
         same = known and known.wave and known.wave.object.uid == wave.object.uid
         if known and same and version <= known.shadow.version:
@@ -136,7 +136,7 @@ class Intake:
             self._store.check_wave(wave.ref)
 
     def gone(self, uid: str) -> None:
-        """Take in that the resource with this uid, whatever it was, is not there any more."""
+        """Remove the resource with this uid, of whatever kind, after it has disappeared."""
         entry = self._store.remove(uid)
         if entry:
             self._reconciler.release(entry)
@@ -149,12 +149,12 @@ class Intake:
             self._sink.drop(wave.object)
 
     def deleted(self, uid: str) -> None:
-        """Take in the deletion of a resource."""
+        """Handle the deletion of a resource."""
         self.gone(uid)
         self._store.forget_unreadable(uid)
 
     def unreadable(self, ref: ObjectRef, version: int, reason: str) -> None:
-        """Take in an object that cannot be read: it counts as known, and is told once."""
+        """Handle an object that cannot be parsed: it counts as known, and is reported once."""
         self.gone(ref.uid)
         if self._store.unreadable(ref.uid, version):
             _log.error("an object cannot be read", extra={"object": str(ref), "reason": reason})
@@ -162,7 +162,7 @@ class Intake:
             self._recorder.warn(ref, UNREADABLE, reason)
 
     def written(self, uid: str, version: int, status: Status) -> None:
-        """Take in that a status is on the server."""
+        """Note that a status was written to the server."""
         entry = self._store.get(uid)
         if entry and entry.shadow.confirm(version, status):
             self._sink.want(entry.task.ref, entry.shadow.shown)
@@ -174,7 +174,7 @@ class Intake:
             self._sink.want(wave.wave.object, wave.shadow.shown)
 
     def _overwritten(self, ref: ObjectRef) -> None:
-        """Tell that somebody else writes the statuses that are ours."""
+        """Report that another client writes statuses of ours."""
         self._probe.overwritten()
         self._recorder.warn(
             ref,

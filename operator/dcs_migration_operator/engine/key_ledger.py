@@ -1,9 +1,9 @@
-"""What all channels of one access key at one endpoint share: its rate, its pauses, its refusals.
+"""The ledger of an access key at an endpoint: the rate, pauses and refusals of all its channels.
 
-It outlives the channels: a project that is deleted and applied again, or a Secret in which another
-secret key stands, meets the same ledger. The gateway locks an access key for five minutes after
-more than five refused signatures (401) in a row, whoever sent them, so their number is limited
-here, also for the calls that are under way at the same time.
+It outlives the channels: a project that is deleted and applied again, or a Secret with a changed
+secret key, gets the same ledger. The gateway locks an access key for five minutes after more than
+five refused signatures (401) in a row, from any sender. So the ledger limits their number, and
+counts calls in progress as if they were refused.
 """
 
 from __future__ import annotations
@@ -28,58 +28,59 @@ if TYPE_CHECKING:
     from dcs_migration_operator.core.model import Credentials
 
 REFUSALS_MAX: Final = 5
-"""Refused signatures in a row that the gateway tolerates; one more locks the key."""
+"""Number of refused signatures in a row that the gateway tolerates; one more locks the key."""
 
 PROOF_REFUSALS: Final = 2
-"""Refusals in a row that prove one secret key wrong; one 401 may be a key that was made a moment
-ago."""
+"""Number of refusals in a row that prove a secret key wrong; a single 401 may be due to a key that
+was created a moment ago."""
 
 STRANGE_REFUSALS_MAX: Final = 3
-"""Refusals that secret keys which never worked may cause while another one works: the rest is left
-to that one."""
+"""Most refusals that secret keys which never worked may cause while another secret key works; the
+rest is reserved for that one."""
 
 LOCK_S: Final = 330.0
-"""A refused key rests for longer than the gateway's lock of five minutes; older refusals do not
-count any more."""
+"""Pause of a refused key, longer than the gateway's lock of five minutes; refusals older than this
+do not count any more."""
 
 FIRST_PAUSE_S: Final = 10.0
-"""After one refusal."""
+"""Pause after one refusal."""
 
 THROTTLED: Final = Backoff(5.0, 300.0)
-"""Documented windows are of seconds and of minutes; a pause in between grows into the latter, or
-into the window that an answer names: a window of five minutes may end in a moment, and six calls
-find out."""
+"""Pause after a throttled call. Documented windows last seconds or minutes; the pause grows up to
+the latter, or up to the window that an answer names: a window of five minutes may end at any
+moment, and six calls are enough to find out."""
 
 RETRY_AFTER_S_MAX: Final = 900.0
-"""Longest pause taken from an answer; a longer one is asked again at this pace."""
+"""Longest pause that is taken from an answer; if it asks for more, the call is retried after this
+time."""
 
 RETRY_AFTER_S_MIN: Final = 1.0
 
 JITTER: Final = 0.1
-"""Pauses are lengthened by up to this share, so that channels do not come back together."""
+"""Pauses are lengthened by up to this share, so that channels do not resume at the same time."""
 
 YOUNG_S: Final = 1.0
-"""A secret key that never worked is tried again when its call has no answer after so long."""
+"""A secret key that never worked is tried again if its call has no answer after this time."""
 
 AT_RISK_S: Final = 3.5
-"""A call of a key that works will hardly be refused after so long: signatures are checked first.
-Five calls that hang, if nobody else's comes back meanwhile, hold up the others for as long; then
+"""After this time a call with a working key is unlikely to be refused, as signatures are checked
+first. If five calls hang and no other returns, they delay all others for this long; after that
 their channel is known to be slow."""
 
 SLOW_AT_RISK_S: Final = YOUNG_S
-"""The same for what was so slow the last time: it will be so again."""
+"""The same for a call that was slow the last time and is likely to be slow again."""
 
 SINGLES_AT_RISK_MAX: Final = 2
-"""Of the refusals that are tolerated; one id that hangs must not hold up stops and lists."""
+"""Most single calls among the calls at risk; one id that hangs must not delay stops and lists."""
 
 CALLER_AT_RISK_MAX: Final = REFUSALS_MAX - 1
-"""Of one channel; one project that hangs must not hold up the others."""
+"""Most calls at risk per channel; one project that hangs must not delay the others."""
 
 SECRETS_MAX: Final = 64
-"""Secret keys of one access key that are told apart; the oldest is forgotten."""
+"""Most secret keys of one access key that are remembered; the oldest is forgotten."""
 
 CLOCK_S: Final = 0.001
-"""Waits shorter than what a timer can tell are over."""
+"""Resolution of timers; a wait shorter than this counts as over."""
 
 _URGENCY: Final = {
     Operation.BATCH_STOP: 0,
@@ -87,22 +88,22 @@ _URGENCY: Final = {
     Operation.SHOW: 2,
     Operation.STATS: 3,
 }
-"""Stops leave before lists, lists before single questions, and samples of lags come last."""
+"""Order of waiting calls: stops first, then lists, then shows, and stats last."""
 
 _SINGLE: Final = frozenset({Operation.SHOW, Operation.STATS})
-"""Calls about one task."""
+"""Calls about a single task."""
 
 
 @dataclass(slots=True, eq=False)
 class _Signature:
-    """What is known of one secret key (and token) of the access key.
+    """What is known about one secret key (and token) of the access key.
 
     Attributes:
-        proven: It worked, and was not refused since.
-        proven_at: When the newest of the calls left that were accepted, in monotonic seconds.
-        refusals: In a row.
-        refused_at: Monotonic seconds of the last of them.
-        closed_until: Monotonic seconds.
+        proven: Whether it worked and was not refused since.
+        proven_at: When the newest accepted call was sent, in monotonic seconds.
+        refusals: Number of refusals in a row.
+        refused_at: Monotonic time in seconds of the last refusal.
+        closed_until: Monotonic time in seconds until which the key makes no call.
     """
 
     proven: bool = False
@@ -115,11 +116,11 @@ class _Signature:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call that was let through; it has to `leave` in the end.
+    """One call that was admitted; it has to be passed to `leave` at its end.
 
     Attributes:
         caller: The channel.
-        slow: The same took longer than `AT_RISK_S` the last time.
+        slow: Whether the same call took longer than `AT_RISK_S` the last time.
     """
 
     signature: _Signature
@@ -129,10 +130,10 @@ class Call:
     slow: bool = False
 
     def is_at_risk(self, now: float) -> bool:
-        """Tell whether it may still be refused.
+        """Tell whether the call may still be refused.
 
-        A key that is exchanged stays so: a call that left before one that was accepted left in
-        time as well. So one project whose calls hang takes no other one's place for long.
+        A call that was sent before an accepted one is not at risk, because a key that is revoked
+        stays revoked. So a project whose calls hang does not take the place of others for long.
         """
         if not self.signature.proven:
             return True
@@ -174,19 +175,19 @@ class KeyLedger:
         self._timer: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self.turns = Turns()
-        """Of the tasks whose lag is sampled."""
+        """The turns of the tasks whose lag is sampled."""
         self.pollers = 0
-        """Channels of this key that poll often at the moment; they share its rate."""
+        """Number of channels of this key that poll often at the moment; they share its rate."""
 
     def know(self, credentials: Credentials, *, trusted_at: float, now: float) -> None:
-        """Take in that a channel uses this secret key.
+        """Register the secret key of a channel.
 
-        A new one may be tried at once, as far as the refusals in a row allow; but not if an earlier
-        life of this process was refused, for nobody knows how often.
+        A new key may be tried at once, as far as the number of refusals in a row permits. If it was
+        refused before this process started, it has to wait, because the number is not known.
 
         Args:
-            credentials: Of the channel.
-            trusted_at: When it may be tried first, in monotonic seconds.
+            credentials: The credentials of the channel.
+            trusted_at: When they may be tried first, in monotonic seconds.
             now: Monotonic seconds.
         """
         new = credentials not in self._signatures
@@ -197,18 +198,18 @@ class KeyLedger:
             signature.trouble = Trouble(TroubleKind.CREDENTIALS, now, _RESTS)
 
     def rate_per_s(self, now: float) -> float:
-        """Return the calls per second that the key may make at the moment."""
+        """Return the rate, in calls per second, that the key may use at the moment."""
         return self._limiter.rate_per_s(now)
 
     def is_idle(self, now: float) -> bool:
-        """Tell whether nothing would be lost with this ledger."""
+        """Tell whether this ledger can be dropped without losing information."""
         quiet_at = now - LOCK_S
         recent = bool(self._refused_at) and self._refused_at[-1] > quiet_at
         busy = bool(self._open or self._waiters or self._held) or self._throttled_until > now
         return not recent and not busy and self.rate_per_s(now) >= RATE_PER_S_MAX
 
     def trouble(self, credentials: Credentials, now: float) -> Trouble | None:
-        """Return what keeps this key from calling, if anything does."""
+        """Return the trouble that keeps this key from calling, None if there is none."""
         signature = self._signature(credentials)
         if signature.trouble:
             return signature.trouble
@@ -221,12 +222,12 @@ class KeyLedger:
         return max(self._throttled_until, self._signature(credentials).closed_until) - now
 
     def trouble_ends_at(self, credentials: Credentials, now: float) -> float:
-        """Return when the trouble of this key may end by time alone, in monotonic seconds."""
+        """Return when the trouble of this key may end by itself, in monotonic seconds."""
         rests_until = self._rests_until(self._signature(credentials), now)
         return max(rests_until, now + self.rest_s(credentials, now))
 
     async def news(self, timeout_s: float | None = None) -> None:
-        """Wait until a trouble or a pause of this key begins or ends, but not for longer."""
+        """Wait until a trouble or pause of this key begins or ends, but at most `timeout_s`."""
         news = self._news
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -240,7 +241,7 @@ class KeyLedger:
         caller: object = None,
         slow: bool = False,
     ) -> Call:
-        """Wait until a call may leave, and let it."""
+        """Wait until a call may be made, and admit it."""
         loop = asyncio.get_running_loop()
         self._numbers += 1
         waiter = _Waiter(
@@ -262,12 +263,12 @@ class KeyLedger:
             raise
 
     def leave(self, call: Call) -> None:
-        """Take in that a call has ended, or was not made after all."""
+        """Note that a call has ended or was not made after all."""
         self._open.pop(id(call), None)
         self._pump_all()
 
     def succeeded(self, call: Call) -> None:
-        """Take in that DCS answered a call, so that its signature was right."""
+        """Note that DCS answered a call, which proves that its signature was right."""
         signature = call.signature
         if self._refused_at and call.asked_at > self._refused_at[-1]:
             rested = len(self._refused_at) >= STRANGE_REFUSALS_MAX
@@ -285,16 +286,16 @@ class KeyLedger:
             self._throttles, self._throttled = 0, None
 
     def failed(self, call: Call, error: DcsError, now: float) -> None:
-        """Take in that a call was refused or throttled."""
+        """Note that a call was refused or throttled."""
         if isinstance(error, AuthFailed):
             self._refused(call.signature, error, now)
         elif isinstance(error, Throttled):
             self._throttle(call, error, now)
 
     def abandoned(self, call: Call, now: float) -> None:
-        """Take in that nobody waits for the answer to a call any more: it may be a refusal.
+        """Note that a call was cancelled; its answer may have been a refusal.
 
-        Of a key that works it hardly is, and the next answer will tell.
+        For a working key that is unlikely, and the next answer will show it.
         """
         if not call.signature.proven:
             self._refused_at.append(now)
@@ -327,12 +328,12 @@ class KeyLedger:
             self._tell()
 
     def _tell(self) -> None:
-        """Let all who wait for news have them."""
+        """Wake all callers of `news`."""
         news, self._news = self._news, asyncio.Event()
         news.set()
 
     def _signature(self, credentials: Credentials) -> _Signature:
-        """Return what is known of a secret key; one that works is forgotten after all others."""
+        """Return the record of a secret key; those of working keys are forgotten last."""
         signature = self._signatures.get(credentials)
         if signature:
             self._signatures.move_to_end(credentials)
@@ -344,7 +345,7 @@ class KeyLedger:
         return signature
 
     def _has_room(self, waiter: _Waiter, now: float) -> bool:
-        """Tell whether a further call would be bearable if all under way should be refused."""
+        """Tell whether one more call is safe even if all calls in progress are refused."""
         signature, refused = waiter.signature, self._refusals(now)
         at_risk = [call for call in self._open.values() if call.is_at_risk(now)]
         if refused + len(at_risk) >= REFUSALS_MAX:
@@ -353,7 +354,7 @@ class KeyLedger:
             return self._has_share(waiter, at_risk)
         mine = (call for call in self._open.values() if call.signature is signature)
         if any(call.asked_at > now - YOUNG_S for call in mine):
-            return False  # a key that never worked is tried by one call
+            return False  # a key that never worked is tried with one call at a time
         strange = sum(not call.signature.proven for call in self._open.values())
         return refused + strange < self._strange_max()
 
@@ -364,18 +365,18 @@ class KeyLedger:
         return len(self._refused_at)
 
     def _strange_max(self) -> int:
-        """Return how many refusals secret keys may cause that do not work."""
+        """Return how many refusals may be caused by secret keys that never worked."""
         works = any(one.proven for one in self._signatures.values())
         return STRANGE_REFUSALS_MAX if works else REFUSALS_MAX
 
     def _rests_until(self, signature: _Signature, now: float) -> float:
-        """Return until when a secret key is not tried because of what was refused before it."""
+        """Return until when a secret key is not tried because of earlier refusals."""
         if signature.proven or self._refusals(now) < self._strange_max():
             return float("-inf")
         return self._refused_at[-self._strange_max()] + LOCK_S
 
     def _has_share(self, waiter: _Waiter, at_risk: Sequence[Call]) -> bool:
-        """Tell whether neither channel nor kind of a call have all that they may have."""
+        """Tell whether the channel and the kind of call are below their limits of calls at risk."""
         singles = sum(call.operation in _SINGLE for call in at_risk)
         own = sum(call.caller is waiter.caller for call in at_risk if call.caller is not None)
         return own < CALLER_AT_RISK_MAX and (
@@ -383,17 +384,17 @@ class KeyLedger:
         )
 
     def _pump_all(self) -> None:
-        """Let through whoever may call, also those that were held back until now."""
+        """Admit all calls that are permitted now, including those that were held back."""
         for waiter in self._held:
             heapq.heappush(self._waiters, waiter)
         self._held, self._held_until = [], float("inf")
         self._pump()
 
     def _pump(self) -> None:
-        """Let through whoever may call, the most urgent first, and arrange the next attempt.
+        """Admit all calls that are permitted now, most urgent first, and schedule the next attempt.
 
-        Whoever is held back because of a secret key is not looked at again before a call ends or
-        time passes: a thousand of them cost the next one nothing.
+        A call that is held back because of a secret key is not checked again until a call ends or
+        a pause is over, so that a thousand of them do not slow down the next call.
         """
         now = asyncio.get_running_loop().time()
         next_at = float("inf")
@@ -418,7 +419,7 @@ class KeyLedger:
         self._arrange(min(next_at, self._held_until))
 
     def _held_back_until(self, signature: _Signature, now: float) -> float:
-        """Return when a call that is held back may be let through by time alone."""
+        """Return when a call that is held back may be admitted just because time has passed."""
         moments = [now + LOCK_S]
         if signature.closed_until > now:
             moments.append(signature.closed_until)
@@ -459,14 +460,14 @@ class KeyLedgers:
         return ledger
 
     def _forget_idle(self, now: float) -> None:
-        """Make room; a ledger that a channel still uses goes on with it, forgotten here."""
+        """Drop idle ledgers to make room; a channel that still uses one keeps it."""
         while len(self._ledgers) >= LEDGERS_MAX:
             idle = next((n for n, one in self._ledgers.items() if one.is_idle(now)), None)
             self._ledgers.pop(idle or next(iter(self._ledgers)))
 
 
 LEDGERS_MAX: Final = 10_000
-"""Keys that are known at once; idle ones are forgotten first."""
+"""Most keys that are known at once; idle ones are forgotten first."""
 
 _REFUSED: Final = (
     "DCS does not accept the access key. Check accessKey, secretKey and securityToken in the "

@@ -1,7 +1,7 @@
 """Reads the labels of the namespaces whose tasks need a cluster-scoped project with a selector.
 
-By name, and only for tasks that still have something to do; what is read goes into the store, where
-each task's way to its project depends on it (`core.admission`).
+Each namespace is read by name, and only for tasks that are not finished. The labels go into the
+store, where they decide whether a task may use its project (`core.admission`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 READ_S: Final = 30.0
-"""Labels are read again after so long: early enough for some attempts before they are too old."""
+"""Labels are read again after this time, which leaves several attempts before they are too old."""
 
 RETRY_S: Final = 5.0
-"""Pause after an attempt that got no answer."""
+"""Pause after an attempt without an answer."""
 
 SCAN_S: Final = 5.0
 """Interval between scans for labels due a refresh; only while there are projects with
@@ -35,7 +35,7 @@ selectors."""
 READS_PARALLEL_MAX: Final = 8
 
 NAMESPACES_MAX: Final = 10_000
-"""Namespaces whose labels are kept; far above what clusters have, and a bound on memory."""
+"""Most namespaces whose labels are kept; bounds memory, and is far above what clusters have."""
 
 _FAILED: Final = "Namespace {namespace}, whose labels decide, cannot be read ({error})."
 
@@ -49,15 +49,16 @@ class NamespaceLabelsReader:
     """Keeps the labels in the store fresh.
 
     Args:
-        store: Says which namespaces are needed, and takes the labels.
+        store: Tells which namespaces are needed, and receives the labels.
         read_labels: Reads the labels of one namespace.
+        clock: Returns the current time.
     """
 
     def __init__(self, store: Store, read_labels: LabelsReader, clock: Clock) -> None:
         self._store, self._read_labels, self._clock = store, read_labels, clock
 
     async def run(self) -> None:
-        """Read what is needed and due, until cancelled."""
+        """Read the labels that are needed and due, until cancelled."""
         while True:
             self._store.labels_wanted.clear()
             selecting = self._store.selecting_projects()

@@ -1,8 +1,8 @@
-"""The DCS calls of one channel at the pace that DCS and its gateway bear.
+"""Paces the DCS calls of one channel by circuit breaker, pauses and rate limiter.
 
-Around a `Dcs`: each call waits until the pauses of its channel and of its access key are over and
-the key's rate has a place, is counted, and tells breaker and ledger how it ended. What is learnt
-goes into the facts of the channel. Errors are passed on as they are, and nothing is retried.
+It wraps a `Dcs`: each call waits until the pauses of its channel and access key are over and the
+key's rate permits it, is counted, and reports its outcome to breaker and ledger. Troubles and
+progress go into the facts of the channel. Errors are passed on unchanged, and no call is retried.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ _log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 FENCE_S: Final = 1.0
-"""How often a process that may not act asks whether it may again; normally it ends by then."""
+"""Interval at which a process that may not act checks whether it may; normally it ends first."""
 
 SLOW_MAX: Final = 1_000
-"""Calls that are remembered for being slow; the oldest is forgotten, and found again."""
+"""Most calls that are remembered as slow; the oldest is forgotten, and found again."""
 
 _HTTP_SERVER_ERROR: Final = 500
 
 
 class PacedDcs:
-    """The calls of one account.
+    """Makes the calls of one account.
 
     Args:
-        account: Whose calls these are.
+        account: The account to call with.
         dcs: Makes the calls.
-        breaker: Of this channel.
-        ledger: Of its access key.
-        facts: Told of troubles and of progress.
-        probe: Takes note of every call.
-        may_act: Tells whether this process may act; asked right before each call.
+        breaker: The circuit breaker of the channel.
+        ledger: The ledger of the access key.
+        facts: Receives troubles and progress.
+        probe: Counts every call.
+        may_act: Tells whether this process may act; called right before each call.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class PacedDcs:
     async def batch_stop(
         self, task_ids: Sequence[str], permit: Permit, *, suspects: bool = False
     ) -> Mapping[str, StopAnswer]:
-        """Request a stop for each id that `permit` returns right before the request leaves.
+        """Request a stop for each id that `permit` returns right before the request is sent.
 
-        What fails for `suspects` is about them; it keeps no other request back.
+        A failure with `suspects` is attributed to the ids and delays no other request.
         """
 
         def permitted(asked: Sequence[str]) -> Sequence[str]:
@@ -105,28 +105,29 @@ class PacedDcs:
         return answers
 
     async def list_page(self, offset: int) -> tuple[float, Page]:
-        """Return one page of the list, and the monotonic second at which it was asked for."""
+        """Return the monotonic time in seconds of the request, and one page of the list."""
         return await self._call(Operation.LIST, lambda: self._dcs.list_page(offset))
 
     async def show(self, task_id: str) -> tuple[float, Observation]:
-        """Return what DCS says about one task, and when it was asked."""
+        """Return the time of the request, and what DCS says about one task."""
         return await self._call(Operation.SHOW, lambda: self._dcs.show(task_id), about=task_id)
 
     async def stats(self, task_id: str) -> tuple[float, Stats]:
-        """Return what DCS says about the progress of one task, and when it was asked."""
+        """Return the time of the request, and the progress of one task."""
         return await self._call(Operation.STATS, lambda: self._dcs.stats(task_id), about=task_id)
 
     async def run(self) -> None:
-        """Keep the facts up to date with what becomes of the key, until cancelled.
+        """Keep the facts up to date with the state of the access key, until cancelled.
 
-        Other channels call with it as well, and most of those that wait for it make no call.
+        Other channels use the same key, and most channels that wait for it make no call of their
+        own through which they would learn its state.
         """
         while True:
             await self._ledger.news()
             self.tell()
 
     async def ready(self, operation: Operation) -> None:
-        """Wait until the pauses of the channel and of its key let such a call leave."""
+        """Wait until the pauses of the channel and of its key permit such a call."""
         self._waiting[operation] += 1
         try:
             while (wait_s := self._pause_s(operation)) > CLOCK_S:
@@ -140,11 +141,11 @@ class PacedDcs:
         return self._at_gate[operation] > 0
 
     def left_at(self, operation: Operation) -> float:
-        """Return the monotonic second at which such a call was last let through."""
+        """Return the monotonic time in seconds at which such a call was last admitted."""
         return self._left_at.get(operation, float("-inf"))
 
     def tell(self) -> None:
-        """Bring the facts up to date with the troubles of this moment."""
+        """Update the facts with the current troubles."""
         now = asyncio.get_running_loop().time()
         self._breaker.expire({one for one, count in self._waiting.items() if count}, now)
         of_key = self._ledger.trouble(self._account.credentials, now)
@@ -162,7 +163,7 @@ class PacedDcs:
         self._arrange(now)
 
     def close(self) -> None:
-        """Give up what is still under way."""
+        """Abandon all calls in progress."""
         if self._timer:
             self._timer.cancel()
         self._dcs.close()
@@ -175,13 +176,13 @@ class PacedDcs:
         about: str | None = None,
         sent: Callable[[R], bool] = lambda _: True,
     ) -> tuple[float, R]:
-        """Make one call when its time has come; return when it left, and the answer.
+        """Make one call once it is permitted; return when it was sent, and the answer.
 
         Args:
-            operation: What is called.
-            make: Calls.
-            about: An id, if a failure is about the ids that are named rather than about all.
-            sent: Tells from the answer whether anything left at all; if not, nothing is proven.
+            operation: The kind of call.
+            make: Makes the call.
+            about: An id, if a failure concerns the named ids rather than this kind of call.
+            sent: Tells from the answer whether anything was sent; if not, the call proves nothing.
         """
         self._waiting[operation] += 1
         try:
@@ -194,7 +195,7 @@ class PacedDcs:
 
     @contextlib.contextmanager
     def _timed(self, call: Call, about: Operation | str) -> Iterator[None]:
-        """Remember what takes so long that a refusal would have come before."""
+        """Remember calls that take longer than a refusal would."""
         try:
             yield
         finally:
@@ -205,7 +206,7 @@ class PacedDcs:
                 self._slow.popitem(last=False)
 
     async def _enter(self, operation: Operation, about: Operation | str) -> Call:
-        """Wait until this process may act, the pauses are over, the rate has a place."""
+        """Wait until this process may act, all pauses are over, and the rate permits a call."""
         loop = asyncio.get_running_loop()
         self._at_gate[operation] += 1
         try:
@@ -222,7 +223,7 @@ class PacedDcs:
                     self._ledger.leave(call)
                     await asyncio.sleep(FENCE_S)
                 elif self._breaker.wait_s(operation, loop.time()) > CLOCK_S:
-                    self._ledger.leave(call)  # closed meanwhile
+                    self._ledger.leave(call)  # a circuit has opened in the meantime
                 else:
                     self._left_at[operation] = call.asked_at
                     return call
@@ -260,13 +261,13 @@ class PacedDcs:
             self._ledger.leave(call)
 
     def _failed(self, call: Call, error: DcsError, *, about: str | None) -> None:
-        """Let the one be told whom the error concerns; one id alone concerns nobody here."""
+        """Report an error to ledger or breaker; neither is concerned by an error of a single id."""
         now = asyncio.get_running_loop().time()
         if isinstance(error, (AuthFailed, Throttled)):
             self._ledger.failed(call, error, now)
             return
         if error.http_status is not None and error.http_status < _HTTP_SERVER_ERROR:
-            self._ledger.succeeded(call)  # a 5xx may come before anybody has read the signature
+            self._ledger.succeeded(call)  # a 5xx may come before the signature is checked
         if error.answered:
             self._breaker.answered()
             self._facts.progress(now)
@@ -283,7 +284,7 @@ class PacedDcs:
         )
 
     def _arrange(self, now: float) -> None:
-        """Look again when the next pause ends: its trouble may end with it."""
+        """Schedule an update for the end of the next pause, as its trouble may end too."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -296,7 +297,7 @@ class PacedDcs:
 
 
 def _is_of_ids(operation: Operation, error: DcsError) -> bool:
-    """Tell whether an error may well be about the ids that a call names, and not about others."""
+    """Tell whether an error may be caused by the ids of the call rather than by the service."""
     if operation in {Operation.SHOW, Operation.STATS}:
         return error.answered or error.detail.code == TIMEOUT
     answered = error.answered and isinstance(error, (OutcomeUnknown, Unavailable))
@@ -304,7 +305,7 @@ def _is_of_ids(operation: Operation, error: DcsError) -> bool:
 
 
 def _outcome(error: DcsError) -> str:
-    """Return the metric's word for how a call ended."""
+    """Return the outcome of a call as the label of a metric."""
     match error:
         case Throttled():
             return "throttled"

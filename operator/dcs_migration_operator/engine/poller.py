@@ -1,9 +1,9 @@
-"""When and how DCS is asked about the tasks of one channel.
+"""Polls DCS for the tasks of one channel.
 
-Every task has a pace, and the tasks of one pace are due together. When anything is due, one list
-serves all, or a call for each task where that costs less. What a complete list does not mention is
-told at once, and asked for by itself. A task that cannot be shown is asked for again with growing
-pauses of its own, while lists and the other tasks go on.
+Every task has a pace, and the tasks of one pace are due together. When any are due, one list serves
+all, or one show call for each task where that costs less. A task that a complete list does not
+mention is reported at once, and polled by a show call. A task whose show call fails is retried with
+growing pauses of its own, while lists and the other tasks continue.
 """
 
 from __future__ import annotations
@@ -38,41 +38,40 @@ if TYPE_CHECKING:
     from dcs_migration_operator.settings import ChannelSettings
 
 PAGES_MAX: Final = 200
-"""Bound on one list: 200,000 tasks in one project, far above any quota."""
+"""Most pages of one list: 200,000 tasks in one project, far above any quota."""
 
 PEEK_TASKS_MIN: Final = 2
-"""So many tasks have to be missing before a page more is asked for: one of them costs a call to be
-asked for by itself as well."""
+"""Number of missing tasks from which one more page is requested: a single one can be polled by a
+show call at the same cost."""
 
 SLACK_S: Final = 0.01
-"""What is due this soon is due now: timers may fire early by the clock's resolution."""
+"""Polls that are due this soon are due now: timers may fire early by the clock's resolution."""
 
 GROWTH: Final = 1.3
-"""Each poll of a task being stopped waits this much longer than the one before."""
+"""Factor by which each poll interval of a task being stopped is longer than the one before."""
 
 RATE_SHARE: Final = 0.25
 """Share of the key's rate that polling may take; the rest is for stops and for other projects."""
 
 OBSERVE_JITTER: Final = 0.1
-"""Rare polls are spread by this share in both directions, so that channels do not fall into
-step."""
+"""Rare polls are spread by this share in both directions, so that channels do not poll in step."""
 
 UNREADABLE: Final = Backoff(5.0, 600.0)
-"""Pause before a task that could not be shown is asked for again."""
+"""Pause before the show call of a task is retried after a failure."""
 
 SUSPECT_SHOWS_SHARE: Final = 0.5
-"""Share of all shows under way that tasks may have which could not be shown before: the next new
-one always finds a place."""
+"""Largest share of the concurrent shows for tasks whose show call has failed before, so that there
+is always room for others."""
 
 _LISTED: Final = tuple(pace for pace in Pace if pace not in {Pace.NEVER, Pace.CONFIRM})
 """The paces that a list serves."""
 
 _UNMISSED: Final = frozenset({Pace.SETTLED, Pace.RARELY})
-"""The paces of tasks that a list need not mention: what DCS has forgotten does not run."""
+"""The paces of tasks that may be missing from a list: a task that DCS forgot does not run."""
 
 
 class Polls(Protocol):
-    """The questions, each with the monotonic second at which it left in front of the answer."""
+    """The calls of a poller; each returns the monotonic time of its request before the answer."""
 
     async def list_page(self, offset: int) -> tuple[float, Page]:
         """Return one page of the list."""
@@ -84,12 +83,12 @@ class Polls(Protocol):
         """Tell whether such a call waits for its turn at the moment."""
 
     def left_at(self, operation: Operation) -> float:
-        """Return the monotonic second at which such a call was last let through."""
+        """Return the monotonic time in seconds at which such a call was last admitted."""
 
 
 @dataclass(slots=True)
 class _Unreadable:
-    """How often in a row a task could not be shown, and since when (monotonic seconds)."""
+    """The number of failed shows of a task in a row, and since when (monotonic seconds)."""
 
     since: float
     failures: int = 0
@@ -99,12 +98,12 @@ class Poller:
     """Polls the tasks of one channel.
 
     Args:
-        dcs: Asks.
-        facts: Hears the answers.
-        ledger: Of the access key, whose rate the pollers of all its channels share.
-        draw: Returns a number in [0, 1), for the jitter.
-        settled_due_at: Monotonic seconds at which settled tasks are due for the first time, from
-            the channel that this one follows; None if there was none.
+        dcs: Makes the calls.
+        facts: Receives the observations.
+        ledger: The ledger of the access key, whose rate the pollers of all its channels share.
+        draw: Returns a random number in [0, 1), for the jitter.
+        settled_due_at: Monotonic time in seconds at which settled tasks are first due, taken from
+            the channel that this one replaces; None if there was none.
     """
 
     def __init__(
@@ -139,16 +138,16 @@ class Poller:
         self._idle, self._beat_at = True, 0.0
         self._settled_due_at = settled_due_at
         self.snapshot_at = float("-inf")
-        """Monotonic seconds at which the last complete list was asked for."""
+        """Monotonic time in seconds at which the last complete list was requested."""
 
     @property
     def polls(self) -> bool:
-        """Whether there is anything that is polled regularly."""
+        """Whether any task is polled regularly."""
         return any(group for pace, group in self._groups.items() if pace > Pace.SETTLED)
 
     @property
     def settled_due_at(self) -> float | None:
-        """Monotonic seconds at which the settled tasks are due; None if there are none."""
+        """Monotonic time in seconds at which the settled tasks are due; None if there are none."""
         due_at = self._due_at.get(Pace.SETTLED) if self._groups[Pace.SETTLED] else None
         return self._settled_due_at if due_at is None else due_at
 
@@ -167,12 +166,12 @@ class Poller:
         self._note_often()
 
     def recent(self, key: str) -> tuple[Observation, float] | None:
-        """Return what the last complete list said about a task, if that list is still fresh."""
+        """Return what the last complete list said about a task and when, if it is still fresh."""
         observed = self._snapshot.get(key)
         return (observed, self.snapshot_at) if observed else None
 
     def hurry(self) -> None:
-        """Poll soon, since a stop was accepted, and let the interval grow from its start again."""
+        """Poll soon, since a stop was accepted, and restart the growth of the interval."""
         self._interval_s = self._settings.poll_min_s
         if self._groups[Pace.STOPPING]:
             due_at = self._now() + self._interval_s
@@ -180,19 +179,19 @@ class Poller:
             self._changed.set()
 
     async def run(self) -> None:
-        """Poll whenever something is due, until cancelled."""
+        """Poll whenever a task is due, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._list_again_and_again())
             group.create_task(self._show_again_and_again(group))
 
     def stuck_s(self) -> float:
-        """Return the seconds without progress, 0 while nothing is due or a call waits its turn."""
+        """Return the seconds without progress; 0 while no poll is due or a call waits its turn."""
         if self._idle or self._dcs.is_waiting(Operation.LIST):
             return 0.0
         return self._now() - max(self._beat_at, self._dcs.left_at(Operation.LIST))
 
     def close(self) -> None:
-        """Give up the share of the key's rate, for good: last words may still change a pace."""
+        """Release the share of the key's rate for good, even if late answers change a pace."""
         if self._forgetting:
             self._forgetting.cancel()
         self._closed = True
@@ -225,7 +224,7 @@ class Poller:
             try:
                 await self._poll()
             except DcsError:
-                continue  # the breaker took note of it, and its pause spaces the next try
+                continue  # the breaker has recorded the error; its pause delays the next attempt
             finally:
                 self._listed_at = self._now()
 
@@ -241,12 +240,12 @@ class Poller:
                 return
 
     def _earliest_list_at(self) -> float:
-        """Return when the next list may be asked for without taking more than its share."""
+        """Return when the next list may be requested within the share of the rate."""
         pages_per_s = RATE_SHARE * self._ledger.rate_per_s(self._now())
         return self._listed_at + self._pages * max(self._ledger.pollers, 1) / pages_per_s
 
     async def _poll(self) -> None:
-        """Serve what is due."""
+        """Poll the tasks that are due."""
         now = self._now() + SLACK_S
         paces: set[Pace] = {p for p in _LISTED if self._groups[p] and self._due_at[p] <= now}
         due = [key for key in self._keys(paces) if key not in self._asking]
@@ -257,7 +256,7 @@ class Poller:
             for key in due:
                 self._ask_single(key)
         self._rearm(paces)
-        if not due and Pace.NOW in paces:  # all of them are being asked for by themselves
+        if not due and Pace.NOW in paces:  # show calls for all of them are in progress
             self._due_at[Pace.NOW] = self._now() + self._settings.poll_min_s
 
     def _keys(self, paces: set[Pace]) -> Iterator[str]:
@@ -268,7 +267,7 @@ class Poller:
         return key in self._unreadable and key not in self._absent
 
     async def _list(self) -> None:
-        """Ask for all pages; tell what they say, and what a complete list does not mention."""
+        """Request all pages; report the tasks on them, and those missing from a complete list."""
         found: dict[str, Observation] = {}
         first_asked_at, offset, pages = float("-inf"), 0, 0
         page, complete = Page(0, ()), False
@@ -299,10 +298,10 @@ class Poller:
             self._miss(key, first_asked_at, complete=complete)
 
     def _ends_with(self, rows: int, found: dict[str, Observation]) -> bool:
-        """Tell whether a page of so many rows is the last one.
+        """Tell whether a page with this number of rows is the last one.
 
-        A short page is, unless DCS gives fewer rows than it is asked for: that is found out, by one
-        page more, when some tasks that should be there are not.
+        A short page is the last one, unless DCS returns fewer rows than requested. If some expected
+        tasks are missing, one more page is requested to find that out.
         """
         if rows >= self._full_rows:
             return False
@@ -311,7 +310,7 @@ class Poller:
         return len(list(islice(missed, PEEK_TASKS_MIN))) < PEEK_TASKS_MIN
 
     def _miss(self, key: str, asked_at: float, *, complete: bool) -> None:
-        """Take in that a list did not mention a task."""
+        """Handle a task that a list did not mention."""
         pace = self._pace[key]
         if pace is Pace.SETTLED:
             return
@@ -325,7 +324,7 @@ class Poller:
         self._ask_single(key)
 
     def _remember(self, found: dict[str, Observation], asked_at: float) -> None:
-        """Keep a complete list as long as it is fresh, for the tasks that come next."""
+        """Keep a complete list while it is fresh, for tasks that are added soon."""
         self._snapshot, self.snapshot_at = found, asked_at
         if self._forgetting:
             self._forgetting.cancel()
@@ -333,7 +332,7 @@ class Poller:
         self._forgetting = loop.call_at(asked_at + OBSERVATION_AGE_S_MAX, self._snapshot.clear)
 
     def _ask_single(self, key: str) -> None:
-        """Ask for a task by itself, unless that is to happen anyway."""
+        """Schedule a show call for a task, unless one is scheduled already."""
         if key not in self._asking:
             self._asking.add(key)
             self._singles.add(key)
@@ -344,7 +343,7 @@ class Poller:
         self._unreadable.pop(key, None)
 
     async def _show_again_and_again(self, group: asyncio.TaskGroup) -> None:
-        """Ask for one task after the other, whenever one is due and there is room for a call."""
+        """Make one show call after the other, whenever one is due and there is room for it."""
         while True:
             self._bell.clear()
             now = self._now()
@@ -363,8 +362,8 @@ class Poller:
                 continue
 
     def _begin_show(self, key: str, group: asyncio.TaskGroup, now: float) -> None:
-        """Let a show leave, unless one of this task or too many of its kind are under way."""
-        if key in self._showing:  # whoever asks once more may need an answer to a later question
+        """Start a show call, unless one for this task or too many of its kind are in progress."""
+        if key in self._showing:  # a new request may need an answer to a later call
             self._singles.add_at(key, now + YOUNG_S)
             return
         if key in self._unreadable:
@@ -376,7 +375,7 @@ class Poller:
         group.create_task(self._show(key))
 
     async def _show(self, key: str) -> None:
-        """Ask for one task; what fails is tried again later, by itself."""
+        """Make the show call for one task; schedule a retry if it fails."""
         try:
             if key in self._pace:
                 await self._ask(key, self._groups[self._pace[key]][key])
@@ -399,19 +398,19 @@ class Poller:
         pace = self._pace.get(key)
         if pace is None:
             return
-        if pace is Pace.CONFIRM:  # until its pace says that the answer was enough
+        if pace is Pace.CONFIRM:  # repeat until the task's pace shows that the answer was enough
             self._asking.add(key)
             self._singles.add_at(key, self._now() + self._settings.poll_min_s)
         self._facts.observe(key, observed, asked_at, confirmed=True)
 
     def _fail(self, key: str, error: DcsError) -> None:
-        """Arrange the next try; an answer is about this task alone, silence about all of them."""
+        """Schedule a retry; an answered error concerns this task, a missing answer all tasks."""
         if key not in self._pace:
             self._forget_single(key)
             return
         of_key = isinstance(error, (AuthFailed, Throttled))
         if of_key or not (error.answered or error.detail.code == TIMEOUT):
-            self._singles.add(key)  # it waits with all others until the pause is over
+            self._singles.add(key)  # the task waits with all others until the pause is over
             return
         unreadable = self._unreadable.setdefault(key, _Unreadable(self._now()))
         unreadable.failures += 1
@@ -423,7 +422,7 @@ class Poller:
         self._facts.refuse(key, Trouble(kind, unreadable.since, message, error.detail))
 
     def _rearm(self, paces: set[Pace]) -> None:
-        """Set the next due times of the paces that were just served."""
+        """Set the next due times of the paces that were just polled."""
         if Pace.STOPPING in paces:
             self._interval_s = min(self._interval_s * GROWTH, self._settings.poll_max_s)
         if not self._groups[Pace.STOPPING]:

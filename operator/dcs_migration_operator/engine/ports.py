@@ -1,6 +1,6 @@
-"""What the engine needs from the packages around it, as protocols.
+"""The protocols through which the engine uses the packages around it.
 
-`app.py` hands in the real ones; tests hand in their own.
+`app.py` passes the real implementations; tests pass their own.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Both clocks at once."""
+    """Reads the monotonic and the wall clock together."""
 
     def __call__(self) -> Instant:
-        """Return this moment."""
+        """Return the current time."""
 
 
 class StatusSink(Protocol):
-    """Where statuses go; the newest one of an object wins."""
+    """Receives statuses to write; the newest one of an object wins."""
 
     def want(self, ref: ObjectRef, status: Status) -> None:
-        """Write this status as soon as possible, instead of any that still waits."""
+        """Write this status as soon as possible, in place of any that still waits."""
 
     def drop(self, ref: ObjectRef) -> None:
-        """Forget what still waits for this object."""
+        """Discard the waiting status of this object."""
 
 
 class EventRecorder(Protocol):
-    """Where events go; best effort, as events are."""
+    """Receives Kubernetes Events to post; they are best effort."""
 
     def tell(self, ref: ObjectRef, reason: str, message: str) -> None:
-        """Tell of something about an object that went as it should."""
+        """Post a Normal event about an object."""
 
     def warn(self, ref: ObjectRef, reason: str, message: str) -> None:
-        """Tell of something about an object that a person should know."""
+        """Post a Warning about an object."""
 
 
 class SecretReader(Protocol):
@@ -60,14 +60,14 @@ class SecretReader(Protocol):
         """Return the credentials of one Secret.
 
         Raises:
-            SecretReadError: It is not there, may not be read, or is malformed.
+            SecretReadError: The Secret does not exist, may not be read, or is malformed.
         """
 
 
 class SecretReadError(ReadError):
-    """Says in words why a Secret cannot be used; never holds any of it.
+    """A Secret cannot be used; the text says why and holds no value of it.
 
-    `passing` tells that the API server did not answer: what was read before still holds.
+    `passing` means that the API server did not answer, so that what was read before remains valid.
     """
 
 
@@ -78,24 +78,24 @@ class LabelsReader(Protocol):
         """Return the labels of one Namespace.
 
         Raises:
-            ReadError: It is not there or may not be read, or, `passing`, nobody answers.
+            ReadError: It does not exist, may not be read, or, `passing`, no answer came.
         """
 
 
 class CredentialsFetcher(Protocol):
-    """Makes credentials of the operator's own identity."""
+    """Gets credentials for the operator's own identity."""
 
     async def __call__(self, ambient: Ambient, /) -> ExpiringCredentials:
-        """Return new credentials of this provider; may take long.
+        """Return new credentials from this provider; may take long.
 
         Raises:
-            ReadError: There are none, and why.
+            ReadError: The provider gives none.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterReads:
-    """What only cluster-scoped projects need."""
+    """The reads that only cluster-scoped projects need."""
 
     labels: LabelsReader
     fetch: CredentialsFetcher
@@ -114,10 +114,10 @@ NO_CLUSTER_READS = ClusterReads(labels=_no_labels, fetch=_no_credentials)
 
 
 class Dcs(Protocol):
-    """The DCS calls as coroutines; each raises `DcsError` like the client behind it."""
+    """The DCS calls as coroutines; each may raise `DcsError`."""
 
     async def batch_stop(self, task_ids: Sequence[str], permit: Permit) -> Mapping[str, StopAnswer]:
-        """Request a stop for each id that `permit` returns when the connection stands.
+        """Request a stop for each id that `permit` returns once the connection is established.
 
         Returns:
             An answer for each id that was sent, by its key.
@@ -133,35 +133,35 @@ class Dcs(Protocol):
         """Return what DCS says about the progress of one task."""
 
     def close(self) -> None:
-        """Give up what is still under way."""
+        """Abandon all calls in progress."""
 
 
 class Probe(Protocol):
-    """Takes note of what happened; the engine never reads it back."""
+    """Counts what happened, for metrics; the engine never reads it back."""
 
     def cloud_request(self, operation: Operation, outcome: str, seconds: float) -> None:
-        """One DCS call ended."""
+        """Record a finished DCS call."""
 
     def batch(self, size: int) -> None:
-        """One request to stop left with so many ids."""
+        """Record an answered stop request with this many ids."""
 
     def split(self, code: str) -> None:
-        """One refused request was halved; `code` is the refusal's."""
+        """Record that a refused stop request was halved; `code` is that of the refusal."""
 
     def stop_result(self, result: str) -> None:
-        """One id was accepted, rejected or left unknown."""
+        """Record the result for one id: accepted, rejected or unknown."""
 
     def stopped(self, seconds: float) -> None:
-        """One wish was fulfilled so long after it was made."""
+        """Record the seconds from a wish to stop until it was fulfilled."""
 
     def cut_over(self, seconds: float | None, lag: int | None) -> None:
-        """One conditional stop ended so long after its opening; the lag is that of its order."""
+        """Record a finished cutover: seconds since its opening, and the lag at its stop request."""
 
     def overwritten(self) -> None:
-        """Somebody else replaced a status of ours by one that says something else."""
+        """Record that another client replaced a status of ours with one of different meaning."""
 
     def unreadable(self) -> None:
-        """One object of the API server could not be read."""
+        """Record an object of the API server that could not be parsed."""
 
     def failed(self) -> None:
-        """Note that the processing of one resource raised an error of our own."""
+        """Record that processing a resource raised an internal error."""

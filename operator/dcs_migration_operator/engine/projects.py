@@ -1,7 +1,8 @@
-"""From project resources to channels: each project is kept usable, or its trouble known.
+"""Resolves project resources to channels, and keeps each project usable or its trouble known.
 
-A Secret may only be read by name, so it is read again from time to time; other credentials mean
-another channel. Projects with equal accounts share one. Where a project leads goes into the store.
+A Secret may only be read by name, not watched, so it is read again periodically. Changed
+credentials mean a different channel; projects with equal accounts share one. The route of each
+project goes into the store.
 """
 
 from __future__ import annotations
@@ -36,28 +37,29 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DRAIN_S_MAX: Final = 3.0
-"""How long a channel that is no longer needed may take to send what waits."""
+"""How long a channel that is no longer needed may take to send its waiting stops."""
 
 READS_PARALLEL_MAX: Final = 8
-"""Secrets that are read at once: when the API server cannot decrypt them for a while, each read
-hangs, and must not take the place of other calls."""
+"""Most Secrets that are read at once: while the API server cannot decrypt them, each read hangs and
+must not take the place of other calls."""
 
 JITTER: Final = 0.1
 """Reads are spread by this share in both directions."""
 
 UNUSED_S: Final = 600.0
-"""How often a project that no task names is looked at: its status alone depends on it."""
+"""Interval at which a project that no task names is resolved, since only its status depends on
+it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a new channel has to know of the time before it.
+    """What a new channel takes over from the time before it.
 
     Attributes:
-        trusted_at: When its key may be tried first, in monotonic seconds: late if a status of an
-            earlier life of this process says that it was refused.
-        settled_due_at: When its settled tasks are due, in monotonic seconds, where it only follows
-            a channel with other credentials: an identity that is renewed often puts nothing off.
+        trusted_at: When its key may be tried first, in monotonic seconds: later if a status from
+            before a restart says that it was refused.
+        settled_due_at: When its settled tasks are due, in monotonic seconds, if it replaces a
+            channel with other credentials; so frequent renewals do not delay their polls.
     """
 
     trusted_at: float = float("-inf")
@@ -65,15 +67,15 @@ class Past:
 
 
 class Projects:
-    """Keeps one channel per account, and every project's way to it.
+    """Keeps one channel per account, and the route of every project to its channel.
 
     Args:
-        store: Where the projects are, and where their routes go.
-        pump: Of the projects that are due.
+        store: Holds the projects and receives their routes.
+        pump: Drives the queue of due projects.
         read_secret: Reads credentials by name.
         ambient: The operator's own credentials.
-        open_channel: Makes a channel for an account.
-        draw: Returns a number in [0, 1), for the jitter.
+        open_channel: Creates a channel for an account.
+        draw: Returns a random number in [0, 1), for the jitter.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class Projects:
         return list(self._channels.values())
 
     def process(self, ref: ProjectRef) -> float | None:
-        """Begin to look at one project; when it is looked at next is arranged at the end."""
+        """Start to resolve one project, which schedules the next time itself."""
         entry = self._store.project(ref)
         if entry is None:
             return None
@@ -121,7 +123,7 @@ class Projects:
         return None
 
     async def close(self, drain_s: float) -> None:
-        """Close all channels; what waits in them is sent within `drain_s` or given up."""
+        """Close all channels; their waiting stops are sent within `drain_s` or dropped."""
         tasks = list(self._resolving.values())
         for task in tasks:
             task.cancel()
@@ -130,7 +132,7 @@ class Projects:
         await asyncio.gather(*(channel.close(drain_s) for channel in channels), *self._closing)
 
     async def _look_at(self, ref: ProjectRef, entry: ProjectEntry) -> None:
-        """Resolve one project, let it lead where it should, and say how it is."""
+        """Resolve one project, set its route, and report its state."""
         project, before, moment = entry.project, entry.route, None
         try:
             found = await self._resolve(ref, entry)
@@ -157,7 +159,7 @@ class Projects:
             self._queue.add(ref)
 
     async def _resolve(self, ref: ProjectRef, entry: ProjectEntry) -> Account | Route:
-        """Return the account that a project means, or the route that it has without one."""
+        """Return the account of a project, or its route if it has no usable account."""
         project, before = entry.project, entry.route
         if project is None:
             text = f"{ref} does not exist. Create it, or name another in spec.projectRef."
@@ -173,7 +175,7 @@ class Projects:
         except ReadError as error:
             if not error.passing:
                 return self._blocked(before, TroubleKind.PROJECT, str(error))
-            if project.ambient:  # what holds is still handed out, so none does
+            if project.ambient:  # valid credentials would have been returned, so there are none
                 return self._blocked(before, TroubleKind.UNAVAILABLE, str(error))
             if before.channel and before.channel.site == (project.endpoint, project.project_id):
                 return before
@@ -187,7 +189,7 @@ class Projects:
         )
 
     def _channel(self, ref: ProjectRef, entry: ProjectEntry, account: Account) -> Channel:
-        """Return the channel of an account, and open it if need be."""
+        """Return the channel of an account, and open it if necessary."""
         if ref not in self._trusted_at:
             ready = entry.shadow.shown.condition(READY)
             refused = ready is not None and ready.reason == TroubleKind.CREDENTIALS.value
@@ -210,7 +212,7 @@ class Projects:
             return await self._read_secret(namespace, project.secret)
 
     def _blocked(self, before: Route, kind: TroubleKind, message: str) -> Route:
-        """Return this trouble, as old as it is."""
+        """Return a route with this trouble, which keeps its age if it is not new."""
         known = before.trouble
         if known and (known.kind, known.message) == (kind, message):
             return before
@@ -230,7 +232,7 @@ class Projects:
         self._trusted_at.pop(ref, None)
 
     def _next_look_at(self, ref: ProjectRef, entry: ProjectEntry) -> float:
-        """Return when to look again: often where something is wrong, for it may be fixed."""
+        """Return when to resolve again: soon if there is a trouble, since it may get fixed."""
         now = self._clock().mono
         trouble = _trouble_of(entry.route)
         settings = self._settings
@@ -246,15 +248,15 @@ class Projects:
         if trouble:
             person_at = float("-inf") if trouble.person_at is None else trouble.person_at
             moments += [at + CLOCK_S for at in (trouble.since + TROUBLE_PATIENCE_S, person_at)]
-        # What is due within the pump's tolerance would be due again at once, and again.
+        # A moment within the pump's tolerance would make the project due again at once, repeatedly.
         return min(moment for moment in moments if moment > now + EARLY_S)
 
     def _show(self, entry: ProjectEntry, *, healed: bool) -> None:
-        """Let a project say what is wrong with it, or that it works.
+        """Write to the status of a project what is wrong with it, or that it works.
 
         Args:
             entry: The project.
-            healed: What kept it from having a channel is over.
+            healed: Whether the trouble that kept it from having a channel is over.
         """
         now = self._clock()
         route, shadow = entry.route, entry.shadow
@@ -263,7 +265,7 @@ class Projects:
         trouble = _trouble_of(route)
         if trouble and now.mono < trouble.since + _patience_s(trouble):
             return
-        # After a restart nothing is known of a channel until its first call: what is shown stays.
+        # After a restart a channel is unknown until its first call: keep the status as it is.
         untried = route.channel is not None and route.channel.facts.progress_at == float("-inf")
         ref = entry.project.ref
         remembered = now.mono < self._trusted_at.get(ref, now.mono)
@@ -285,22 +287,23 @@ class Projects:
 
 
 def _patience_s(trouble: Trouble) -> float:
-    """Return how long a trouble has to last before a project tells of it.
+    """Return how long a trouble has to last before the project reports it, in seconds.
 
-    A refused key rests for longer anyway; and whatever ends this process, the next one has to know.
+    A refused key is reported at once: its pause is longer anyway, and the next process has to know
+    about it, however this one ends.
     """
     return 0.0 if trouble.kind is TroubleKind.CREDENTIALS else TROUBLE_PATIENCE_S
 
 
 def _trouble_of(route: Route) -> Trouble | None:
-    """Return what keeps a project from working, whatever its tasks need."""
+    """Return the trouble that keeps a project from working, whatever calls its tasks need."""
     if route.channel is None:
         return route.trouble
     return next(iter(route.channel.facts.troubles.values()), None)
 
 
 def _settled_due_at(entry: ProjectEntry, account: Account) -> float | None:
-    """Return when the settled tasks of the channel are due that a new one takes over from."""
+    """Return when the settled tasks are due on the channel that a new one replaces."""
     before = entry.route.channel
     if before is None or before.site != (account.endpoint, account.project_id):
         return None

@@ -1,7 +1,7 @@
-"""Drives a work queue on the event loop: one key after the other, never inside of its caller.
+"""Drives a work queue on the event loop: one key after the other, never inside the caller.
 
-Whoever adds a key goes on first; the key is processed in a later turn of the loop. A key whose
-processing raises is tried again with growing pauses, and harms no other.
+The code that adds a key continues first; the key is processed in a later iteration of the loop. A
+key whose processing raises is retried with growing pauses and affects no other key.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 TURN_KEYS_MAX: Final = 200
-"""Keys per turn of the loop, about 20 ms of work: what else is due gets its turn in between."""
+"""Most keys per iteration of the loop, about 20 ms of work, so that other callbacks can run."""
 
 EARLY_S: Final = 1e-6
-"""Timers may fire early by the clock's resolution, a billionth of a second; what is due this soon
-is due now."""
+"""Timers may fire early by the clock's resolution, a billionth of a second; a key that is due this
+soon is due now."""
 
 MARGIN_S: Final = 0.001
-"""A key is processed so much later than it asked for, which makes sure that its moment has come:
-otherwise it would ask for the same moment again, and again."""
+"""A key is processed this much later than requested, which ensures that its moment has come:
+otherwise it would request the same moment again and again."""
 
 FAILED: Final = Backoff(5.0, 600.0)
-"""Pause before a key whose processing failed is tried again: an error in our own code does not
-pass quickly, and its traceback must not fill the log."""
+"""Pause before a key whose processing failed is retried: an internal error does not go away
+quickly, and its traceback must not fill the log."""
 
 
 class Pump(Generic[K]):
     """Processes the keys of its queue.
 
     Args:
-        failed: Told each time that the processing of a key raised.
+        failed: Called each time the processing of a key raises.
     """
 
     def __init__(self, failed: Callable[[], None]) -> None:
@@ -50,17 +50,17 @@ class Pump(Generic[K]):
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, process: Callable[[K], float | None]) -> None:
-        """Begin to process; until then keys only gather.
+        """Start to process; until then keys only accumulate.
 
         Args:
-            process: Does the work for one key; returns the next moment, in monotonic seconds, at
-                which time alone changes something about it, or None.
+            process: Processes one key; returns the next monotonic time in seconds at which the key
+                has to be processed even without an event, or None.
         """
         self._process = process
         self._wake()
 
     def drain(self) -> None:
-        """Process at once what is due at this moment; what comes of that waits."""
+        """Process at once the keys that are due now; keys that this makes due wait."""
         now = asyncio.get_running_loop().time()
         for _ in range(len(self.queue)):
             key = self.queue.take(now)
@@ -68,7 +68,7 @@ class Pump(Generic[K]):
                 self._do(key)
 
     def stop(self) -> None:
-        """Process nothing more."""
+        """Stop processing."""
         self._process = None
         for handle in (self._turn, self._timer):
             if handle:
@@ -76,12 +76,12 @@ class Pump(Generic[K]):
         self._turn, self._timer = None, None
 
     def forget(self, key: K) -> None:
-        """Take in that a key is gone."""
+        """Forget a key that is gone."""
         self.queue.discard(key)
         self._failures.pop(key, None)
 
     def _wake(self) -> None:
-        """Arrange the next turn."""
+        """Schedule the next iteration."""
         if self._process is None or self._turn:
             return
         loop = asyncio.get_running_loop()

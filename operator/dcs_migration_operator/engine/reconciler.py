@@ -1,7 +1,7 @@
-"""Compares what one resource wishes with what is known, and does what follows: the one verb.
+"""Reconciles task resources: compares the wish of one resource with the facts and acts on it.
 
-Whatever changed, the same happens: route, gather, decide, describe, and then a status, a request, a
-pace. Nothing in here waits, and nothing calls back.
+The steps are the same whatever has changed: route, gather, decide and describe, and then set the
+status, the stop request and the pace. No step waits, and none calls back.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Reconciler:
     """Reconciles task resources.
 
     Args:
-        store: All facts.
-        sink: Takes the statuses.
-        recorder: Takes what a status cannot say.
+        store: Holds all facts.
+        sink: Receives the statuses.
+        recorder: Receives events, for what a status cannot say.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Reconciler:
         self._retiring = False
 
     def retire(self) -> None:
-        """Request nothing more; what is under way still ends in a status."""
+        """Request no more stops; requests in progress are still reported in a status."""
         self._retiring = True
 
     def reconcile(self, uid: str) -> float | None:
-        """Do what follows for one resource.
+        """Reconcile one resource.
 
         Returns:
-            The next moment, in monotonic seconds, at which time alone changes something, or None.
+            The next monotonic time in seconds at which to reconcile even without an event, or None.
         """
         entry = self._store.get(uid)
         if entry is None:
@@ -74,7 +74,7 @@ class Reconciler:
             situation = self._gather(entry)
             decision = decide(situation, now)
         if entry.troubled and not decision.trouble:
-            entry.news_at = now.mono  # what it waited for may come within moments
+            entry.news_at = now.mono  # the trouble is over, so the next step may follow soon
             situation = replace(situation, news_at=now.mono)
             decision = decide(situation, now)
         entry.troubled = decision.trouble is not None and decision.speak
@@ -87,17 +87,17 @@ class Reconciler:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def release(self, entry: Entry) -> None:
-        """Give up everything that is under way for a resource that is gone."""
+        """Release everything in progress for a resource that is gone."""
         self._sink.drop(entry.task.ref)
         self._leave(entry)
 
     def _follow(self, entry: Entry, route: Route, now: Instant) -> None:
-        """Go where the project leads now."""
+        """Move the resource to the channel that its project leads to now."""
         if entry.blocked and not route.trouble:
             entry.news_at = now.mono
         entry.blocked = route.trouble
         first = entry.site is None and entry.task.wishes_stop
-        if first and not entry.recalled.attempts:  # before anything is written over it
+        if first and not entry.recalled.attempts:  # before the status is overwritten
             entry.recalled = requests.recalled(entry.shadow.shown, now)
         if entry.channel is route.channel:
             return
@@ -124,7 +124,7 @@ class Reconciler:
         entry.channel = entry.cloud = None
 
     def _borrow_observation(self, entry: Entry, now: Instant) -> None:
-        """Use a fresh list of the channel for a task that was not named when it was asked for."""
+        """Use the channel's last list, if it is fresh, for a task that was added after it."""
         cloud, channel = entry.cloud, entry.channel
         if cloud and channel and cloud.asked_at < now.mono - OBSERVATION_AGE_S_MAX:
             recent = channel.poller.recent(cloud.key)
@@ -161,7 +161,7 @@ class Reconciler:
         )
 
     def _begin_again(self, entry: Entry, situation: Situation, now: Instant) -> None:
-        """Forget the requests of before, since somebody started the task again after its end."""
+        """Forget earlier requests if the task was started again after its end."""
         entry.started_again = True
         entry.news_at = now.mono
         cloud = entry.cloud
@@ -183,7 +183,7 @@ class Reconciler:
     def _show(
         self, entry: Entry, situation: Situation, decision: Decision, now: Instant
     ) -> float | None:
-        """Write what the resource should say, if it says something else; return when, if later."""
+        """Write the wanted status if it differs; return the time of the write if it has to wait."""
         status = describe(situation, decision, now)
         if not entry.shadow.wants(status):
             return None
@@ -193,14 +193,14 @@ class Reconciler:
         if decision.case is Case.TERMINATED and entry.wished and situation.request.attempts:
             self._probe.stopped((now.wall - entry.wished).total_seconds())
             self._cutovers.ended(situation, now)
-        if situation.observed:  # from now on the status speaks of what is there
+        if situation.observed:  # from now on the status is about the task on this channel
             entry.moved = entry.started_again = False
         entry.shadow.hand_on(status, now.mono)
         self._sink.want(entry.task.ref, status)
         return None
 
     def _pace(self, entry: Entry, decision: Decision) -> None:
-        """Let the task be polled as soon as the most urgent of its resources wants."""
+        """Poll the task at the most urgent pace of its resources."""
         cloud, channel = entry.cloud, entry.channel
         if cloud and channel:
             cloud.paces[entry.task.ref.uid] = decision.pace

@@ -1,4 +1,4 @@
-"""Room for one more call about a single task: those that hang take nobody's place for long."""
+"""Limits concurrent calls about single tasks so that hanging ones do not block others for long."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 YOUNG_S: Final = 1.0
-"""A call that has no answer after so long makes room for another one."""
+"""A call without an answer after this time makes room for another one."""
 
 YOUNG_CALLS_MAX: Final = 2
-"""Calls of one kind under way at once, but for those that hang: the gateway refuses a bad key
-sooner, and five refusals in a row lock it."""
+"""Most concurrent calls of one kind, apart from hanging ones: the gateway refuses a bad key sooner
+than `YOUNG_S`, and five refusals in a row lock it."""
 
 
 def room_at(begun: Collection[float], now: float, calls_max: int) -> float:
-    """Return the monotonic second from which on one more call may leave.
+    """Return the monotonic time in seconds from which one more call may be made.
 
     Args:
-        begun: When each call under way began.
+        begun: The start time of each call in progress.
         now: Monotonic seconds.
-        calls_max: Calls under way, those that hang included; at so many the answer is infinite,
-            until one of them ends.
+        calls_max: Most calls in progress, including hanging ones; at this number the result is
+            infinite until one of them ends.
     """
     if len(begun) >= calls_max:
         return float("inf")

@@ -1,4 +1,4 @@
-"""Samples how far targets are behind: for the tasks of one channel that wait to be stopped.
+"""Samples the lag of those tasks of one channel that wait to be stopped.
 
 Opened tasks are sampled in rounds of at most one batch and a few seconds; that a lag is within its
 limit is told at the end of a round, so that the tasks that are ready leave together. A sample that
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
     from dcs_migration_operator.engine.ports import Clock
 
 SAMPLE_S: Final = 5.0
-"""How often an opened task is sampled: the usual 10 s take three samples."""
+"""Interval between samples of an opened task: the usual 10 s take three samples."""
 
 ROUND_S_MAX: Final = 5.0
-"""A round lasts no longer, so that its first sample is young enough when its requests leave."""
+"""Longest round, so that its first sample is young enough when its requests are sent."""
 
 GATHER_S: Final = 0.5
-"""A round waits so long for the tasks that are opened with its first one."""
+"""How long a round waits for tasks that are opened along with its first one."""
 
 FAILED: Final = Backoff(SAMPLE_S, 60.0)
-"""Pause before a task whose sample failed is asked again."""
+"""Pause before a task whose sample failed is sampled again."""
 
 CALLS_MAX: Final = 16
-"""All calls under way, those that hang included; each ends by its own time limit."""
+"""Most concurrent calls, including hanging ones; each ends by its own time limit."""
 
 HOLDING_S: Final = 10.0
-"""A holding task is not sampled more often, however few there are."""
+"""Shortest interval between samples of a holding task, however few there are."""
 
 Wait = Callable[[float], float]
-"""Returns the seconds until one more call may leave, by the monotonic second of now."""
+"""Returns the seconds until one more call may be made; its argument is the monotonic time."""
 
 
 class AsksStats(Protocol):
-    """The question, with the monotonic second at which it left in front of the answer."""
+    """The stats call; it returns the monotonic time of the request before the answer."""
 
     async def stats(self, task_id: str) -> tuple[float, Stats]:
         """Return what DCS says about the progress of one task."""
@@ -58,13 +58,13 @@ class AsksStats(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    """One task that is sampled.
+    """One task to sample.
 
     Attributes:
-        due_at: Monotonic seconds.
+        due_at: Monotonic time in seconds of the next sample.
         seat: Its place in the queue for turns, if it is opened.
-        failures: Samples in a row that failed.
-        asking: A call is under way.
+        failures: Number of failed samples in a row.
+        asking: Whether a call is in progress.
     """
 
     key: str
@@ -84,9 +84,9 @@ class Sampler:
     """Samples the tasks of one channel.
 
     Args:
-        dcs: Asks.
-        facts: Hears the samples.
-        turns: Of the access key, which its channels share.
+        dcs: Makes the calls.
+        facts: Receives the samples.
+        turns: The turns of the access key, which its channels share.
     """
 
     def __init__(self, dcs: AsksStats, facts: ChannelFacts, turns: Turns, clock: Clock) -> None:
@@ -99,7 +99,7 @@ class Sampler:
         self._found: dict[str, Lag] = {}
 
     def watch(self, key: str, task_id: str, sampling: Sampling) -> None:
-        """Sample this task so often from now on; `Sampling.NEVER` forgets it."""
+        """Sample this task at this rate from now on; `Sampling.NEVER` forgets it."""
         watched = self._watched.get(key)
         if watched is None:
             if sampling is Sampling.NEVER:
@@ -120,13 +120,13 @@ class Sampler:
         self._arrange(watched)
 
     async def run(self) -> None:
-        """Sample whenever something is due, until cancelled."""
+        """Sample whenever a task is due, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._open_again_and_again(group))
             group.create_task(self._holding_again_and_again(group))
 
     def close(self) -> None:
-        """Give up all turns."""
+        """Release all turns."""
         for watched in self._watched.values():
             if watched.seat:
                 self._turns.leave(watched.seat, self._now())
@@ -143,7 +143,7 @@ class Sampler:
                 await self._sample_round(group)
 
     async def _sample_round(self, group: asyncio.TaskGroup) -> None:
-        """Sample the opened tasks that are due meanwhile, and tell what was found together."""
+        """Sample the opened tasks that are due during a round, and report all samples together."""
         began = self._now()
         calls: list[asyncio.Task[None]] = []
         while len(calls) < BATCH_IDS_MAX:
@@ -209,7 +209,7 @@ class Sampler:
         self._calls.pop(call, None)
 
     async def _sample(self, one: _Watched) -> None:
-        """Ask for one task; what fails is a sample that says nothing."""
+        """Sample one task; a failed call gives a sample with unknown values."""
         began = self._clock()
         try:
             asked_at, stats = await self._dcs.stats(one.task_id)
@@ -232,7 +232,7 @@ class Sampler:
             self._tell_one(one.key)
 
     def _tell(self) -> None:
-        """Hand on what was found, all at once."""
+        """Report all samples that were found, at once."""
         for key in list(self._found):
             self._tell_one(key)
 
@@ -246,7 +246,7 @@ class Sampler:
             watched.seat.close = close
 
     async def _room(self, wait_s: Wait) -> None:
-        """Wait until one more call may leave."""
+        """Wait until one more call may be made."""
         while True:
             now = self._now()
             room = room_at(self._calls.values(), now + CLOCK_S, CALLS_MAX)
@@ -261,7 +261,7 @@ class Sampler:
                 await asyncio.sleep(pause_s or 0.0)
 
     async def _rest(self, bell: asyncio.Event, due_at: float | None) -> None:
-        """Wait until something changes or is due."""
+        """Wait until the bell rings or a task is due."""
         try:
             async with asyncio.timeout_at(due_at):
                 await bell.wait()

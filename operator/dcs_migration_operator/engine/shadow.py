@@ -1,4 +1,4 @@
-"""What is known of the status of one object on the server, and of our writes to it."""
+"""Tracks the status of one object on the server, and our writes to it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 WRITES_MAX: Final = 8
 WRITE_S: Final = 20.0
-"""Writes of one object: a burst of 8, then one in 20 s. A stop takes two, its bad days some more;
-what would need more than that is a quarrel with somebody else who writes the same status."""
+"""Limit of writes to one object: a burst of 8, then one in 20 s. A stop takes two writes and, with
+failures, a few more; more than that means that another client writes the same status."""
 
 
 @dataclass(slots=True, eq=False)
 class StatusShadow:
-    """The status of one object, as far as this process knows.
+    """The status of one object, as far as this process knows it.
 
     Attributes:
-        version: The newest `resourceVersion` that the watch told of.
-        written: The newest one that answered a write of ours. It says nothing of the spec: that
-            may have changed just before the write.
-        shown: What the object says, or is about to say.
-        writing: `shown` is handed to the status queue and not yet on the server.
-        stop: The stop record that our own facts gave when `shown` was last compared with them;
-            while `shown` is somebody else's, their difference alone is no reason to write.
+        version: The newest `resourceVersion` that the watch has reported.
+        written: The newest `resourceVersion` returned by a write of ours. It says nothing about
+            the spec, which may have changed just before the write.
+        shown: The status that the object has, or is about to get.
+        writing: Whether `shown` was passed to the status queue and is not on the server yet.
+        stop: The stop record from our own facts when `shown` was last compared with them. While
+            another client's status is shown, a difference in it alone is no reason to write.
     """
 
     version: int = 0
@@ -40,17 +40,17 @@ class StatusShadow:
     _writes_at: float = float("-inf")
 
     def is_echo(self, version: int) -> bool:
-        """Tell whether an event says nothing but what we wrote, or are about to replace.
+        """Tell whether an event only has a status that we wrote or are about to replace.
 
-        Valid only for an event that does not change the spec.
+        This is valid only for an event that does not change the spec.
         """
         return self.writing or version <= max(self.written, self.version)
 
     def told(self, version: int, status: Status) -> bool:
-        """Take in what the watch says.
+        """Record the version and status from a watch event.
 
         Returns:
-            Whether somebody else replaced a status of ours by one that says something else.
+            Whether another client replaced a status of ours with one of different meaning.
         """
         self.version = max(self.version, version)
         if self.writing or version <= self.written:
@@ -60,14 +60,14 @@ class StatusShadow:
         return replaced
 
     def wants(self, status: Status) -> bool:
-        """Tell whether this status says something that the object does not say yet."""
+        """Tell whether this status has to be written because the object does not have it yet."""
         if not self.compared:
             self.stop, self.compared = status.stop, True
             return not same_meaning(status, self.shown)
         return status.stop != self.stop or not same_meaning(status, self.shown)
 
     def hand_on(self, status: Status, now: float) -> None:
-        """Take in that a status goes to the status queue at this monotonic second."""
+        """Note that a status goes to the status queue at this monotonic time, in seconds."""
         self.shown, self.writing = status, True
         self.stop, self.compared = status.stop, True
         passed = (now - self._writes_at) / WRITE_S
@@ -75,11 +75,11 @@ class StatusShadow:
         self._writes_at = now
 
     def confirm(self, version: int, status: Status) -> bool:
-        """Take in that a status is on the server.
+        """Note that a status was written to the server.
 
         Returns:
-            Whether `shown` has to be written once more: an event that is newer than our write may
-            have been somebody else's, who replaced it; it costs nothing if nobody has.
+            Whether `shown` has to be written once more: an event newer than our write may come from
+            another client that replaced it; if none did, the extra write changes nothing.
         """
         self.written = max(self.written, version)
         self.writing = self.writing and self.shown is not status
@@ -89,6 +89,6 @@ class StatusShadow:
         return False
 
     def write_at(self, now: float) -> float:
-        """Return the monotonic second from which on one more write is within the limit."""
+        """Return the monotonic time in seconds from which one more write is within the limit."""
         left = max(self._writes - (now - self._writes_at) / WRITE_S, 0.0)
         return now + max(left - (WRITES_MAX - 1), 0.0) * WRITE_S

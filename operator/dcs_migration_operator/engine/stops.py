@@ -1,7 +1,7 @@
-"""The stop requests of one channel: many tasks into few calls, and what became of each into facts.
+"""Requests the stops of one channel: many tasks per call; the outcomes go into the facts.
 
-A task has one request under way at most, whichever resources wish it. It leaves with the others of
-its window, if it may still be stopped right before that.
+A task has at most one request in progress, however many resources want it to stop. It is sent
+together with the others of its window, if the task may still be stopped at that moment.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SUSPECTS_PARALLEL_MAX: Final = 2
-"""Requests under way at once with tasks of requests that failed. They leave by themselves: whatever
-they meet, and however long it takes, no other task is in it or waits for it."""
+"""Most concurrent requests with suspects, which are tasks whose requests failed. These are sent
+separately, so that no other task shares their failures or waits for them."""
 
 
 class MayStop(Protocol):
-    """The last look before a request leaves."""
+    """The last check before a stop is sent."""
 
     def __call__(self, key: str, /) -> bool:
-        """Tell whether the task with this key may be stopped at this very moment."""
+        """Tell whether the task with this key may be stopped at this moment."""
 
 
 class Stops:
@@ -47,11 +47,11 @@ class Stops:
 
     Args:
         dcs: Makes the calls.
-        facts: Of the channel.
-        poller: Hurried when a stop was accepted.
-        may_stop: Asked for each task before it leaves.
-        commit: The same, at the moment in which it leaves: what is answered yes counts as left.
-        project_id: For the log.
+        facts: The facts of the channel.
+        poller: Polls soon after a stop was accepted.
+        may_stop: Called for each task before its stop is sent.
+        commit: The same at the moment of sending; a stop that it permits counts as sent.
+        project_id: The cloud project, for the log.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Stops:
         self._suspects = window(parallel_max=SUSPECTS_PARALLEL_MAX)
 
     def submit(self, cloud: CloudTask) -> None:
-        """Request a stop for a task, together with others; the facts hear of the outcome."""
+        """Request a stop for a task, together with others; the outcome goes into the facts."""
         if not cloud.requested:
             cloud.requested = True
             suspect = self._batches.is_suspect(cloud.key)
@@ -91,11 +91,11 @@ class Stops:
             waiter.add_done_callback(partial(self._settle, cloud))
 
     async def close(self, timeout_s: float) -> None:
-        """Send what waits at once, and give up what is not done in time."""
+        """Send all waiting stops at once, and drop those that are not finished in time."""
         await asyncio.gather(self._window.close(timeout_s), self._suspects.close(timeout_s))
 
     async def _execute(self, keys: Sequence[str]) -> Mapping[str, StopResult]:
-        """Send one batch; requests name a task as DCS does."""
+        """Send one batch; requests use DCS's spelling of the task ids."""
         tasks = [cloud for key in keys if (cloud := self._facts.task(key))]
         results = await self._batches.stop([cloud.task_id for cloud in tasks])
         outcomes = Counter(
@@ -112,7 +112,7 @@ class Stops:
         return await self._dcs.batch_stop(task_ids, self._permit, suspects=suspects)
 
     def _permit(self, task_ids: Sequence[str]) -> Sequence[str]:
-        """Return those that may still be stopped; the call's turn may have come late."""
+        """Return the ids that may still be stopped, since the call may have waited for long."""
         return [task_id for task_id in task_ids if self._commit(task_key(task_id))]
 
     def _settle(self, cloud: CloudTask, waiter: asyncio.Future[StopResult]) -> None:

@@ -1,8 +1,8 @@
-"""All resources that are known: what they ask for, what they say, where their projects lead.
+"""The store of all known resources: their specs, their statuses, the routes of their projects.
 
-Nothing is decided here. Whoever learns something about a resource writes it down, and what depends
-on it becomes due in a work queue. One question is answered at once, since no call may leave without
-it: `may_stop`.
+The store decides nothing. A part that learns a fact about a resource writes it here, and dependent
+resources become due in a work queue. Only `may_stop` is answered at once, since no stop may be sent
+without it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ N = TypeVar("N", "str", "ProjectRef")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a project leads: to a channel, or nowhere and why. Neither means not known yet."""
+    """The route of a project: a channel, or the trouble that prevents one; neither if unknown."""
 
     channel: Channel | None = None
     trouble: Trouble | None = None
@@ -67,23 +67,23 @@ class Entry:
     """What is known about one task resource.
 
     Attributes:
-        channel: Where its project led when it was last processed.
+        channel: The channel of its project when it was last processed.
         cloud: The facts about its task on that channel.
-        blocked: Why its project could not be used then.
-        recalled: What is known of earlier requests while it is on no channel.
+        blocked: Why its project could not be used at that time.
+        recalled: What is known about earlier requests while it is on no channel.
         site: Endpoint and cloud project of the last channel.
-        moved: The site is another one than that which its status speaks of.
-        wished_at: Monotonic seconds at which the wish was first heard.
+        moved: Whether its status is about a different site.
+        wished_at: Monotonic time in seconds at which the wish was first seen.
         wished: The same as wall time; None without a wish to stop.
-        news_at: Monotonic seconds of the last change of the wish, or the end of a trouble.
-        started_again: It was told already that the task runs again after its end.
-        troubled: The last decision told of a trouble.
-        opening: When its cutover was opened; None while it is not, or not admitted by its wave.
-        expired: The time was up for this opening.
-        committed: A request has left for its conditional wish.
-        lag_at_order: The offset of the newest sample then.
-        left_anyway: Its request has left because the time was up, and nobody was told yet.
-        was_incremental: The newest sample that said anything was of the incremental phase.
+        news_at: Monotonic time in seconds at which the wish last changed or a trouble ended.
+        started_again: Whether it was reported that the task runs again after its end.
+        troubled: Whether the last decision had a trouble.
+        opening: When its cutover was opened; None while it is not open or not admitted.
+        expired: Whether this opening has timed out.
+        committed: Whether a request was sent for its conditional wish.
+        lag_at_order: The offset of the newest sample at that time.
+        left_anyway: Whether its request was sent on timeout and was not reported yet.
+        was_incremental: Whether the newest valid sample was of the incremental phase.
         member: What its wave counts it as.
     """
 
@@ -110,16 +110,16 @@ class Entry:
 
     @property
     def wave(self) -> WaveRef | None:
-        """The wave that it names."""
+        """The wave that the task names, None if it names none."""
         cutover = self.task.cutover
         return WaveRef(self.task.ref.namespace, cutover.wave) if cutover and cutover.wave else None
 
     def open(self, now: Instant) -> None:
-        """Let the cutover be opened at this moment."""
+        """Open the cutover at this moment."""
         self.opening, self.news_at = Opening(now.mono, now.wall), now.mono
 
     def reopen(self) -> None:
-        """Let the cutover have to be opened anew; a request that has left stays."""
+        """Close the cutover, so that it has to be opened again; a request that was sent stays."""
         self.opening, self.expired = None, False
         cloud = self.cloud
         left = cloud and (cloud.requested or cloud.request.outcome is Outcome.ACCEPTED)
@@ -131,7 +131,7 @@ class WaveEntry:
     """What is known about one wave that exists or is named by a task.
 
     Attributes:
-        wave: None while it does not exist.
+        wave: The wave; None while it does not exist.
         members: Its tasks, by uid.
         forgiven: The uids whose failures a person has seen: they failed before the wave last went.
         paused: Its failures have paused it.
@@ -161,8 +161,8 @@ class ProjectEntry:
     """What is known about one project that exists or is named by a task.
 
     Attributes:
-        project: None while it does not exist.
-        changed_at: Monotonic seconds of the last change of whom it admits.
+        project: The project; None while it does not exist.
+        changed_at: Monotonic time in seconds at which the admitted namespaces last changed.
     """
 
     project: Project | None = None
@@ -176,8 +176,8 @@ class Store:
 
     Args:
         resources: The work queue of the task resources, by uid.
-        projects: That of the project resources.
-        waves: That of the wave resources.
+        projects: The work queue of the project resources.
+        waves: The work queue of the wave resources.
         cluster_projects: Whether cluster-scoped projects are watched at all.
     """
 
@@ -201,9 +201,9 @@ class Store:
         self._wave_refs: dict[str, WaveRef] = {}
         self._unreadable: dict[str, int] = {}
         self.labels: dict[str, NamespaceLabels] = {}
-        """What is known of the labels of namespaces, by name."""
+        """What is known about the labels of namespaces, by name."""
         self.labels_wanted = asyncio.Event()
-        """Set when a task needs labels that nobody has read yet."""
+        """Set when a task needs labels that were not read yet."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -226,10 +226,10 @@ class Store:
         self.join_wave(entry)
         if len(group) == 1:
             self._projects.setdefault(ref, ProjectEntry())
-            self._projects_due.add(ref)  # from now on it has to be kept usable
+            self._projects_due.add(ref)  # the project has to be kept usable from now on
 
     def remove(self, uid: str) -> Entry | None:
-        """Remove a task resource, and return what was known of it."""
+        """Remove a task resource and return its entry."""
         entry = self._entries.pop(uid, None)
         if entry:
             self.leave_wave(entry)
@@ -250,7 +250,7 @@ class Store:
         return {e.task.ref.namespace for e in entries if not e.cloud or e.cloud.pace > Pace.SETTLED}
 
     def project(self, ref: ProjectRef) -> ProjectEntry | None:
-        """Return what is known of a project."""
+        """Return the entry of a project."""
         return self._projects.get(ref)
 
     def projects(self) -> dict[ProjectRef, ProjectEntry]:
@@ -258,7 +258,7 @@ class Store:
         return dict(self._projects)
 
     def put_project(self, project: Project) -> ProjectEntry:
-        """Take in a project resource that is new, changed, or the same."""
+        """Store a project resource that is new, changed, or unchanged."""
         entry = self._projects.setdefault(project.ref, ProjectEntry())
         before, entry.project = entry.project, project
         if before and before.object.uid != project.object.uid:
@@ -273,13 +273,13 @@ class Store:
                 self._resume(project.ref)
             channel = entry.route.channel
             if channel and channel.site != (project.endpoint, project.project_id):
-                self.lead(project.ref, UNKNOWN)  # nothing leaves for where it led before
+                self.lead(project.ref, UNKNOWN)  # no request is sent by the previous route
             self._projects_due.add(project.ref)
             self._wake(project.ref)
         return entry
 
     def _resume(self, ref: ProjectRef) -> None:
-        """Let the time of a cutover begin again that passed while its project was suspended."""
+        """Restart the time limit of cutovers whose project was suspended."""
         for one in self._by_project.get(ref, {}).values():
             one.news_at = self._clock().mono
             if not one.expired:
@@ -288,7 +288,7 @@ class Store:
                 self._waves_due.add(one.wave)
 
     def remove_project(self, uid: str) -> Project | None:
-        """Take in that a project resource is gone, and return what it said."""
+        """Remove a project resource and return it."""
         ref = self._project_refs.pop(uid, None)
         entry = self._projects.get(ref) if ref else None
         if ref is None or entry is None:
@@ -306,7 +306,7 @@ class Store:
         return self._projects.get(ref) if ref else None
 
     def check_project(self, ref: ProjectRef) -> None:
-        """Let a project be looked at anew."""
+        """Make a project due."""
         self._projects_due.add(ref)
 
     def forget_project(self, ref: ProjectRef) -> None:
@@ -314,7 +314,7 @@ class Store:
         self._projects.pop(ref, None)
 
     def lead(self, ref: ProjectRef, route: Route) -> None:
-        """Take in where a project leads now."""
+        """Set the route of a project."""
         entry = self._projects[ref]
         before, entry.route = entry.route, route
         if before == route:
@@ -327,14 +327,14 @@ class Store:
         self._wake(ref)
 
     def join_wave(self, entry: Entry) -> None:
-        """Take in that a task names a wave."""
+        """Add a task to the wave that it names."""
         ref = entry.wave
         if ref:
             self._waves.setdefault(ref, WaveEntry()).members[entry.task.ref.uid] = entry
             self._waves_due.add(ref)
 
     def leave_wave(self, entry: Entry) -> None:
-        """Take in that a task does not name its wave any more."""
+        """Remove a task from its wave."""
         ref = entry.wave
         known = self._waves.get(ref) if ref else None
         if ref and known:
@@ -343,19 +343,19 @@ class Store:
             self._waves_due.add(ref)
 
     def check_task(self, uid: str) -> None:
-        """Let a task resource be looked at anew."""
+        """Make a task resource due."""
         self._resources.add(uid)
 
     def wave(self, ref: WaveRef) -> WaveEntry | None:
-        """Return what is known of a wave."""
+        """Return the entry of a wave."""
         return self._waves.get(ref)
 
     def check_wave(self, ref: WaveRef) -> None:
-        """Let a wave be looked at."""
+        """Make a wave due."""
         self._waves_due.add(ref)
 
     def put_wave(self, wave: Wave) -> WaveEntry:
-        """Take in a wave that is new, changed, or the same; at Hold nothing leaves from now on."""
+        """Store a wave that is new, changed, or unchanged; at Hold no more requests are sent."""
         entry = self._waves.setdefault(wave.ref, WaveEntry())
         before, entry.wave = entry.wave, wave
         if before and before.object.uid != wave.object.uid:
@@ -368,7 +368,7 @@ class Store:
         return entry
 
     def remove_wave(self, uid: str) -> Wave | None:
-        """Take in that a wave is gone, and return what it said; its tasks hold."""
+        """Remove a wave and return it; its tasks hold."""
         ref = self._wave_refs.pop(uid, None)
         entry = self._waves.get(ref) if ref else None
         if ref is None or entry is None:
@@ -387,7 +387,7 @@ class Store:
         return self._waves.get(ref) if ref else None
 
     def _turn(self, ref: WaveRef, entry: WaveEntry, *, went: bool) -> None:
-        """Let everything that depends on a wave be looked at; unless it went, it begins anew."""
+        """Make everything that depends on a wave due; reset the wave unless it was going."""
         now = self._clock().mono
         if not went:
             entry.begun = entry.paused = False
@@ -400,7 +400,7 @@ class Store:
         self._waves_due.add(ref)
 
     def conditional(self, entry: Entry) -> Conditional | None:
-        """Return what the conditional wish of a task depends on at this moment."""
+        """Return everything that the conditional wish of a task depends on at this moment."""
         cutover, ref = entry.task.cutover, entry.wave
         if cutover is None or entry.task.stopped:
             return None
@@ -444,7 +444,7 @@ class Store:
             del self.labels[namespace]
 
     def learn_labels(self, namespace: str, labels: NamespaceLabels, *, news: bool = True) -> None:
-        """Take in the labels of a namespace; if they are news, what depends on them is due."""
+        """Store the labels of a namespace; if they changed, dependent tasks become due."""
         self.labels[namespace] = labels
         if not news:
             return
@@ -454,7 +454,7 @@ class Store:
                     self._resources.add(uid)
 
     def unreadable(self, uid: str, version: int) -> bool:
-        """Let an object that cannot be read count as known; return whether that is news."""
+        """Count an object that cannot be parsed as known; return whether it is its first time."""
         first = uid not in self._unreadable
         self._unreadable[uid] = version
         return first
@@ -475,13 +475,13 @@ class Store:
         return entry.shadow.version if entry else self._unreadable.get(uid)
 
     def forget_unreadable(self, uid: str) -> None:
-        """Take in that an object which could not be read is gone."""
+        """Forget an object that could not be parsed and is gone."""
         self._unreadable.pop(uid, None)
 
     def route_of(self, task: Task) -> Route:
-        """Return where the project of a task leads for this task.
+        """Return the route of a task by its project.
 
-        Whoever is not admitted learns nothing of the project, not even what is wrong with it.
+        A task that is not admitted learns nothing about the project, not even its trouble.
         """
         known = self._projects.get(task.project)
         if known is None:
@@ -506,21 +506,21 @@ class Store:
         return _denied(since, text)
 
     def is_suspended(self, task: Task) -> bool:
-        """Tell whether the emergency brake of the task's project is on."""
+        """Tell whether the task's project is suspended."""
         known = self._projects.get(task.project)
         return bool(known and known.project and known.project.suspended)
 
     def may_stop(self, facts: ChannelFacts, key: str) -> bool:
-        """Tell whether a stop may leave now: still wished for and admitted, and seen to run lately.
+        """Tell whether a stop may be sent now: still wished, admitted, and lately observed to run.
 
         Args:
-            facts: Of the channel on which it would leave.
-            key: Of the task.
+            facts: The facts of the channel that would send it.
+            key: The key of the task.
         """
         return bool(self._wishing(facts, key))
 
     def commit(self, facts: ChannelFacts, key: str) -> bool:
-        """Take in that a stop leaves now, if it may: from then on later lag changes nothing."""
+        """Note that a stop is sent now, if it may be: from then on later lag changes nothing."""
         wishing = self._wishing(facts, key)
         for entry in wishing:
             if entry.task.cutover and not entry.committed:
@@ -531,7 +531,7 @@ class Store:
         return bool(wishing)
 
     def _wishing(self, facts: ChannelFacts, key: str) -> list[Entry]:
-        """Return the resources for whose wish a stop may leave now."""
+        """Return the resources for whose wish a stop may be sent now."""
         cloud = facts.task(key)
         if cloud is None or cloud.asked_at < self._clock().mono - OBSERVATION_AGE_S_MAX:
             return []
@@ -548,7 +548,7 @@ class Store:
         ]
 
     def _gate(self, entry: Entry) -> Gate | None:
-        """Return what a conditional wish means at this very moment; None without one."""
+        """Return the gate of a conditional wish at this moment; None without such a wish."""
         wish, now = self.conditional(entry), self._clock()
         observed = entry.cloud.observed if entry.cloud else None
         return gate_of(wish, observed, now.mono, now.wall) if wish and observed else None

@@ -1,8 +1,8 @@
-"""Whose lag may be sampled, and how fast: what all channels of one access key share.
+"""Decides which tasks are sampled, and how fast, over all channels of one access key.
 
-Stats are asked for task by task, so a thousand waiting tasks would ask a thousand times each few
-seconds. At most a hundred opened ones are sampled at once; the others wait for their turn. Those
-that hold share a trickle.
+A stats call is about a single task, so a thousand waiting tasks would cost a thousand calls every
+few seconds. At most a hundred opened tasks are sampled at once; the others wait for their turn.
+Holding tasks share a low rate.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OPEN_TASKS_MAX: Final = 100
-"""Opened tasks of one access key that are sampled at once."""
+"""Most opened tasks of one access key that are sampled at once."""
 
 OPEN_CALLS_PER_S: Final = 10.0
 HOLDING_CALLS_PER_S: Final = 2.0
 
 LATE_S_MAX: Final = 0.5 / OPEN_CALLS_PER_S
-"""A sample that is asked for a little late, as timers are, does not delay those behind it: so fifty
-of them fit into a round of 5 s, and their requests into one order."""
+"""A sample that is requested a little late, as timers are, does not delay those after it: so fifty
+of them fit into a round of 5 s, and their stops into one request."""
 
 TURN_S: Final = 60.0
 """How long a task keeps its turn while others wait, unless it is within its limit."""
@@ -34,8 +34,8 @@ class Seat:
 
     Attributes:
         tell: Called when its turn begins or ends.
-        since: Monotonic seconds at which its turn began; None while it waits.
-        close: Its lag was within its limit at the last sample, so that it should go on.
+        since: Monotonic time in seconds at which its turn began; None while it waits.
+        close: Whether its lag was within its limit at the last sample, so that it keeps its turn.
     """
 
     tell: Callable[[], None]
@@ -52,19 +52,19 @@ class Turns:
         self._open_at = self._holding_at = float("-inf")
 
     def join(self, seat: Seat, now: float) -> None:
-        """Let an opened task wait for its turn, which may begin at once."""
+        """Add an opened task to the queue; its turn may begin at once."""
         self._waiting[seat] = None
         self.pass_on(now)
 
     def leave(self, seat: Seat, now: float) -> None:
-        """Take in that a task needs no turn any more."""
+        """Remove a task that needs no turn any more."""
         self._waiting.pop(seat, None)
         if seat in self._seated:
             del self._seated[seat]
             self.pass_on(now)
 
     def pass_on(self, now: float) -> None:
-        """Let those take their turn for whom there is room, also by ending turns that are long."""
+        """Start turns while there is room, and end long turns to make room."""
         while self._waiting:
             if len(self._seated) >= OPEN_TASKS_MAX and not self._end_one(now):
                 return
@@ -74,23 +74,23 @@ class Turns:
             seat.tell()
 
     def open_wait_s(self, now: float) -> float:
-        """Return the seconds until the next sample of an opened task may be asked for."""
+        """Return the seconds until the next sample of an opened task may be requested."""
         return max(self._open_at - now, 0.0)
 
     def holding_wait_s(self, now: float) -> float:
-        """Return the seconds until the next sample of a holding task may be asked for."""
+        """Return the seconds until the next sample of a holding task may be requested."""
         return max(self._holding_at - now, 0.0)
 
     def take_open(self, now: float) -> None:
-        """Take in that a sample of an opened task is asked for."""
+        """Count a sample of an opened task that is requested now."""
         self._open_at = max(self._open_at, now - LATE_S_MAX) + 1.0 / OPEN_CALLS_PER_S
 
     def take_holding(self, now: float) -> None:
-        """Take in that a sample of a holding task is asked for."""
+        """Count a sample of a holding task that is requested now."""
         self._holding_at = max(self._holding_at, now) + 1.0 / HOLDING_CALLS_PER_S
 
     def _end_one(self, now: float) -> bool:
-        """End the turn of the first task that had one for long enough; return whether there is."""
+        """End the turn of the first task that had one for long enough; return whether one ended."""
         for seat in self._seated:
             if seat.since is not None and now >= seat.since + TURN_S and not seat.close:
                 del self._seated[seat]

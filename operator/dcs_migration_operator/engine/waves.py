@@ -1,8 +1,8 @@
-"""Reconciles waves: counts their tasks, admits as many as may be under way, pauses after failures.
+"""Reconciles waves: counts their tasks, admits as many as permitted, and pauses after failures.
 
 A wave makes no call of its own: it opens the cutover of a task, and the task does the rest. Whether
-a request may leave is looked up in the wave itself right before it does (`Store.may_stop`), so that
-nothing depends on how soon this is done.
+the wave permits a request is checked right before it is sent (`Store.may_stop`), so that nothing
+depends on how soon the wave is reconciled.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Waves:
     """Reconciles wave resources.
 
     Args:
-        store: All facts.
-        sink: Takes the statuses.
-        recorder: Takes what a status cannot say.
+        store: Holds all facts.
+        sink: Receives the statuses.
+        recorder: Receives events, for what a status cannot say.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Waves:
         self._clock = clock
 
     def reconcile(self, ref: WaveRef) -> float | None:
-        """Do what follows for one wave.
+        """Reconcile one wave.
 
         Returns:
-            The next moment, in monotonic seconds, at which time alone changes something, or None.
+            The next monotonic time in seconds at which to reconcile even without an event, or None.
         """
         entry = self._store.wave(ref)
         if entry is None:
@@ -75,9 +75,9 @@ class Waves:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _begin(self, entry: WaveEntry) -> None:
-        """Take up what the status of the wave says, once in this life of the process.
+        """Restore the state of a wave from its status, once after a start of the process.
 
-        A wave that was going in spite of failures goes on in spite of them.
+        A wave that was going in spite of failures continues in spite of them.
         """
         if entry.begun or not (entry.wave and entry.wave.goes):
             return
@@ -90,7 +90,7 @@ class Waves:
             entry.forgiven |= {uid for uid, one in entry.members.items() if _says_failed(one)}
 
     def _pauses(self, entry: WaveEntry, wave: Wave) -> bool:
-        """Tell whether failures pause the wave now; that stays until a person lets it hold."""
+        """Tell whether failures pause the wave; it stays paused until a person sets it to Hold."""
         failed = sum(
             one.member.failed for uid, one in entry.members.items() if uid not in entry.forgiven
         )
@@ -118,7 +118,7 @@ class Waves:
         status = describe_wave(wave, entry.shadow.shown, counts, state, now, stuck=stuck)
         if not entry.shadow.wants(status):
             return None
-        # No other limit: counts change all the time, and people wait for what the wave says.
+        # There is no other limit: counts change all the time, and people wait for this status.
         write_at = entry.wrote_at + WRITE_S
         if write_at > now.mono:
             return write_at

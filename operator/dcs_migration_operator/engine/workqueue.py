@@ -1,7 +1,7 @@
-"""Which keys have to be processed, now or at a moment: each waits once, however often it is added.
+"""A work queue of keys to process, now or at a given time; each key waits at most once.
 
-A plain data structure without a loop of its own; `pump.py` and `projects.py` drive it. The number
-of keys is bounded by the resources that exist.
+It is a plain data structure without a loop; `pump.py` and `projects.py` drive it. The number of
+existing resources limits the number of keys.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 
 STALE_SHARE_MAX = 2
-"""The heap is rebuilt when it holds so many times as many moments as there are keys: a moment that
-was moved stays in it until then."""
+"""The heap is rebuilt when it holds this many times more moments than there are keys: a moment that
+was changed stays in it until then."""
 
 REBUILD_MOMENTS_MIN = 64
 
 
 class WorkQueue(Generic[K]):
-    """A set of keys that are due, and the moments at which others become due.
+    """A set of due keys, and the moments at which other keys become due.
 
     Args:
-        wake: Called when a key becomes due, or is to become due before all others.
+        wake: Called when a key becomes due, or becomes the next one to be due.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -41,15 +41,15 @@ class WorkQueue(Generic[K]):
         return len(self._due)
 
     def add(self, key: K) -> None:
-        """Let a key be processed as soon as possible."""
+        """Add a key to process as soon as possible."""
         if key not in self._due:
             self._due[key] = None
             self._wake()
 
     def add_at(self, key: K, moment: float | None) -> None:
-        """Let a key be processed at this monotonic second; None cancels an earlier moment.
+        """Add a key to process at this monotonic time in seconds; None cancels its moment.
 
-        A key has one moment; the newest call decides.
+        A key has only one moment: that of the latest call.
         """
         if moment is None:
             self._moments.pop(key, None)
@@ -71,7 +71,7 @@ class WorkQueue(Generic[K]):
         self._moments.pop(key, None)
 
     def take(self, now: float) -> K | None:
-        """Return the next key that is due, oldest first, and forget that it is."""
+        """Remove and return the next due key, oldest first; None if no key is due."""
         while self._heap and self._heap[0][0] <= now:
             moment, _, key = heapq.heappop(self._heap)
             if self._moments.get(key) == moment:
@@ -80,7 +80,7 @@ class WorkQueue(Generic[K]):
         return self._due.popitem(last=False)[0] if self._due else None
 
     def next_at(self) -> float | None:
-        """Return the monotonic second at which something is due next; 0 means now, None never."""
+        """Return the monotonic time in seconds at which a key is next due; 0 now, None never."""
         if self._due:
             return 0.0
         while self._heap and self._moments.get(self._heap[0][2]) != self._heap[0][0]:

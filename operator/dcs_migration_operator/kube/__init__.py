@@ -1,4 +1,4 @@
-"""The Kubernetes side: wishes come in through the watch, what DCS says goes out as status.
+"""The Kubernetes side: reads resources through a watch and writes their status.
 
-Only `watch.py` imports kopf, and only `api.py` and `watch.py` make HTTP sessions of aiohttp.
+Only `watch.py` imports kopf, and only `api.py` and `watch.py` open aiohttp sessions.
 """

@@ -1,8 +1,8 @@
-"""The few API-server calls of our own: read a Secret, patch a status, list versions, discover.
+"""The API-server calls that do not go through kopf: Secrets, status, Leases, Events, discovery.
 
-A session of its own, apart from the watch's: in a shared pool the watch starves behind status
-writes (measured with 16 connections). The Lease has another: Secret reads that hang would take all
-connections, and with them the leadership. Nothing is retried here.
+They use a session apart from the watch's: in a shared pool the watch starves behind status writes
+(measured with 16 connections). The Lease has a third session: hanging Secret reads would otherwise
+take all connections, and leadership would be lost. This module retries no call.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 ALL_LEASES: Final = "/apis/coordination.k8s.io/v1/leases"
 
 TIMEOUT_S: Final = 30.0
-"""For one call; kube-apiserver gives up on its own after 60 s."""
+"""Timeout of one call; kube-apiserver itself gives up after 60 s."""
 
 LEASE_TIMEOUT_S: Final = 4.0
-"""For one call about the Lease: two of them fit into the time for which a renewal lasts."""
+"""Timeout of one Lease call: two of them fit into the time for which a renewal lasts."""
 
 LEASE_CONNECTIONS_MAX: Final = 2
-"""One for each of the two that ask at once, the elector and who looks for other operators."""
+"""One connection each for the two concurrent callers, the elector and the search for neighbors."""
 
 CONNECT_S: Final = 10.0
 
@@ -57,9 +57,9 @@ class KubeApi:
     """Calls the API server; use it as an async context manager.
 
     Args:
-        cluster: Which one.
-        connections_max: At once; further calls wait.
-        timeout_s: For one call, the wait for a connection included.
+        cluster: The cluster to call.
+        connections_max: Most connections at once; further calls wait.
+        timeout_s: Timeout of one call, including the wait for a connection.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class KubeApi:
         return then + asyncio.get_running_loop().time() - at
 
     async def served(self) -> set[str]:
-        """Return the resources of our group, with their subresources; empty without the CRDs."""
+        """Return the served resources and subresources of our group; empty without the CRDs."""
         try:
             body = await self._call("GET", f"/apis/{GROUP}/{VERSION}")
         except NotFound:
@@ -99,19 +99,19 @@ class KubeApi:
         return {str(item.get("name")) for item in body.get("resources") or ()}
 
     async def probe_list(self, plural: str, namespace: str) -> str:
-        """List at most one object, to learn whether that is allowed; returns the version."""
+        """List at most one object to find out whether that is allowed; return the version."""
         body = await self._call(
             "GET", _path(plural, namespace), params={"limit": "1"}, accept=METADATA_ONLY
         )
         return str(body.get("metadata", {}).get("resourceVersion", ""))
 
     async def probe_watch(self, plural: str, namespace: str, version: str) -> None:
-        """Begin a watch and end it, to learn whether that is allowed."""
+        """Begin and end a watch to find out whether that is allowed."""
         moment = {"watch": "true", "timeoutSeconds": "1", "resourceVersion": version}
         await self._call("GET", _path(plural, namespace), params=moment, read=False)
 
     async def versions(self, plural: str, namespaces: Iterable[str]) -> dict[str, int]:
-        """Return uid → resourceVersion of all objects, read as metadata only, page by page."""
+        """Return uid → resourceVersion of all objects, reading only metadata, page by page."""
         found: dict[str, int] = {}
         for namespace in namespaces or ("",):
             params = {"limit": str(LIST_CHUNK)}
@@ -134,7 +134,8 @@ class KubeApi:
     async def patch_status(self, ref: ObjectRef, status: Mapping[str, Any]) -> int:
         """Replace the status of one object and return its new `resourceVersion`.
 
-        The uid is tested first: a namesake that was created meanwhile answers 422.
+        The patch tests the uid first: if the object was replaced by another of the same name, the
+        API server answers 422.
         """
         patch = [
             {"op": "test", "path": "/metadata/uid", "value": ref.uid},
@@ -165,11 +166,11 @@ class KubeApi:
         return dict(body.get("metadata", {}).get("labels") or {})
 
     async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
-        """Read a Lease (`kube.lease.LeaseCalls`, also the two below)."""
+        """Read a Lease (`kube.lease.LeaseCalls`)."""
         return await self._call("GET", f"{LEASES.format(namespace=namespace)}/{name}")
 
     async def list_leases(self, namespace: str, selector: str, count_max: int) -> list[Any]:
-        """List at most so many Leases with these labels, of a namespace or of all."""
+        """List at most `count_max` Leases with these labels, in one namespace or in all."""
         path = LEASES.format(namespace=namespace) if namespace else ALL_LEASES
         params = {"labelSelector": selector, "limit": str(count_max)}
         return list((await self._call("GET", path, params=params)).get("items") or ())
@@ -191,7 +192,7 @@ class KubeApi:
         await self._call("POST", LEASES.format(namespace=namespace), json=lease)
 
     async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace a Lease, if nobody else has meanwhile."""
+        """Replace a Lease, unless it was changed in the meantime."""
         metadata = lease["metadata"]
         path = f"{LEASES.format(namespace=metadata['namespace'])}/{metadata['name']}"
         return await self._call("PUT", path, json=lease)
@@ -201,7 +202,7 @@ class KubeApi:
         await self._call("POST", EVENTS.format(namespace=namespace), json=event)
 
     async def patch_event(self, namespace: str, name: str, news: Mapping[str, Any]) -> None:
-        """Change fields of an Event that exists."""
+        """Change fields of an existing Event."""
         path = f"{EVENTS.format(namespace=namespace)}/{name}"
         await self._call("PATCH", path, json=news, content_type=MERGE_PATCH)
 
@@ -253,7 +254,7 @@ def _path(plural: str, namespace: str) -> str:
 
 
 async def _message(response: aiohttp.ClientResponse) -> str:
-    """Return the message of a `Status` answer; any other body is not repeated."""
+    """Return the message of a `Status` answer; any other body is left out."""
     try:
         body = await response.json()
         return str(body["message"])[:256]

@@ -1,7 +1,7 @@
-"""The data of a Secret to credentials, or the reason why not; a reason never holds a value.
+"""Parses the data of a Secret into credentials; an error says why not and never holds a value.
 
-People type Secrets: what is around a value without being part of it is left out, and said once;
-what could be meant otherwise is not guessed, but named with what is expected.
+People write Secrets by hand. White space and byte order marks around a value are removed, with one
+log message; an ambiguous value is not guessed, but rejected with a text that says what is expected.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ TOKEN: Final = "securityToken"  # noqa: S105 - the name of a key
 
 UTF_8_MARK: Final = b"\xef\xbb\xbf"
 UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-"""What Windows writes at the begin of a text file."""
+"""Byte order marks that Windows writes at the beginning of a text file."""
 
 _ELSEWHERE: Final = {
     AK: re.compile(r"(hw|os|aws|huaweicloud(sdk)?)?(ak|accesskey(id)?)"),
     SK: re.compile(r"(hw|os|aws|huaweicloud(sdk)?)?(sk|secretkey|secretaccesskey)"),
     TOKEN: re.compile(r"(hw|os|aws|huaweicloud(sdk)?)?(securitytoken|sessiontoken)"),
 }
-"""What other tools call the three, in small letters and without what joins words."""
+"""Names that other tools use for the three keys, in lower case and without separators."""
 
 NAME_CHARS_MAX: Final = 64
-"""Of another tool's name that is repeated; the longest known has 32."""
+"""Longest name of another tool's key that is quoted; the longest known one has 32 characters."""
 
 
 def credentials_of(data: Mapping[str, Any], namespace: str, name: str) -> Credentials:
-    """Return what the keys `accessKey`, `secretKey` and, if there, `securityToken` hold.
+    """Return the credentials in the keys `accessKey`, `secretKey` and, if present, `securityToken`.
 
     Raises:
         SecretReadError: A key is missing or malformed.
@@ -55,10 +55,10 @@ def credentials_of(data: Mapping[str, Any], namespace: str, name: str) -> Creden
 
 
 def decoded(data: Mapping[str, Any], key: str, namespace: str, name: str) -> str:
-    """Return one value of a Secret; only that of a token may be empty.
+    """Return one value of a Secret; only a token may be empty.
 
     Raises:
-        SecretReadError: It is missing or malformed.
+        SecretReadError: The value is missing or malformed.
     """
     where = f"Key {key} of Secret {namespace}/{name}"
     if key not in data:
@@ -102,7 +102,7 @@ def _not_plain(where: str) -> SecretReadError:
 
 
 def _encoded(text: str) -> bool:
-    """Tell whether a key was encoded once more: none holds an equals sign, as base64 ends in."""
+    """Tell whether a key was base64-encoded twice: no key holds the equals sign of the padding."""
     if not text.endswith("="):
         return False
     try:
@@ -112,7 +112,7 @@ def _encoded(text: str) -> bool:
 
 
 def _elsewhere(data: Mapping[str, Any], key: str) -> str:
-    """Return the name under which another tool would have written a key, if it is there."""
+    """Return the name in this Secret that another tool uses for a key, if there is one."""
     for name in sorted(data):
         plain = re.sub(r"[-_. ]", "", name).lower()
         if name != key and len(name) <= NAME_CHARS_MAX and _ELSEWHERE[key].fullmatch(plain):
@@ -122,7 +122,7 @@ def _elsewhere(data: Mapping[str, Any], key: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _note(namespace: str, name: str, key: str) -> None:
-    """Say once that something was left out; a Secret in use is read again and again."""
+    """Log once per value that something was removed; a Secret in use is read repeatedly."""
     _log.info(
         "white space or a mark around a value of a Secret is left out",
         extra={"secret": f"{namespace}/{name}", "key": key},

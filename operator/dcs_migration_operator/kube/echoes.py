@@ -1,8 +1,8 @@
-"""Keeps the echoes of our own status writes from kopf, by a look at the raw lines of a watch.
+"""Filters the echoes of our own status writes out of the raw lines of a watch, before kopf.
 
-Every status written comes back as an event that says nothing new: two of three events of a stop.
-To find that out from within kopf costs 0.3 to 0.5 ms each, a quarter of all that a stop costs; the
-numbers in the line are read in 0.002 ms (measured, `docs/performance.md`).
+Every status write comes back as a watch event without news: two of three events of a stop. kopf
+takes 0.3 to 0.5 ms to process each, a quarter of the whole cost of a stop; reading the numbers from
+the raw line takes 0.002 ms (measured, `docs/performance.md`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     """Tells by uid, `generation` and `resourceVersion` whether an event is only an echo."""
 
 PASSED_EVERY: Final = 50
-"""One echo of so many passes all the same, since kopf learns from events where in the stream it
-is. Left far behind, it would have to list everything again after its next connection: the API
+"""One in this many echoes is passed on, because kopf learns its position in the stream from events.
+If it fell far behind, it would have to list everything again after its next connection: the API
 server keeps at least 100 events per resource."""
 
-# Keys stand in alphabetical order, and within a JSON string every quote has a backslash before it.
-# A label or an annotation may well be called "resourceVersion", but it stands before the last one;
-# its value is a string, so it is no `generation`.
+# Keys are in alphabetical order, and within a JSON string every quote is escaped by a backslash. A
+# label or an annotation may be called "resourceVersion", but it comes before the last one; its
+# value is a string, so it cannot be taken for a `generation`.
 _CHANGED: Final = b'{"type":"MODIFIED",'
 _GENERATION: Final = re.compile(rb'"generation":(\d+)[,}]')
 _VERSION_KEY: Final = b'"resourceVersion":"'
@@ -38,16 +38,17 @@ _VERSION_AND_UID: Final = re.compile(rb'"resourceVersion":"(\d+)","uid":"([^"\\]
 def response_without_echoes(
     is_echo: IsEcho, heard: Callable[[str], None]
 ) -> type[aiohttp.ClientResponse]:
-    """Return the class of responses whose watches leave out what `is_echo` tells.
+    """Return a response class whose watches leave out the events that `is_echo` recognizes.
 
-    `heard` is called with the path of a watch for each piece of it that arrives, whatever is left.
+    `heard` is called with the path of a watch for each chunk that arrives, even if it holds only
+    echoes.
     """
 
     class Response(aiohttp.ClientResponse):
-        """The answer to a request of kopf."""
+        """The response to a request of kopf."""
 
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-            """Begin to read; the body of a watch goes through the echo filter."""
+            """Begin to read; wrap the body of a watch in the echo filter."""
             await super().start(connection)
             if self.url.query.get("watch") == "true":
                 lines = _Lines(self.content, is_echo, partial(heard, self.url.path))
@@ -58,9 +59,9 @@ def response_without_echoes(
 
 
 def numbers_of(line: bytes) -> tuple[str, int, int] | None:
-    """Return uid, `generation` and `resourceVersion` of the object that an event says changed.
+    """Return uid, `generation` and `resourceVersion` of the object in a MODIFIED event.
 
-    Nothing for any other event, and for a line that is not written as kube-apiserver writes it.
+    Return None for any other event, and for a line that kube-apiserver would not write.
     """
     if not line.startswith(_CHANGED):
         return None
@@ -72,7 +73,7 @@ def numbers_of(line: bytes) -> tuple[str, int, int] | None:
 
 
 class _Lines:
-    """The body of a watch without echoes; as to anything else, the body."""
+    """The body of a watch without echoes; delegates everything else to the original body."""
 
     def __init__(
         self, content: aiohttp.StreamReader, is_echo: IsEcho, heard: Callable[[], None]
@@ -84,7 +85,7 @@ class _Lines:
         return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yield whole lines; the way in which kopf reads."""
+        """Yield whole lines; kopf reads through this method."""
         rest = b""
         async for chunk in self._content.iter_chunked(size):
             self._heard()
@@ -92,8 +93,8 @@ class _Lines:
             kept = [line for line in lines if not self._leave_out(line)]
             if kept:
                 yield b"\n".join(kept) + b"\n"
-        # A line without its end is what an API server leaves that is killed while it writes; the
-        # next connection begins before it.
+        # An API server that is killed while it writes leaves an incomplete line; the next
+        # connection starts before it.
 
     def _leave_out(self, line: bytes) -> bool:
         numbers = numbers_of(line)

@@ -1,12 +1,12 @@
-"""Refusals of the API server: a class for each that somebody acts upon.
+"""Errors of API-server calls, with one class for each status that the operator handles.
 
     ApiError             any other refusal, or (status 0) no answer at all
     ├── NotFound         404
     ├── Forbidden        403
-    ├── Conflict         409: somebody else was faster
-    └── Unprocessable    422: a namesake, or what we wrote is not what the schema admits
+    ├── Conflict         409: another client was faster
+    └── Unprocessable    422: another object of that name, or a value that the schema rejects
 
-No text holds a body: it is the `message` of a `Status`, cut, or the number alone.
+No text holds a body: it is the truncated `message` of a `Status`, or the status number alone.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """The object, or its namespace, is not there."""
+    """The object or its namespace does not exist."""
 
 
 class Forbidden(ApiError):
-    """The operator has no right to do this."""
+    """The operator has no permission for this call."""
 
 
 class Conflict(ApiError):
-    """Somebody else changed or created the object meanwhile."""
+    """Another client changed or created the object in the meantime."""
 
 
 class Unprocessable(ApiError):
-    """The API server does not admit what was written, or its test failed."""
+    """The API server rejected the written value, or the test in a patch failed."""
 
 
 _CLASSES: Final[dict[int, type[ApiError]]] = {
@@ -48,5 +48,5 @@ _CLASSES: Final[dict[int, type[ApiError]]] = {
 
 
 def api_error(status: int, message: str) -> ApiError:
-    """Return the error for a status of HTTP; 0 means that nobody answered."""
+    """Return the error for an HTTP status; 0 means that no answer came."""
     return _CLASSES.get(status, ApiError)(status, message)

@@ -1,7 +1,8 @@
-"""Kubernetes Events: one per resource and cause, a Warning when a person is needed.
+"""Posts Kubernetes Events, one per resource and cause, as a Warning when a person is needed.
 
-A status with `Stalled` is told when it is on the server; the same cause again is not news. Where
-very many resources say the same, some are told and the last of them says that there are more.
+A status with `Stalled` is reported once it is on the server; the same cause is not reported again.
+When very many resources have the same cause, only some get an event, and the last of these says
+that there are more.
 """
 
 from __future__ import annotations
@@ -30,30 +31,30 @@ COMPONENT: Final = "dcs-migration-operator"
 
 ALIKE_MAX: Final = 10
 ALIKE_S: Final = 600.0
-"""So many events of one namespace, kind and reason within this time, as client-go aggregates."""
+"""Most events of one namespace, kind and reason within this time, as in client-go's aggregator."""
 
 SORTS_MAX: Final = 1_000
-"""Sorts that are counted; the oldest is forgotten, which costs ten events more."""
+"""Combinations that are counted; forgetting the oldest one costs at most ten more events."""
 
 WAITING_MAX: Final = 100
-"""Events that wait to be posted; beyond that the oldest is given up: the status says it anyway."""
+"""Events that wait to be posted; beyond that the oldest is dropped: the status says it anyway."""
 
 REMEMBERED_MAX: Final = 10_000
-"""Causes told; the oldest is forgotten, and its event would only be counted up."""
+"""Reported causes that are remembered; if a forgotten one recurs, only its event's count grows."""
 
 NAME_CHARS_MAX: Final = 200
-"""Of the resource's name in the event's: with dot and digest it stays below Kubernetes' 253."""
+"""Length of the resource's name within the event's; with dot and digest it stays below 253."""
 
 DIGEST_CHARS: Final = 16
 
 
 class Events:
-    """Posts events one after the other; best effort, as events are.
+    """Posts events one after the other, without retrying: events are best effort.
 
     Args:
         create: Creates an Event in a namespace; raises `ApiError`.
-        again: Updates (namespace, name) of an Event that exists; raises `ApiError`.
-        monotonic: Seconds of a clock that never goes back.
+        again: Updates the existing Event (namespace, name); raises `ApiError`.
+        monotonic: The monotonic clock, in seconds.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Events:
         self._poster: asyncio.Task[None] | None = None
 
     def note(self, ref: ObjectRef, status: Status) -> None:
-        """Take in that a status is on the server, and tell if it needs a person anew."""
+        """Post a Warning for a written status if it newly needs a person."""
         stalled = status.condition(STALLED)
         if stalled is None:
             self._told.pop(ref.uid, None)
@@ -83,11 +84,11 @@ class Events:
         self.warn(ref, stalled.reason, stalled.message)
 
     def tell(self, ref: ObjectRef, reason: str, message: str) -> None:
-        """Post a Normal event (`engine.ports.EventRecorder`), unless very many say the same."""
+        """Post a Normal event (`engine.ports.EventRecorder`), unless there are too many alike."""
         self._post_soon(ref, "Normal", reason, message)
 
     def warn(self, ref: ObjectRef, reason: str, message: str) -> None:
-        """Post a Warning (`engine.ports.EventRecorder`), unless very many say the same."""
+        """Post a Warning (`engine.ports.EventRecorder`), unless there are too many alike."""
         self._post_soon(ref, "Warning", reason, message)
 
     def _post_soon(self, ref: ObjectRef, kind: str, reason: str, message: str) -> None:
@@ -104,14 +105,14 @@ class Events:
             self._poster = asyncio.get_running_loop().create_task(self._post_all())
 
     async def close(self) -> None:
-        """Give up what waits."""
+        """Drop the events that still wait."""
         self._waiting.clear()
         if self._poster:
             self._poster.cancel()
             await asyncio.gather(self._poster, return_exceptions=True)
 
     def _count_alike(self, ref: ObjectRef, reason: str) -> int:
-        """Return how many of its sort there were within the time, this one included."""
+        """Return how many events like this one there were within `ALIKE_S`, including this one."""
         now, key = self._monotonic(), (ref.namespace, ref.plural, reason)
         times = self._alike.setdefault(key, deque())
         if len(self._alike) > SORTS_MAX:
@@ -137,13 +138,13 @@ class Events:
         try:
             await self._create(namespace, event)
         except Conflict:
-            # The same resource and cause within the hour that events live: it is told once.
+            # The same resource and cause within the hour that events live: update the first one.
             news = {key: event[key] for key in ("message", "lastTimestamp")}
             await self._again(namespace, event["metadata"]["name"], news)
 
 
 def _event(ref: ObjectRef, kind: str, reason: str, message: str) -> dict[str, Any]:
-    """Return the Event; its name follows from resource and cause, so that it exists once."""
+    """Return the Event; its name is derived from resource and cause, so that it exists once."""
     moment = rfc3339(datetime.now(UTC).replace(microsecond=0))
     digest = hashlib.sha256(f"{ref.uid} {reason}".encode()).hexdigest()[:DIGEST_CHARS]
     return {

@@ -1,7 +1,7 @@
-"""Hands each event of the watch to the engine; one that cannot be read harms no other.
+"""Passes each watch event to the engine; an event that cannot be parsed affects no other.
 
-An event must never raise: kopf would go on, but the object would count as unknown, and a start
-waits until everything that exists is known.
+Handling an event must never raise: kopf would continue, but the object would count as unknown, and
+the operator does not start until every existing object is known.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _log = logging.getLogger(__name__)
 
 
 def task_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
-    """Hand one event of a `MigrationTask` on."""
+    """Pass on one event of a `MigrationTask`."""
     _hand_on(intake, plural, body, _take_task, deleted=deleted)
 
 
 def project_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
-    """Hand one event of a `DCSProject` or a `ClusterDCSProject` on."""
+    """Pass on one event of a `DCSProject` or a `ClusterDCSProject`."""
     _hand_on(intake, plural, body, _take_project, deleted=deleted)
 
 
 def wave_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
-    """Hand one event of a `MigrationWave` on."""
+    """Pass on one event of a `MigrationWave`."""
     _hand_on(intake, plural, body, _take_wave, deleted=deleted)
 
 

@@ -1,8 +1,8 @@
-"""Reads kubeconfig files as kubectl does, and refuses by its name what it cannot do.
+"""Reads kubeconfig files as kubectl does, and names any feature that it does not support.
 
-What is left out silently ends as the wrong user or none: so a file either leads to the very server
-and the very user that kubectl would have, or to one sentence. No value of a file is in a sentence,
-but for names, paths and servers.
+Ignoring a field silently would mean the wrong user or none. So a file leads either to exactly the
+server and user that kubectl would use, or to a one-sentence error. Errors quote no values from a
+file except names, paths and servers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
-"""Of one file; one with a thousand clusters has half of it."""
+"""Largest file that is read; a file with a thousand clusters has half this size."""
 
 NAME_CHARS_MAX: Final = 128
-"""Of a name that is repeated in a sentence; longer ones are left out."""
+"""Longest name that an error quotes; longer ones are left out."""
 
 HOME: Final = "~/.kube/config"
 
@@ -43,11 +43,11 @@ class KubeconfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What a file says of one cluster, user or context.
+    """The entry for one cluster, user or context in a file.
 
     Attributes:
-        what: How it is called in a sentence.
-        folder: What its paths are relative to.
+        what: Its name in error messages.
+        folder: The folder that its paths are relative to.
     """
 
     what: str
@@ -55,7 +55,7 @@ class _Entry:
     fields: Mapping[str, Any]
 
     def text(self, key: str) -> str:
-        """Return a text; empty if it is not there."""
+        """Return a text field; empty if it is missing."""
         value = self.fields.get(key)
         if value is None:
             return ""
@@ -64,7 +64,7 @@ class _Entry:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts."""
+        """Return a field that is a list of texts."""
         value = self.fields.get(key)
         if value is None:
             return ()
@@ -73,7 +73,7 @@ class _Entry:
         return tuple(value)
 
     def flag(self, key: str) -> bool:
-        """Return whether something is so."""
+        """Return a boolean field; False if it is missing."""
         value = self.fields.get(key)
         if value is None:
             return False
@@ -82,15 +82,15 @@ class _Entry:
         return value
 
     def path(self, key: str) -> Path | None:
-        """Return a path, seen from the file's folder."""
+        """Return a path field, resolved against the file's folder."""
         text = self.text(key)
         return self.folder / text if text else None
 
     def pem(self, key: str) -> str:
-        """Return what `key` names a file of, or what `key`-data holds in base64.
+        """Return the PEM text from the file that `key` names, or from the base64 in `key`-data.
 
         Raises:
-            KubeconfigError: Both are there, or neither can be read.
+            KubeconfigError: Both are present, or the one present cannot be read.
         """
         path, data = self.path(key), self.text(f"{key}-data")
         if path and data:
@@ -105,14 +105,14 @@ class _Entry:
 
 
 def files(option: str, environment: Mapping[str, str]) -> list[Path]:
-    """Return the files to read, the one that wins first; none if nobody names one.
+    """Return the files to read, in order of precedence; empty if none is named.
 
     Args:
-        option: The path of the command line; it outweighs the rest and has to exist.
-        environment: May name several; those that do not exist are left out.
+        option: The path from the command line; it overrides the environment and has to exist.
+        environment: May name several files; those that do not exist are skipped.
 
     Raises:
-        KubeconfigError: Files are named, and none of them exists.
+        KubeconfigError: Files are named, but none of them exists.
     """
     if option:
         return [Path(option)]
@@ -192,7 +192,7 @@ def _read(path: Path, prefix: str) -> bytes:
 
 
 def _entry(tops: Iterable[_Entry], kind: str, name: str) -> _Entry | None:
-    """Return what the first file that knows a name says of it; later ones add nothing."""
+    """Return the entry of a name from the first file that has it; later files are ignored."""
     for top in tops:
         plural = f"{kind}s"
         items = top.fields.get(plural)
@@ -212,7 +212,7 @@ def _entry(tops: Iterable[_Entry], kind: str, name: str) -> _Entry | None:
 
 
 def _needed(tops: Iterable[_Entry], kind: str, used: _Entry) -> _Entry:
-    """Return the cluster or the user of a context."""
+    """Return the cluster or user that a context refers to."""
     name = used.text(kind)
     if not name:
         raise KubeconfigError(f"{used.what} names no {kind}")
@@ -223,7 +223,7 @@ def _needed(tops: Iterable[_Entry], kind: str, used: _Entry) -> _Entry:
 
 
 def _server(where: _Entry) -> tuple[str, str]:
-    """Return origin and path of the API server."""
+    """Return the origin and path of the API server's address."""
     text = where.text("server")
     if not text:
         raise KubeconfigError(f"{where.what} has no server")
@@ -250,7 +250,7 @@ def _proxy(where: _Entry) -> str | None:
 
 
 def _parts(text: str, schemes: set[str]) -> SplitResult | None:
-    """Return the parts of an address of one of these schemes, if it is one."""
+    """Return the parts of an address, or None if it is not one with any of these schemes."""
     try:
         parts = urlsplit(text)
         fits = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
@@ -285,10 +285,10 @@ def _trust(where: _Entry, who: _Entry) -> ssl.SSLContext:
 
 
 def _headers(who: _Entry, *, encrypted: bool) -> Mapping[str, str]:
-    """Return how a user signs in with each request; a token in a file is not among it.
+    """Return the headers that authenticate a user, except for a token that is kept in a file.
 
     Raises:
-        KubeconfigError: Not at all, in two ways, or in one that is not supported.
+        KubeconfigError: The user has no credentials, two kinds, or an unsupported kind.
     """
     token, token_file = who.text("token"), who.path("tokenFile")
     name, password = who.text("username"), who.text("password")
@@ -322,7 +322,7 @@ def _headers(who: _Entry, *, encrypted: bool) -> Mapping[str, str]:
 
 
 def _impersonation(who: _Entry) -> tuple[tuple[str, str], ...]:
-    """Return the headers by which the API server takes a user for another."""
+    """Return the headers with which a user impersonates another."""
     name, uid = who.text("as"), who.text("as-uid")
     groups, extra = who.texts("as-groups"), who.fields.get("as-user-extra") or {}
     if not isinstance(extra, dict) or not all(isinstance(key, str) for key in extra):
@@ -342,6 +342,6 @@ def _impersonation(who: _Entry) -> tuple[tuple[str, str], ...]:
 
 
 def _name(text: str) -> str:
-    """Return a name in quotes and with a blank before it, if it is one."""
+    """Return a name in quotes after a space; empty if it is empty or too long to quote."""
     fits = len(text) <= NAME_CHARS_MAX and text.isprintable()
     return f' "{text}"' if text and fits else ""

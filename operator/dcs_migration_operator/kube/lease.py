@@ -1,11 +1,12 @@
-"""Leader election with a Lease: one replica acts, the others keep a warm table.
+"""Leader election with a Lease: one replica acts, the others keep a warm store.
 
 Expiry is judged by the local monotonic clock since the last observed change of the Lease, never by
-comparing clocks of two machines. A leader counts itself out at two thirds of the duration after
-the start of its last renewal, before anybody else may take over; that is checked before each call.
+comparing the clocks of two machines. A leader stops acting two thirds of the lease duration after
+the start of its last renewal, before any other replica may take over; this is checked before each
+call.
 
-A Lease that is left of a release that was uninstalled, whose rights go before it can be released,
-is free at once: the API server's own clock says that nobody has written it for long.
+An uninstalled release loses its permissions before it can release its Lease. Such a Lease is free
+at once if it has not been written for long by the API server's own clock.
 """
 
 from __future__ import annotations
@@ -24,41 +25,41 @@ _log = logging.getLogger(__name__)
 
 LEASE_S: Final = 15.0
 RETRY_S: Final = 2.0
-"""client-go's figures: takeover within 17 s of a kill, 2 s of a clean end."""
+"""client-go's figures: takeover within 17 s after a kill, and within 2 s after a clean end."""
 
 PAUSE_S_MIN: Final = 0.01
-"""A pause is never shorter, so that what is left of a renewal is not counted down in tiny steps."""
+"""Shortest pause, so that the rest of a renewal is not counted down in tiny steps."""
 
 TRUST_S: Final = LEASE_S * 2 / 3
-"""How long a renewal lets its holder act."""
+"""How long the holder may act after a renewal."""
 
 SILENT_S: Final = 4 * LEASE_S
-"""A Lease that was not written for so long, as the API server notes it by its own clock, has no
-holder. Several API servers behind one address may differ by some seconds; this forgives 45."""
+"""A Lease that was not written for this long, by the API server's own clock, has no holder. The
+clocks of several API servers behind one address may differ by seconds; this tolerates 45 s."""
 
 
 class LeaseCalls(Protocol):
-    """The three calls on one Lease; each raises `ApiError`."""
+    """The three calls on one Lease; each may raise `ApiError`."""
 
     async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
-        """Read it."""
+        """Read the Lease."""
 
     async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
-        """Create it."""
+        """Create the Lease."""
 
     async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace it, if its `resourceVersion` is still the one given."""
+        """Replace the Lease if its `resourceVersion` is still the given one."""
 
 
 class Elector:
-    """Keeps, or waits for, one Lease.
+    """Acquires one Lease and renews it.
 
     Args:
         calls: The calls on the Lease.
         identity: Unique name of this process.
-        monotonic: Seconds; handed in for testing purposes.
+        monotonic: The monotonic clock, in seconds; a parameter for tests.
         server_now: The API server's clock, in seconds since 1970; None if it is not known.
-        yields: Whether to leave the Lease alone for now, unless it is held already.
+        yields: Tells whether not to acquire the Lease for now; ignored while it is held.
     """
 
     def __init__(
@@ -84,15 +85,15 @@ class Elector:
         self.elected = asyncio.Event()
 
     def leads(self) -> bool:
-        """Tell whether this process may act at this very moment."""
+        """Tell whether this process may act at this moment."""
         return self._monotonic() < self._until and not self._stopping
 
     def stuck_s(self) -> float:
-        """Return the seconds since the last attempt."""
+        """Return the time since the last attempt, in seconds."""
         return self._monotonic() - self._beat_at
 
     async def run(self) -> None:
-        """Try until elected, then renew; returns as soon as leadership is lost."""
+        """Try until elected, then renew; return as soon as leadership is lost."""
         while not self._stopping:
             self._beat_at = self._monotonic()
             await self._attempt()
@@ -104,7 +105,7 @@ class Elector:
                 return
 
     async def _attempt(self) -> None:
-        """Read and write the Lease once; a leader waits for no answer that comes too late."""
+        """Read and write the Lease once; a leader does not wait beyond the end of its term."""
         rest_s = self._until - self._monotonic() if self.elected.is_set() else None
         reason = ""
         try:
@@ -119,7 +120,7 @@ class Elector:
             _log.warning("the Lease could not be renewed", extra={"reason": reason})
 
     def _pause_s(self) -> float:
-        """Return the seconds until the next attempt, or until what was held or seen expires."""
+        """Return the seconds until the next attempt, or until the held or seen Lease expires."""
         now = self._monotonic()
         if self.elected.is_set():
             return max(min(RETRY_S, self._until - now), PAUSE_S_MIN)
@@ -127,7 +128,7 @@ class Elector:
         return min(RETRY_S, expires_in_s) if expires_in_s > 0 else RETRY_S
 
     async def release(self) -> None:
-        """Stop acting, and let another replica take over at once."""
+        """Stop acting and release the Lease, so that another replica can take over at once."""
         held = self.leads()
         self._stopping = True
         if not held:
@@ -165,7 +166,7 @@ class Elector:
             self._until = started + TRUST_S
 
     def _silent(self, lease: Mapping[str, Any]) -> bool:
-        """Tell whether nobody has written the Lease for long, by the clock of the API server."""
+        """Tell whether the Lease was not written for `SILENT_S`, by the API server's clock."""
         now, written = self._server_now(), written_at(lease)
         if now is None or written is None:
             return False
@@ -173,7 +174,7 @@ class Elector:
         return now - written >= max(SILENT_S, 4.0 * duration_s)
 
     async def _taken(self, write: Awaitable[object]) -> bool:
-        """Tell whether this write won; another replica may have been faster."""
+        """Await a write and tell whether it succeeded; another replica may have been faster."""
         try:
             await write
         except Conflict:
@@ -194,9 +195,9 @@ class Elector:
 
 
 def written_at(lease: Mapping[str, Any]) -> float | None:
-    """Return when the API server last took a write, in seconds since 1970; None if it is not told.
+    """Return when the Lease was last written, in seconds since 1970; None if that is not known.
 
-    Source: `metadata.managedFields[].time`, which the API server sets by its own clock.
+    Source: `metadata.managedFields[].time`, which the API server sets from its own clock.
     """
     fields = lease["metadata"].get("managedFields")
     try:

@@ -1,4 +1,4 @@
-"""Finds the cluster to work with: by a kubeconfig that is named, the pod's account, or the home."""
+"""Finds the cluster to work with, from a named kubeconfig, the pod's account or the home folder."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 class NoCluster(Exception):
-    """There is nothing to log in to; the text is one line that says what to do."""
+    """There is no cluster to log in to; the text is one line that says what to do."""
 
 
 def login(kubeconfig: str, service_account_dir: str) -> Cluster:
     """Return how to reach the API server.
 
-    In this order: the given kubeconfig or `KUBECONFIG`, the pod's ServiceAccount, `~/.kube/config`.
+    The sources are tried in this order: the given kubeconfig or `KUBECONFIG`, the pod's
+    ServiceAccount, `~/.kube/config`.
 
     Raises:
-        NoCluster: None of them is there, or what is there cannot be used.
+        NoCluster: None of them exists, or the first that exists cannot be used.
     """
     mounted = Path(service_account_dir)
     if not kubeconfig and not os.environ.get(VARIABLE) and in_pod(mounted):

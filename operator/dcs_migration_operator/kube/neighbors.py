@@ -1,10 +1,11 @@
-"""Notices other installations of the operator that watch some of the same namespaces.
+"""Detects other installations of the operator that watch some of the same namespaces.
 
-Two of them order the same stops twice and overwrite each other's statuses. Each says in its Lease
-what it watches, and looks at the Leases of the others wherever it may. What follows is a matter of
-trust: in its own namespace, where only administrators are, the younger installation waits until the
-older one is gone. A Lease elsewhere may be anybody's, so that nobody is kept from working by it;
-the overlap is told, by a metric, in the log, and by an Event where the other Lease is.
+Two such installations request the same stops twice and overwrite each other's statuses. Each notes
+in its Lease what it watches, and reads the Leases of the others wherever it may. What it does about
+an overlap depends on trust: in its own namespace, to which only administrators have access, the
+younger installation waits until the older one is gone. A Lease in another namespace may have been
+written by any user, so it never keeps an installation from working; the overlap is only reported,
+by a metric, a log message, and an Event in the namespace of the other Lease.
 """
 
 from __future__ import annotations
@@ -31,46 +32,46 @@ _log = logging.getLogger(__name__)
 
 LABEL: Final = "app.kubernetes.io/name"
 PRODUCT: Final = "dcs-migration-operator"
-"""The label of each Lease of an operator, and its value."""
+"""Label that marks the Lease of every installation, and its value."""
 
 WATCHES: Final = "dcs.huaweicloud.com/watches"
 EVERYTHING: Final = "*"
-"""The annotation with the namespaces, separated by commas, and its value for all of them."""
+"""Annotation with the watched namespaces, separated by commas, and its value for all of them."""
 
 LOOK_S: Final = 60.0
-"""Between two looks: one listing by label, of a few objects."""
+"""Interval between two searches; each is one list call by label that returns a few objects."""
 
 WAIT_S: Final = 10.0
-"""The same for an installation that waits for another, or has not told of it."""
+"""Interval while this installation waits for another one, or has not reported it yet."""
 
 ALIVE_S: Final = 2 * LEASE_S
-"""An installation whose Lease was written within this time is alive; it renews it every 2 s."""
+"""An installation is alive if its Lease was written within this time; renewals come every 2 s."""
 
 NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-"""What a namespace may be called."""
+"""Pattern of a valid namespace name."""
 
 LEASES_MAX: Final = 500
-"""That are looked at in one place; beyond that somebody plays."""
+"""Most Leases read per list call; more than this are not genuine."""
 
 NAMES_MAX: Final = 3
-"""Namespaces that a sentence names."""
+"""Most namespaces that a message names."""
 
 REASON: Final = "ScopeOverlap"
 
 NAME_CHARS_MAX: Final = 200
-"""Of the Lease's name in the Event's: with dot and digest it stays below Kubernetes' 253."""
+"""Length of the Lease's name within the Event's; with dot and digest it stays below 253."""
 
 DIGEST_CHARS: Final = 16
 
 
 class Calls(Protocol):
-    """The calls that are made; each raises `ApiError`."""
+    """The API-server calls that the search makes; each may raise `ApiError`."""
 
     async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
         """Read a Lease."""
 
     async def list_leases(self, namespace: str, selector: str, count_max: int) -> list[Any]:
-        """List at most so many Leases of a namespace, or of all."""
+        """List at most `count_max` Leases in one namespace or in all."""
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
         """Create an Event."""
@@ -79,11 +80,11 @@ class Calls(Protocol):
         """Change an Event."""
 
     def server_now(self) -> float | None:
-        """Return the API server's clock in seconds since 1970, if it is known."""
+        """Return the API server's clock in seconds since 1970; None if it is not known."""
 
 
 class Outranked(Exception):
-    """An older installation does the work; the text is one line that says what to do."""
+    """An older installation does the work; the text says in one line what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Neighbor:
 
     Attributes:
         shared: The namespaces that both watch; empty means all.
-        created: When its Lease was, as the API server writes it: sorts by age.
+        created: Creation time of its Lease as the API server writes it; sorts by age.
     """
 
     namespace: str
@@ -102,7 +103,7 @@ class Neighbor:
     created: str
 
     def __str__(self) -> str:
-        """Return a sentence for people."""
+        """Return a message that describes the overlap and what to do about it."""
         named = ", ".join(sorted(self.shared)[:NAMES_MAX])
         more = f" and {len(self.shared) - NAMES_MAX} more" if len(self.shared) > NAMES_MAX else ""
         where = f"the namespaces {named}{more}" if self.shared else "all namespaces"
@@ -114,7 +115,7 @@ class Neighbor:
 
 
 def marks(namespaces: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the labels and annotations of the Lease of who watches these; none means all."""
+    """Return the Lease labels and annotations for these watched namespaces; none means all."""
     return {
         "labels": {LABEL: PRODUCT},
         "annotations": {WATCHES: ",".join(namespaces) or EVERYTHING},
@@ -122,21 +123,21 @@ def marks(namespaces: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 class MarkedLeases:
-    """Implements `kube.lease.LeaseCalls` for a Lease that says what its holder watches."""
+    """Implements `kube.lease.LeaseCalls` for a Lease that notes what its holder watches."""
 
     def __init__(self, api: KubeApi, namespaces: Iterable[str]) -> None:
         self._api, self._marks = api, marks(namespaces)
 
     async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
-        """Read it."""
+        """Read the Lease."""
         return await self._api.get_lease(namespace, name)
 
     async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
-        """Create it."""
+        """Create the Lease."""
         await self._api.create_lease(namespace, name, spec, self._marks)
 
     async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace it; what others have written on it stays."""
+        """Replace the Lease; keep the labels and annotations that others have set."""
         metadata = dict(lease["metadata"])
         for kind, ours in self._marks.items():
             metadata[kind] = (metadata.get(kind) or {}) | ours
@@ -144,12 +145,12 @@ class MarkedLeases:
 
 
 def neighbor_of(lease: object, watched: frozenset[str], now: float | None) -> Neighbor | None:
-    """Return whose Lease this is, if that is alive and watches some of the same namespaces.
+    """Return the holder of a Lease if it is alive and watches some of the same namespaces.
 
-    Anybody may have written it; what is not understood is nobody's.
+    Any user may have written the Lease; one that cannot be parsed is ignored.
 
     Args:
-        lease: As the API server lists it.
+        lease: The Lease as the API server lists it.
         watched: Our own namespaces; empty means all.
         now: The API server's clock in seconds since 1970.
     """
@@ -178,14 +179,14 @@ def neighbor_of(lease: object, watched: frozenset[str], now: float | None) -> Ne
 
 
 class Neighbors:
-    """Looks around.
+    """Searches for other installations periodically, and yields to an older one.
 
     Args:
-        calls: What is asked of the API server.
+        calls: The API-server calls that it makes.
         own: Namespace and name of our Lease.
         watched: Our namespaces; empty means all.
-        leads: Whether this replica acts: it alone posts Events.
-        elects: Whether there is a Lease of ours at all.
+        leads: Tells whether this replica acts; only the acting replica posts Events.
+        elects: Whether this installation has a Lease at all.
     """
 
     def __init__(
@@ -204,28 +205,28 @@ class Neighbors:
         self._elder: Neighbor | None = None
         self._blind = False
         self.looked = asyncio.Event()
-        """Set after the first look; never for who must not begin."""
+        """Set after the first search, unless this installation must not start."""
 
     def count(self) -> int:
-        """Return how many others watch some of the same namespaces."""
+        """Return how many other installations watch some of the same namespaces."""
         return len(self._found)
 
     def yields(self) -> bool:
-        """Tell whether we have to leave the work to an older installation beside us."""
+        """Tell whether to leave the work to an older installation in our namespace."""
         return self._elder is not None or not self.looked.is_set()
 
     async def run(self) -> None:
-        """Look around again and again.
+        """Search again and again.
 
         Raises:
-            Outranked: We act, or would without a Lease, and an older installation does.
+            Outranked: An older installation acts, and this one acts too or has no Lease.
         """
         while True:
             await self._look()
             if self._elder and (self._leads() or not self._elects):
                 raise Outranked(str(self._elder))
             self.looked.set()
-            # Whoever leads from now on has to tell what was found before.
+            # A replica that has just become leader has to report what was found before.
             untold = self._found.keys() - self._posted
             await asyncio.sleep(WAIT_S if self._elder or untold else LOOK_S)
 
@@ -236,7 +237,7 @@ class Neighbors:
         except ApiError as error:
             if not self._blind:
                 reason = {"reason": str(error)}
-                _log.warning("other installations cannot be looked for", extra=reason)
+                _log.warning("cannot search for other installations", extra=reason)
             self._blind = True
             return
         self._blind = False
@@ -263,7 +264,7 @@ class Neighbors:
         await self._post()
 
     async def _leases(self) -> list[Any]:
-        """Return the Leases of all operators, wherever we may look."""
+        """Return the Leases of all installations that we may read."""
         places = sorted(self._watched | {self._own[0]}) if self._watched else [""]
         found = []
         for place in places:
@@ -271,7 +272,7 @@ class Neighbors:
         return found
 
     async def _created(self) -> str | None:
-        """Return when our own Lease was made; None if it is yet to be."""
+        """Return the creation time of our own Lease; None if it does not exist yet."""
         if not self._elects:
             return None
         try:
@@ -281,7 +282,7 @@ class Neighbors:
         return str(lease["metadata"].get("creationTimestamp") or "") or None
 
     async def _post(self) -> None:
-        """Post an Event for each neighbor that has none yet, where its Lease is."""
+        """Post an Event for each neighbor without one, in the namespace of its Lease."""
         self._posted &= self._found.keys()
         if not self._leads():
             return
@@ -304,7 +305,7 @@ class Neighbors:
 
 
 def _event(other: Neighbor, own: tuple[str, str]) -> dict[str, Any]:
-    """Return the Event about the other's Lease; its name follows from both, so that it is one."""
+    """Return the Event about the other's Lease; its name is derived from both, so it is unique."""
     moment = rfc3339(datetime.now(UTC).replace(microsecond=0))
     mine = Neighbor(*own, "", other.shared, "")
     digest = hashlib.sha256(f"{other.uid} {own[0]}/{own[1]}".encode()).hexdigest()[:DIGEST_CHARS]

@@ -1,4 +1,4 @@
-"""Finds the API server from within a pod, by what Kubernetes puts there."""
+"""Finds the API server from inside a pod, by the files and variables that Kubernetes provides."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ BY_NAME: Final = "https://kubernetes.default.svc"
 
 
 def in_pod(folder: Path) -> bool:
-    """Tell whether a ServiceAccount is mounted there."""
+    """Tell whether a ServiceAccount is mounted in this folder."""
     return (folder / TOKEN).exists()
 
 
 def cluster_of_pod(folder: Path) -> Cluster:
     """Return how to reach the API server as the ServiceAccount that is mounted in a folder.
 
-    The address comes from the environment, as for client-go, so that no DNS is needed for it.
+    The address comes from the environment, as in client-go, so that it needs no DNS.
 
     Raises:
-        OSError: A file is there and cannot be read.
-        CannotTrust: The certificate authority is not one.
+        OSError: A file exists but cannot be read.
+        CannotTrust: The certificate authority is invalid.
     """
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
     port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")

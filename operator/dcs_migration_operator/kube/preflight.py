@@ -1,4 +1,4 @@
-"""Finds out at the start what would otherwise go wrong silently: no cluster, no CRD, no right."""
+"""Checks at startup for faults that would otherwise stay silent: no cluster, CRD or permission."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 30.0
 RETRY_S: Final = 1.0
-"""An API server that is busy is asked again for a while: right after CRDs were installed it answers
-429 ("storage is (re)initializing") for some seconds."""
+"""Pause before a busy API server is asked again: right after CRDs were installed it answers 429
+("storage is (re)initializing") for some seconds."""
 
 
 class Unfit(Exception):
@@ -28,10 +28,10 @@ class Unfit(Exception):
 
 
 async def check(api: KubeApi, namespaces: Iterable[str], *, cluster_projects: bool) -> None:
-    """Return if the CRDs are served, and may be listed and watched where that is needed.
+    """Check that the CRDs are served and that their objects may be listed and watched.
 
     Raises:
-        Unfit: They are not, or the API server cannot be reached or stays busy.
+        Unfit: They are not served or not permitted, or the API server is unreachable or stays busy.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""What the API server refuses to let us read, in words that say who has to do what."""
+"""Words a failed read of a Secret or Namespace so that the user knows what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def secret_problem(namespace: str, name: str, error: ApiError) -> SecretReadError:
-    """Say why a Secret cannot be had; `passing` if nobody answered."""
+    """Return why a Secret cannot be read; `passing` if no answer came."""
     match error:
         case NotFound():
             return SecretReadError(
@@ -32,7 +32,7 @@ def secret_problem(namespace: str, name: str, error: ApiError) -> SecretReadErro
 
 
 def labels_problem(namespace: str, error: ApiError) -> ReadError:
-    """Say why the labels of a Namespace cannot be had; `passing` if nobody answered."""
+    """Return why the labels of a Namespace cannot be read; `passing` if no answer came."""
     match error:
         case NotFound():
             return ReadError(f"Namespace {namespace} does not exist.")

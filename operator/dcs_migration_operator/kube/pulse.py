@@ -1,8 +1,8 @@
-"""Knows when each watch last proved that the API server still serves it.
+"""Records when each watch last proved that the API server still serves it.
 
-A request proves nothing: a frozen API server lets itself be asked for ever. A watch is proven by
-the begin of an answer and by each piece of it; one that has nothing to tell is connected anew every
-`kube.watch.SILENCE_S`, and so proves itself at least that often.
+Sending a request proves nothing, because a frozen API server still accepts connections. A watch is
+proven by the head of a response and by each chunk of it. An idle watch reconnects every
+`kube.watch.SILENCE_S`, and so is proven at least that often.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNPROVEN_S_MAX: Final = 25.0
-"""A watch without a proof for this long is not served. Ten seconds more than an idle one needs, so
-that a slow API server is not called a frozen one, and a frozen one is told within 30 s."""
+"""A watch that was not proven for this long is not served. This is 10 s more than an idle watch
+needs, so that a slow API server is not taken for a frozen one, which is reported within 30 s."""
 
 
 class Pulse:
-    """Takes note of what watches ask and are answered.
+    """Records the requests and responses of all watches.
 
     Args:
-        monotonic: Seconds of a clock that never goes back.
+        monotonic: The monotonic clock, in seconds.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -29,13 +29,13 @@ class Pulse:
         self._proven_at: dict[str, float] = {}
 
     def asked(self, watch: str) -> None:
-        """Take in that a watch is being begun; its first proof is waited for from now on."""
+        """Note that a watch was requested; its first proof is due from now on."""
         self._proven_at.setdefault(watch, self._monotonic())
 
     def proven(self, watch: str) -> None:
-        """Take in that a watch was answered."""
+        """Note that a watch was answered."""
         self._proven_at[watch] = self._monotonic()
 
     def unproven_s(self) -> float:
-        """Return for how long the watch that is worst off was not proven; 0 without any watch."""
+        """Return the longest time in seconds since any watch was proven; 0 without a watch."""
         return self._monotonic() - min(self._proven_at.values(), default=self._monotonic())

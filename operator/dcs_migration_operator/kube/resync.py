@@ -1,9 +1,9 @@
-"""Counts the objects behind the watch's back, by their metadata alone.
+"""Lists the metadata of all objects independently of the watch, and compares the two.
 
-kopf does not say when its first listing is complete, so that is told from here: everything that a
-listing of our own found has arrived, in that version or a newer one, or is gone again. Nor does it
-tell of objects that vanished while a watch was broken; a count from time to time finds those, and
-a watch that has gone deaf.
+kopf does not tell when its initial listing is complete. This module does: it is complete once
+every object that our own listing found has arrived, in that version or a newer one, or is gone
+again. kopf does not report objects that were deleted while a watch was broken either; a periodic
+count finds those, and also finds a watch that misses events.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 CHECK_S: Final = 0.05
-"""How often arrival is checked. Both listings have the order of the names, so a check looks only at
-what has arrived since the last one and at the first object that has not."""
+"""Interval between checks for arrival. Both listings are sorted by name, so a check only has to
+process the objects that arrived since the last one and the first that has not."""
 
 RECOUNT_S: Final = 2.0
-"""After this long without an arrival the objects are counted again: some may be gone."""
+"""After this long without an arrival the objects are counted again, as some may be gone."""
 
 COUNT_S: Final = 600.0
-"""Pause between two counts: 10,000 objects are 20 pages of metadata, 0.3 s of work."""
+"""Pause between two counts; for 10,000 objects a count is 20 pages of metadata, 0.3 s of work."""
 
 COUNTS_MAX: Final = 15
-"""Counts that may fail in a row; with the pauses between them that is half a minute."""
+"""Most failed counts in a row; with the pauses between them this takes half a minute."""
 
 LATE_S: Final = 60.0
-"""An object that was counted has to arrive within this time, or the watch is deaf."""
+"""A counted object has to arrive within this time, otherwise the watch counts as deaf."""
 
 
 class DeafWatch(Exception):
-    """What the watch tells is not what is there; only a new start helps."""
+    """The watch does not report what exists; only a restart helps."""
 
 
 async def keep_counting(
@@ -45,16 +45,16 @@ async def keep_counting(
     forget: Callable[[str], None],
     relisted: asyncio.Event,
 ) -> None:
-    """Count again and again: forget what is gone, and end when the watch is deaf.
+    """Count periodically, forget objects that are gone, and raise when the watch is deaf.
 
     Args:
-        count: Lists uid → resourceVersion; may raise `ApiError`, which is left for the next time.
-        known: What the watch has told, in the same form.
-        forget: Told the uid of each object that is gone.
-        relisted: Set when the watch had to begin anew, and so has missed deletions.
+        count: Lists uid → resourceVersion; after an `ApiError` the next count tries again.
+        known: Returns what the watch has reported, in the same form.
+        forget: Called with the uid of each object that is gone.
+        relisted: Set when the watch had to list again and so may have missed deletions.
 
     Raises:
-        DeafWatch: What was counted did not arrive in time, or is older than what is known.
+        DeafWatch: A counted object did not arrive in time, or is older than the known version.
     """
     while True:
         with contextlib.suppress(TimeoutError):
@@ -99,11 +99,11 @@ async def caught_up(
     version_of: Callable[[str], int | None],
     forget: Callable[[str], None],
 ) -> None:
-    """Return once what is known is what is there; the parameters are those of the others.
+    """Return once the known objects match the existing ones; see `keep_counting` for the arguments.
 
     Raises:
-        ApiError: Nothing could be counted.
-        DeafWatch: What was counted did not arrive in time: better that somebody else acts.
+        ApiError: The objects could not be counted.
+        DeafWatch: A counted object did not arrive in time; another replica should act instead.
     """
     before = known()
     _forget_gone(before, await _counted(count), forget)
@@ -115,7 +115,7 @@ async def caught_up(
 
 
 async def _counted(count: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, int]:
-    """Count, again and again if that fails, up to a limit."""
+    """Count, with a limited number of attempts if that fails."""
     for _ in range(COUNTS_MAX - 1):
         with contextlib.suppress(ApiError):
             return await count()
@@ -126,14 +126,14 @@ async def _counted(count: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, 
 async def arrived(
     count: Callable[[], Awaitable[dict[str, int]]], version_of: Callable[[str], int | None]
 ) -> None:
-    """Return once everything that was counted is known.
+    """Return once every counted object is known.
 
     Args:
         count: Lists uid → resourceVersion.
-        version_of: The version that has arrived, if any has.
+        version_of: Returns the version of an object that has arrived, None if it has not.
 
     Raises:
-        ApiError: Nothing could be counted.
+        ApiError: The objects could not be counted.
     """
     loop = asyncio.get_running_loop()
     while True:

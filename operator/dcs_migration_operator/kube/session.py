@@ -1,4 +1,4 @@
-"""Opens HTTP sessions to the API server: where it is, whom to trust, which token, who listens."""
+"""Opens HTTP sessions to the API server, with address, TLS, token and trace callbacks."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 USER_AGENT: Final = f"dcs-migration-operator/{__version__}"
-"""Who we are in audit logs, and up to the slash in the `managedFields` of what we write."""
+"""Our name in audit logs and, up to the slash, in the `managedFields` of objects we write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How to reach and convince the API server.
+    """How to reach the API server and authenticate to it.
 
     Attributes:
-        headers: Sent with each request; holds the token if that does not rotate.
-        impersonation: Sent with each request too; a name may come more than once.
-        token_file: A token that rotates on disk; read again when the file changes.
-        namespace: Of the pod, or of the kubeconfig's context.
+        headers: Headers of each request; they hold the token if it does not rotate.
+        impersonation: Further headers of each request; a name may occur more than once.
+        token_file: File with a token that rotates on disk; read again when it changes.
+        namespace: The namespace of the pod or of the kubeconfig's context.
     """
 
     server: str
@@ -53,13 +53,13 @@ def open_session(
     """Return a session.
 
     Args:
-        cluster: Where to connect.
-        connections_max: 0 means no limit.
-        heard: Called whenever a request begins or a piece of an answer arrives, but for watches:
-            their pieces are seen by `response_class` alone.
-        listed: Called whenever a listing begins.
-        pulse: Told when a watch begins, and when its answer does.
-        response_class: How answers are read.
+        cluster: The API server to connect to.
+        connections_max: Most connections at once; 0 means no limit.
+        heard: Called whenever a request begins or a chunk of a response arrives, except for
+            chunks of watches, which only `response_class` receives.
+        listed: Called whenever a list call begins.
+        pulse: Notified when a watch is requested and when its response begins.
+        response_class: The class that reads responses.
     """
     token = _RotatingToken(cluster.token_file) if cluster.token_file else None
     return aiohttp.ClientSession(
@@ -75,7 +75,7 @@ def open_session(
 
 
 def reason_of(error: Exception) -> str:
-    """Return in words what kept a call from being answered; it holds no secret of the call."""
+    """Return a text that says why a call was not answered; it holds no secret of the call."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             cause = error.certificate_error
@@ -97,7 +97,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _system(error: OSError) -> str:
-    """Return the system's words; those of a library may quote what it was given."""
+    """Return the operating system's text; that of a library may quote its input."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     what = f"{cause.filename}: " if cause.filename else ""
     return what + (os.strerror(error.errno) if error.errno else type(error).__name__)

@@ -1,7 +1,7 @@
-"""The status queue: the newest status of an object wins, a bounded number is under way at once.
+"""The queue of status writes: it keeps the newest status per object and limits concurrent writes.
 
-Never two writes of one object at a time. A write that fails is tried again with growing pauses,
-until the object is dropped, also after a 404: if the object is gone, the watch will say so.
+There are never two writes of one object at the same time. A failed write, even one with a 404, is
+retried with growing pauses until the object is dropped: if it is gone, the watch reports that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 RETRY: Final = Backoff(0.5, 30.0)
-"""Pause after a failed write: an API server that is upgraded is away for seconds to minutes."""
+"""Pause after a failed write; during its upgrade an API server is away for seconds to minutes."""
 
 
 class StatusQueue:
@@ -31,10 +31,10 @@ class StatusQueue:
 
     Args:
         patch: Writes one status and returns the new `resourceVersion`; raises `ApiError`.
-        encode: Makes the JSON form; at the last moment, so that what waits stays small.
-        written: Told of each write that is on the server.
-        count: Told the outcome of each write: `ok`, `gone` or `error`.
-        writers_max: Writes under way at once.
+        encode: Converts a status to JSON, right before the write, so that waiting ones stay small.
+        written: Called after each successful write.
+        count: Called with the outcome of each write: `ok`, `gone` or `error`.
+        writers_max: Most writes at once.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class StatusQueue:
         self._idle.set()
 
     def want(self, ref: ObjectRef, status: Status) -> None:
-        """Write this status as soon as possible, instead of any that still waits."""
+        """Write this status as soon as possible, in place of any that still waits."""
         if self._closed:
             return
         self._dropped.discard(ref)
@@ -72,7 +72,7 @@ class StatusQueue:
             self._enqueue(ref)
 
     def drop(self, ref: ObjectRef) -> None:
-        """Forget what still waits for this object."""
+        """Discard the waiting status of this object."""
         self._newest.pop(ref, None)
         self._failures.pop(ref, None)
         if ref in self._busy:
@@ -83,13 +83,13 @@ class StatusQueue:
         self._note_idle()
 
     def stuck_s(self) -> float:
-        """Return the seconds without an attempt that ended, 0 while nothing is ready."""
+        """Return the seconds since an attempt last ended; 0 while no write is ready."""
         if not self._ready and not self._busy:
             return 0.0
         return asyncio.get_running_loop().time() - self._beat_at
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything is written; returns whether it is."""
+        """Wait until all statuses are written; return False if that took too long."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
@@ -98,7 +98,7 @@ class StatusQueue:
         return True
 
     async def close(self) -> None:
-        """Give up what is not written; take nothing more."""
+        """Discard unwritten statuses and accept no more."""
         self._closed = True
         for ref in list(self._newest):
             self.drop(ref)
@@ -116,18 +116,18 @@ class StatusQueue:
             self._writers.add(writer)
 
     async def _write_all(self) -> None:
-        """Write one object after another while any is ready."""
+        """Write one object after another while any of them is ready."""
         try:
             await self._write_ready()
         finally:
-            # Not in a callback of the task: what is enqueued before it runs would find no writer.
+            # Not in a done callback: a status enqueued before it ran would find no writer.
             self._writers -= {asyncio.current_task()}
 
     async def _write_ready(self) -> None:
         while self._ready:
             ref = self._ready.popleft()
             if ref in self._busy:
-                continue  # queued again after it was dropped; its writer goes on with it
+                continue  # dropped and queued again; the writer of this object continues with it
             status = self._newest.pop(ref, None)
             if status is None:
                 continue

@@ -1,9 +1,9 @@
-"""Whom to trust as the API server: what client-go trusts, and no more.
+"""Sets up TLS to the API server so that it trusts what client-go trusts, and no more.
 
-Clusters bring a certificate authority of their own, which openssl or a shell script made years ago:
-without a key usage, without key identifiers. Go takes it. Python does since 3.13 only if told so;
-it is told so here, and for such an authority alone: where a kubeconfig names none, the system's
-certificates are trusted with all that this Python demands of them.
+Clusters have a certificate authority of their own, often made years ago by openssl or a shell
+script, without key usage or key identifiers. Go accepts it; Python since 3.13 does so only without
+strict checks. They are switched off for such an authority only: if a kubeconfig names none, the
+system's certificates are used with all checks of this Python version.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _CERTIFICATE: Final = re.compile(
 
 
 class CannotTrust(Exception):
-    """A certificate or a key is not what it should be; the text holds nothing of it."""
+    """A certificate or key is not usable; the text quotes no part of it."""
 
 
 class _Renamed(ssl.SSLContext):
-    """Asks for, and checks, another name than the one that is connected to.
+    """An SSL context that requests and checks a different name than the address.
 
     Attributes:
-        server_name: Stands for whatever name a caller gives; empty changes nothing.
+        server_name: Replaces the name that a caller gives; empty changes nothing.
     """
 
     server_name: str = ""
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        """Begin TLS as asyncio does."""
+        """Start TLS the way asyncio does, with `server_name` if it is set."""
         if self.server_name:
             kwargs["server_hostname"] = self.server_name
         return super().wrap_bio(*args, **kwargs)
@@ -47,15 +47,15 @@ class _Renamed(ssl.SSLContext):
 def context(
     *, authority: str = "", insecure: bool = False, server_name: str = ""
 ) -> ssl.SSLContext:
-    """Return what a connection to the API server is made with.
+    """Return the SSL context for connections to the API server.
 
     Args:
         authority: PEM of the cluster's own certificates; empty means those of the system.
-        insecure: Believe everything.
+        insecure: Do not verify the certificate.
         server_name: The name that the certificate has to hold, if not that of the address.
 
     Raises:
-        CannotTrust: The authority is no PEM.
+        CannotTrust: The authority is not PEM.
     """
     made = _Renamed(ssl.PROTOCOL_TLS_CLIENT)  # checks certificates and names
     made.server_name = server_name
@@ -63,7 +63,7 @@ def context(
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
     elif authority:
-        # As Go: whatever is listed is trusted itself, though it may have an issuer.
+        # Like Go, trust every listed certificate itself, even if it has an issuer.
         made.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
         _load(made, authority)
     else:
@@ -73,7 +73,7 @@ def context(
 
 
 def _load(made: ssl.SSLContext, authority: str) -> None:
-    """Trust each certificate of a bundle; what else is in it is passed over, as by Go."""
+    """Trust each certificate of a bundle; skip everything else in it, as Go does."""
     for block in _CERTIFICATE.findall(authority):
         with contextlib.suppress(ssl.SSLError):
             made.load_verify_locations(cadata=block)
@@ -82,14 +82,14 @@ def _load(made: ssl.SSLContext, authority: str) -> None:
 
 
 def authenticate(made: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Have connections show a client certificate.
+    """Set the client certificate of connections.
 
     Raises:
-        CannotTrust: They are no PEM, do not belong together, or the key is encrypted.
+        CannotTrust: They are not PEM, do not belong together, or the key is encrypted.
     """
     with _readable(f"{certificate}\n{key}\n") as path:
         try:
-            # A password, though there is none: else OpenSSL would ask for it on a terminal.
+            # An empty password, as OpenSSL would otherwise ask for one on the terminal.
             made.load_cert_chain(path, password="")
         except (ssl.SSLError, OSError, ValueError):
             raise CannotTrust(
@@ -99,10 +99,10 @@ def authenticate(made: ssl.SSLContext, certificate: str, key: str) -> None:
 
 @contextlib.contextmanager
 def _readable(text: str) -> Iterator[str]:
-    """Give a path under which OpenSSL reads a text, for the time of the block.
+    """Provide a path from which OpenSSL can read a text, for the duration of the block.
 
-    In memory where the system has that: a pod has no folder that it can write to, and a key is not
-    left on a disk.
+    The file is in memory where the system supports that: a pod has no writable folder, and a key
+    should not be left on a disk.
     """
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("certificate")

@@ -1,7 +1,8 @@
-"""kopf as event source and nothing else: the only door to it.
+"""Runs kopf as an event source only; no other module imports it.
 
-One `on.event` handler per kind, which hands a body on at once: no framework writes, no finalizer,
-no annotation, no cost at a restart. The reason of each setting stands beside it.
+There is one `on.event` handler per kind, which passes the body on at once. So the framework writes
+nothing, sets no finalizer and no annotation, and a restart costs nothing extra. The reason for each
+setting is given beside it.
 """
 
 from __future__ import annotations
@@ -36,24 +37,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SILENCE_S: Final = 15.0
-"""A watch that is silent for so long is connected anew, from the last version, without a listing:
-so a frozen one is told apart from an idle one (`pulse.py`)."""
+"""A watch that is silent for this long reconnects from its last version, without a listing; this
+tells a frozen API server from an idle one (`pulse.py`)."""
 
 LOGIN_PAUSE_S: Final = 2.0
-"""kopf logs in again at once after a 401; this keeps a refused token from becoming a storm."""
+"""kopf logs in again at once after a 401; this pause keeps a refused token from causing a storm."""
 
 WATCHING_PART: Final = "multidimensional multitasker"
-"""kopf's name for its task behind all watches; without it, its end is noticed later."""
+"""kopf's name of its task behind all watches; if kopf renames it, we notice its end later."""
 
 IDENTITY: Final = "dcs-migration-operator"
-"""Who we are to kopf's peers, of which there are none. Asked for nothing, kopf would ask for the
-user's name, which the user of a container lacks, and a resolver for the host's."""
+"""Our identity for kopf's peering, which is not used. Without it kopf would look up the user name,
+which a container's user may lack, and resolve the host name."""
 
 END_S: Final = 3.0
-"""How long the rest of kopf may take to end after that."""
+"""How long the rest of kopf may take to end after its watching part has ended."""
 
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
-"""Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm table is
+"""Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm store is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
 
 
@@ -72,18 +73,18 @@ async def watch(
     """Feed the intake until `stop` is set.
 
     Args:
-        cluster: Where to watch.
-        intake: Is told every event.
-        namespaces: Empty means all.
-        cluster_projects: Also watch `ClusterDCSProject`; that is always in the whole cluster.
-        heard: Called whenever the watch asks or hears anything, at least every `SILENCE_S`.
-        listed: Called whenever a listing begins: at the start, and when the watch lost its place.
-        pulse: Told whenever a watch is begun or answered.
-        ready: Set once the watch is under way.
-        stop: Ends it.
+        cluster: The cluster to watch.
+        intake: Receives every event.
+        namespaces: The namespaces to watch; empty means all.
+        cluster_projects: Whether to watch `ClusterDCSProject` too, always in the whole cluster.
+        heard: Called on all traffic of the watch, at least every `SILENCE_S`.
+        listed: Called whenever a list call begins: at the start, and when the watch lost its place.
+        pulse: Notified whenever a watch is requested or answered.
+        ready: Set once the watch has started.
+        stop: Ends the watch when set.
 
     Raises:
-        Exception: Whatever ended kopf; a restart lists everything anew.
+        Exception: The error that ended kopf; a restart lists everything again.
     """
     registry = kopf.OperatorRegistry()
     logins = 0
@@ -104,7 +105,7 @@ async def watch(
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
     async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
-        # Not in kopf's context: our timers would hold it, and through it the whole body.
+        # Run outside of kopf's context: our timers would keep it alive, and with it the whole body.
         contextvars.Context().run(task_event, intake, TASKS, body, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
@@ -136,7 +137,7 @@ async def watch(
 
 
 def _is_echo(intake: Intake) -> IsEcho:
-    """Return the filter of the raw watch: an echo ends here, and its version counts as told."""
+    """Return the filter for the raw watch; the version of a filtered echo counts as reported."""
 
     def is_echo(uid: str, generation: int, version: int) -> bool:
         if not intake.is_echo(uid, generation, version):
@@ -148,9 +149,9 @@ def _is_echo(intake: Intake) -> IsEcho:
 
 
 async def _until_failed(operator: asyncio.Task[None], ready: asyncio.Event) -> None:
-    """Wait for the end of kopf, or of its part that watches: it may go on for ever without that.
+    """Wait for the end of kopf or of its watching part, without which it may run on for ever.
 
-    (A task of it that waits for another login forgets that it was cancelled.)
+    (One of its tasks ignores its cancellation while it waits for another login.)
     """
     begun = asyncio.create_task(ready.wait())
     await asyncio.wait({operator, begun}, return_when=asyncio.FIRST_COMPLETED)
@@ -169,22 +170,22 @@ async def _until_failed(operator: asyncio.Task[None], ready: asyncio.Event) -> N
 
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
-    settings.scanning.disabled = True  # else 54 s of start-up delay without cluster-wide rights
-    settings.peering.standalone = True  # else a stranger's peering object may pause us
+    settings.scanning.disabled = True  # saves 54 s of startup without cluster-wide permissions
+    settings.peering.standalone = True  # otherwise another user's peering object may pause us
     settings.posting.enabled = False
     settings.networking.error_backoffs = BACKOFFS_S
     settings.watching.chunk_size = 500
     settings.watching.server_timeout = 300  # seconds
     settings.watching.connect_timeout = 10  # seconds
     settings.watching.inactivity_timeout = SILENCE_S
-    settings.queueing.idle_timeout = 0.1  # seconds; 5 s hold twice the memory at 10,000 objects
+    settings.queueing.idle_timeout = 0.1  # seconds; 5 s takes twice the memory at 10,000 objects
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     return settings
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
-    """Stores nothing: change detection costs a third of an event and is not used."""
+    """Stores nothing: change detection is not used and costs a third of an event's time."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return kopf.BodyEssence({})
@@ -197,7 +198,7 @@ class _NoDiffBase(kopf.DiffBaseStorage):
 
 
 class _NoProgress(kopf.ProgressStorage):
-    """Stores nothing: there are no handlers that would be retried."""
+    """Stores nothing: no handler is ever retried."""
 
     def fetch(self, **_: Any) -> None:
         return None

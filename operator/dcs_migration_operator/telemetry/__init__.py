@@ -1,5 +1,5 @@
-"""What people and machines see of the operator from outside: logs, metrics, health.
+"""Exposes the operator's state to people and machines: logs, metrics, health.
 
-A leaf: it reads values and knows nothing of how they came about. Only `metrics.py` imports
-prometheus_client.
+This package only reads values and does not depend on how they are computed. Only `metrics.py`
+imports prometheus_client.
 """

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics` over HTTP."""
+"""Serves `/healthz`, `/readyz` and `/metrics` over HTTP."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STALLED_S_MAX: Final = 50.0
-"""A loop without progress for this long is frozen. A DCS call may take 45 s, a watch may be silent
-for 15 s; with a probe every 10 s this keeps the promised 60 s."""
+"""A loop without progress for this long counts as frozen. A DCS call may take 45 s and a watch may
+be silent for 15 s; with a probe every 10 s this keeps the promised 60 s."""
 
 
 EVERYWHERE: Final = ("", "::")
-"""Hosts that mean every address. A pod may have addresses of one family only, of either."""
+"""Hosts that mean every address. A pod may have addresses of IPv4 only, IPv6 only, or both."""
 
 BACKLOG: Final = 128
-"""Connections that wait to be accepted, as in aiohttp."""
+"""Most connections that wait to be accepted; the default of aiohttp."""
 
 
 class Health:
     """Serves the three pages.
 
     Args:
-        stuck_s: Per loop the seconds since it last made progress, 0 if it has nothing to do.
-        ready: Whether the first listing is complete.
-        unproven_s: For how long the API server has not been seen to serve the watch, in seconds.
-        unproven_s_max: From when on that is too long.
-        metrics: Makes the metrics page, and its content type.
+        stuck_s: Returns the seconds since each loop last made progress, 0 for an idle loop.
+        ready: Tells whether the first listing is complete.
+        unproven_s: Returns the seconds since the API server was last known to serve the watch.
+        unproven_s_max: The limit of `unproven_s` for a ready replica.
+        metrics: Returns the metrics page and its content type.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class Health:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Begin to serve; without a host on every address of both families.
+        """Start to serve; without a host, on every IPv4 and IPv6 address.
 
         Raises:
-            OSError: The address cannot be had.
+            OSError: The operator cannot listen on the address.
         """
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
@@ -91,13 +91,13 @@ class Health:
 
 
 def _everywhere(port: int) -> socket.socket:
-    """Return a socket for connections of both families, or of IPv4 where there is no IPv6."""
+    """Return a socket for IPv4 and IPv6 connections, or for IPv4 only if there is no IPv6."""
     if socket.has_dualstack_ipv6():
         try:
             return socket.create_server(
                 ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
             )
         except OSError as error:
-            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 is there, but switched off
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 is supported, but disabled
                 raise
     return socket.create_server(("", port), backlog=BACKLOG)

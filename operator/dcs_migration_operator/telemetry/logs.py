@@ -1,4 +1,4 @@
-"""Log lines: a constant message, and what varies as keys; text for people, JSON for machines."""
+"""Formats log lines, each a constant message with variable values as keys, as text or JSON."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def set_up(log_format: str, level: str) -> None:
     handler.addFilter(_soften)
     handler.setFormatter(_Json() if log_format == "json" else _Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # kopf writes one line per event at INFO, and repeats bodies at DEBUG.
+    # kopf logs one line per event at INFO, and whole bodies at DEBUG.
     for noisy in ("kopf.objects", "kopf.activities", "urllib3", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     logging.getLogger("kopf").setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 def _soften(record: logging.LogRecord) -> bool:
-    """Let an error be what somebody has to act on, said once.
+    """Lower kopf's log levels so that an error is always something to act on, logged once.
 
-    What kopf tries again is a warning. When it fails, its message has the cause, and the trace
-    through its own rooms helps nobody.
+    A failure that kopf retries becomes a warning. For a final failure the message has the cause, so
+    that the traceback through kopf's internals is left out.
     """
     if record.levelno == logging.ERROR and record.name.startswith("kopf."):
         text = str(record.msg)
@@ -82,10 +82,10 @@ class _Text(logging.Formatter):
 
 
 def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what the loop reports, but for the ends of kopf's own tasks and generators.
+    """Log the errors that the event loop reports, except at the end of kopf's own tasks.
 
-    They object to being closed in the middle of an answer, or repeat an error that was reported;
-    an error in the log that nobody can act on only alarms people.
+    kopf's tasks and generators fail when they are closed in the middle of an answer, or repeat an
+    error that was already reported. Nobody could act on such an error, so it is not logged as one.
     """
     if "asyncgen" in context or _is_of_kopf(context):
         _log.debug("a part of kopf ended badly", extra={"what": str(context.get("message"))})

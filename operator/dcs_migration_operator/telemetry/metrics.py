@@ -1,6 +1,6 @@
-"""All metrics, and the only door to prometheus_client.
+"""Defines all metrics; the only module that imports prometheus_client.
 
-Labels hold classes and phases, never an id, a name of a resource or a key.
+Labels hold classes and phases, never an id, a resource name or a key.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Metrics:
     """Implements `engine.ports.Probe`.
 
     Args:
-        tasks: Counts the resources by (phase, ready); asked at each scrape.
-        snapshot_ages: Seconds since the last complete list, by cloud project id.
-        leads: Whether this replica is the leader.
+        tasks: Counts the resources by (phase, ready); called at each scrape.
+        snapshot_ages: Returns the seconds since the last complete list, by cloud project id.
+        leads: Tells whether this replica is the leader.
         overlaps: Counts other installations that watch some of the same namespaces.
-        cutovers: Number of tasks with a cutover, by where they are.
+        cutovers: Counts the tasks with a cutover by state.
         split_reason: Maps the code of a refusal to one of a limited number of labels.
     """
 
@@ -67,75 +67,75 @@ class Metrics:
         ProcessCollector(registry=registry)
         self._requests = Counter(
             "dcs_operator_cloud_requests",
-            "Calls of the DCS API by how they ended.",
+            "Calls of the DCS API by outcome.",
             ("operation", "outcome"),
             registry=registry,
         )
         self._request_seconds = Histogram(
             "dcs_operator_cloud_request_seconds",
-            "How long calls of the DCS API take.",
+            "Duration of calls of the DCS API.",
             ("operation",),
             buckets=_CALL_S,
             registry=registry,
         )
         self._batch_size = Histogram(
             "dcs_operator_batch_size",
-            "Ids per answered stop order.",
+            "Ids per answered stop request.",
             buckets=_BATCH,
             registry=registry,
         )
         self._splits = Counter(
             "dcs_operator_batch_splits",
-            "Stop orders that were halved, by the code of the refusal.",
+            "Stop requests that were halved, by the code of the refusal.",
             ("reason",),
             registry=registry,
         )
         self._stop_results = Counter(
             "dcs_operator_stop_results",
-            "What became of each id that was ordered to stop.",
+            "Ids whose stop was requested, by result.",
             ("result",),
             registry=registry,
         )
         self._stop_seconds = Histogram(
             "dcs_operator_stop_seconds",
-            "From the wish until DCS said TERMINATED.",
+            "Time from the wish to stop until DCS said TERMINATED.",
             buckets=_STOP_S,
             registry=registry,
         )
         self._cutover_seconds = Histogram(
             "dcs_operator_cutover_seconds",
-            "From the opening of a cutover until DCS said TERMINATED.",
+            "Time from the opening of a cutover until DCS said TERMINATED.",
             buckets=_CUTOVER_S,
             registry=registry,
         )
         self._stop_lag = Histogram(
             "dcs_operator_stop_lag",
-            "The lag at the moment in which the order of a cutover left, in DCS's own unit.",
+            "Lag at the moment when the stop of a cutover was requested, in DCS's own unit.",
             buckets=_LAG,
             registry=registry,
         )
         self._writes = Counter(
             "dcs_operator_status_writes",
-            "Writes of statuses by how they ended.",
+            "Status writes by outcome.",
             ("outcome",),
             registry=registry,
         )
 
         self._overwrites = Counter(
             "dcs_operator_status_overwrites",
-            "Statuses of this operator that somebody else replaced.",
+            "Statuses of this operator that another client replaced.",
             registry=registry,
         )
         self._errors = Counter(
             "dcs_operator_resource_errors",
-            "Resources that could not be read, or not be processed because of an internal error.",
+            "Resources that could not be parsed, or not be processed because of an internal error.",
             ("kind",),
             registry=registry,
         )
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        """Show all that is foreseen: `rate` sees nothing of a series that begins above 0."""
+        """Create all known series at 0: `rate` misses the start of a series that begins above 0."""
         for operation, outcome in product(_OPERATIONS, _OUTCOMES):
             self._requests.labels(operation, outcome)
         for result in _RESULTS:
@@ -150,52 +150,52 @@ class Metrics:
         return generate_latest(self._registry)
 
     def cloud_request(self, operation: Enum, outcome: str, seconds: float) -> None:
-        """One DCS call ended."""
+        """Record a finished DCS call."""
         self._requests.labels(operation.value, outcome).inc()
         self._request_seconds.labels(operation.value).observe(seconds)
 
     def batch(self, size: int) -> None:
-        """One order left with so many ids."""
+        """Record an answered stop request with this many ids."""
         self._batch_size.observe(size)
 
     def split(self, code: str) -> None:
-        """One refused order was halved; `code` is the refusal's."""
+        """Record that a refused stop request was halved; `code` is that of the refusal."""
         self._splits.labels(self._split_reason(code)).inc()
 
     def stop_result(self, result: str) -> None:
-        """One id was accepted, rejected or left unknown."""
+        """Record the result for one id: accepted, rejected or unknown."""
         self._stop_results.labels(result).inc()
 
     def stopped(self, seconds: float) -> None:
-        """One wish was fulfilled so long after it was made."""
+        """Record the seconds from a wish to stop until it was fulfilled."""
         self._stop_seconds.observe(max(seconds, 0.0))
 
     def cut_over(self, seconds: float | None, lag: int | None) -> None:
-        """One conditional stop ended so long after its opening; the lag is that of its order."""
+        """Record a finished cutover: seconds since its opening, and the lag at its stop request."""
         if seconds is not None:
             self._cutover_seconds.observe(seconds)
         if lag is not None:
             self._stop_lag.observe(lag)
 
     def overwritten(self) -> None:
-        """Somebody else replaced a status of ours by one that says something else."""
+        """Record that another client replaced a status of ours with one of different meaning."""
         self._overwrites.inc()
 
     def unreadable(self) -> None:
-        """One object of the API server could not be read."""
+        """Record an object of the API server that could not be parsed."""
         self._errors.labels("unreadable").inc()
 
     def failed(self) -> None:
-        """Note that the processing of one resource raised an error of our own."""
+        """Record that processing a resource raised an internal error."""
         self._errors.labels("internal").inc()
 
     def status_write(self, outcome: str) -> None:
-        """One write of a status ended."""
+        """Record a finished status write."""
         self._writes.labels(outcome).inc()
 
 
 class _Gauges(Collector):
-    """Gauges that are read off the engine when somebody scrapes."""
+    """Gauges that are read from the engine at each scrape."""
 
     def __init__(
         self,
@@ -213,7 +213,7 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         tasks = GaugeMetricFamily(
-            "dcs_operator_tasks", "Resources by what they say.", labels=("phase", "ready")
+            "dcs_operator_tasks", "Resources by phase and readiness.", labels=("phase", "ready")
         )
         for (phase, ready), number in self._tasks().items():
             tasks.add_metric((phase, ready), number)
@@ -233,7 +233,7 @@ class _Gauges(Collector):
         overlaps.add_metric((), float(self._overlaps()))
         cutovers = GaugeMetricFamily(
             "dcs_operator_cutover_tasks",
-            "Resources with a cutover by where they are.",
+            "Resources with a cutover by its state.",
             labels=("state",),
         )
         for state, number in self._cutovers().items():

@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 
 ACCOUNT = Path("/run/secrets/kubernetes.io/serviceaccount")
-"""Behind `/var/run`, which is a link to `/run` wherever tests run."""
+"""Folder of the ServiceAccount; `/var/run` is a link to `/run` wherever tests run."""
 
 UID = 65_532
-"""That of the image."""
+"""The user id of the image."""
 
 SYS_MOUNT_SETATTR = 442
 AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = -100, 0x8000, 0x1
@@ -62,7 +62,7 @@ def mount_account(source: Path) -> None:
     """Give the files to the image's user, on memory as a kubelet keeps them."""
     shutil.copytree(source, ACCOUNT)
     for path in ACCOUNT.iterdir():
-        # Where one id alone is mapped, the owner is that user by another name already.
+        # If only one id is mapped, the owner already is that user under another id.
         with contextlib.suppress(OSError):
             os.chown(path, UID, UID)
 

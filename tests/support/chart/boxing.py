@@ -1,9 +1,9 @@
 """Command lines under which a program has the surroundings of a container of the chart's pod.
 
-The image's user, without an entry in any database, a capability, or a folder that it can write to;
-the ServiceAccount at its usual place; a host name of its own. `box.py` arranges them. There is a
-way for everybody, by a user namespace, and one for root where those are switched off; the network
-is shared with this machine.
+The program runs as the image's user, without an entry in any database, a capability or a writable
+folder; it finds the ServiceAccount at its usual place and has its own host name. `box.py` arranges
+this. There is a way for all users, by a user namespace, and one for root where those are switched
+off; the network is shared with this machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BOX: Final = Path(__file__).with_name("box.py")
 
 USER: Final = "65532"
-"""That of the Dockerfile and of the chart's values; nobody has it on any machine."""
+"""The user id in the Dockerfile and in the chart's values; no user of a machine has it."""
 
 PROBE_S_MAX: Final = 30.0
 
@@ -35,17 +35,17 @@ _OUTER: Final[Mapping[str, tuple[str, ...]]] = {
     NAMESPACE: ("unshare", "--user", "--map-root-user", "--mount", "--uts", "--"),
     ROOT: ("unshare", "--mount", "--uts", "--"),
 }
-"""How rights over mounts are had: each for as long as the program runs, and over nothing else."""
+"""How to get rights over mounts, only while the program runs and over nothing else."""
 
 _BECOME: Final[Mapping[str, tuple[str, ...]]] = {
     NAMESPACE: ("unshare", "--user", f"--map-user={USER}", f"--map-group={USER}", "--"),
     ROOT: (
         *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs"),
-        # A change of the user takes away that the program dies with the tests.
+        # A change of the user resets the setting that ends the program with the tests.
         *("--bounding-set=-all", "--pdeathsig=KILL", "--"),
     ),
 }
-"""How they are given up for good."""
+"""How to give up these rights for good."""
 
 
 def boxed(
@@ -56,14 +56,14 @@ def boxed(
     limits: Mapping[str, int] | None = None,
     way: str = "",
 ) -> list[str]:
-    """Return a command line that runs a program as a pod's; its process id is the program's.
+    """Return a command line that runs a program as in a pod, under the same process id.
 
     Args:
-        program: With the path of an executable.
-        account: A folder with what the kubelet projects for the ServiceAccount.
+        program: The command; its first element is the path of an executable.
+        account: A folder with the files that the kubelet projects for the ServiceAccount.
         hostname: The pod's name.
         limits: Name of `RLIMIT_…` → value.
-        way: How; found out if it is not given.
+        way: The way to get rights over mounts; the first one that works if not given.
     """
     way = way or way_here()
     told = ",".join(f"{name}={value}" for name, value in (limits or {}).items())

@@ -1,7 +1,7 @@
-"""Fixtures of the tests that install the chart: helm, and a control plane of their own.
+"""Fixtures of the tests that install the chart: helm, and a separate control plane.
 
-Each module has its own, with controllers, so that namespaces are really deleted, and since an
-operator of the whole cluster would act on the resources of every other test.
+Each module has its own control plane, with controllers so that namespaces are really deleted. It is
+separate because an operator of the whole cluster would act on the resources of every other test.
 """
 
 from __future__ import annotations
@@ -26,5 +26,5 @@ def ground() -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def helm(ground: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """Give helm with all rights on it."""
+    """Give helm with all rights on that control plane."""
     return Helm(tmp_path_factory.mktemp("helm"), ground.kubeconfig)

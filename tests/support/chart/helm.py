@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 CHART = ROOT / "deploy" / "chart"
 
 RUN_S_MAX = 60.0
-"""For one command; on an idle machine each takes a fraction of a second."""
+"""Time limit of one command; on an idle machine each takes a fraction of a second."""
 
 KUBE_VERSION = "1.37.0"
-"""What templates are rendered for, unless a test says otherwise."""
+"""The Kubernetes version for which templates are rendered, unless a test says otherwise."""
 
 Manifest = dict[str, Any]
 
 
 class HelmError(Exception):
-    """helm failed; the text is what it said."""
+    """helm failed; the text is its output."""
 
 
 class Helm:
-    """helm with a home of its own.
+    """Runs helm with a separate home folder.
 
     Args:
-        home: Where it keeps its cache and configuration.
-        kubeconfig: The cluster, for the commands that need one.
+        home: The folder of its cache and configuration.
+        kubeconfig: The kubeconfig, for commands that need a cluster.
     """
 
     def __init__(self, home: Path, kubeconfig: Path | None = None) -> None:

@@ -1,10 +1,9 @@
-"""The pod of a rendered Deployment, run as a process: no kubelet is there to run it.
+"""Runs the pod of a rendered Deployment as a process, because there is no kubelet.
 
-Owns what a kubelet and a container runtime would give it: the command found on the image's PATH,
-the variables of image, kubelet and Deployment and no others, the mounted ServiceAccount, and the
-image's user, whom nobody knows and who can write nowhere (`boxing.py`). Differs from a pod in
-one thing that is told by an option of the operator: as all pods share one network here, where it
-listens.
+Owns what a kubelet and a container runtime provide: the command found on the image's PATH, only the
+variables of image, kubelet and Deployment, the mounted ServiceAccount, and the image's user, which
+has no database entry and no writable folder (`boxing.py`). It differs from a pod in one thing that
+an option of the operator sets: its listen address, because all pods share one network here.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ READY_S_MAX: Final = 60.0
 """From start to ready: 2 s on an idle machine."""
 
 WAIT_S_MAX: Final = 60.0
-"""For a process that has a reason to end by itself."""
+"""Time limit for a process that has a reason to end by itself."""
 
 BIN: Final = Path(sys.executable).parent
 """Where the package is installed; an image has it on its PATH as well."""
@@ -54,12 +53,12 @@ class Pod:
     Args:
         plane: Its cluster.
         deployment: Its owner; its ServiceAccount has to exist.
-        folder: Where its log and what is mounted into it are kept.
-        variables: What another container runtime would set as well.
-        limits: Name of `RLIMIT_…` → value, where another node would set it.
+        folder: The folder of its log and of its mounts.
+        variables: Further variables, as another container runtime would set them.
+        limits: Name of `RLIMIT_…` → value, as another node would set them.
 
     Attributes:
-        template: What the Deployment says of it.
+        template: The pod template of the Deployment.
     """
 
     def __init__(
@@ -161,7 +160,7 @@ class Pod:
         return self.metric("dcs_operator_leader") == "1.0"
 
     def wait(self) -> int:
-        """Wait until it ends by itself; returns its exit status."""
+        """Wait until it ends by itself; return its exit status."""
         return self._started().wait(WAIT_S_MAX)
 
     def terminate(self) -> None:
@@ -202,7 +201,7 @@ class Pod:
 
 
 def local(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values with which the operator calls a DCS on this machine, and looks quickly."""
+    """Return values with which the operator calls a DCS on this machine, and polls quickly."""
     quick = {"batchIdleS": 0.1, "pollMinS": 0.2, "pollMaxS": 0.5, "pollObserveS": 1}
     given = {f"operator.{key}": value for key, value in quick.items()}
     return given | {"operator.allowEndpoint": [f"http://{LOOPBACK}:*"]} | values

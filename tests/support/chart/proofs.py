@@ -1,4 +1,4 @@
-"""What fails without each single right of the chart's roles: one proof for each.
+"""Proves for each single right of the chart's roles what fails without it.
 
 A proof gets an operator that lacks the right and lets it do what needs the right. It returns once
 the failure shows: in what the operator says of itself, and in what is missing in the cluster.
@@ -125,7 +125,7 @@ def reads_no_secret(life: Life) -> None:
 
 
 def reads_no_labels(life: Life) -> None:
-    """Prove that a selector serves nobody, and that the task says which right is missing."""
+    """Prove that a selector admits no namespace, and that the task says which right is missing."""
     life.team.share()
     life.team.add_task("shared", shared=True)
     life.start()
@@ -134,7 +134,7 @@ def reads_no_labels(life: Life) -> None:
 
 
 def notices_nobody(life: Life) -> None:
-    """Prove that it works, and cannot tell that another installation does the same."""
+    """Prove that it works, but cannot detect another installation."""
     with life.team.neighbor():
         life.start()
         life.until_refused()

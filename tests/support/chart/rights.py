@@ -1,8 +1,8 @@
-"""A release of the chart on a control plane of its own, and the operator with fewer rights than it.
+"""Applies a release of the chart on a separate control plane; runs the operator with fewer rights.
 
-Owns what is applied, taken away and given back. The control plane is not the one of other tests,
-because an operator of the whole cluster would act on their resources. What has to fail without a
-right is said in `proofs.py`.
+Owns which rights are applied, taken away and given back. The control plane is not the one of other
+tests, because an operator of the whole cluster would act on their resources. `proofs.py` says what
+has to fail without a right.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
 CLUSTER_PROJECTS: Final = f"/apis/{manifests.GROUP_VERSION}/clusterdcsprojects"
 
 PATIENCE_S: Final = 60.0
-"""For everything that happens by itself; on an idle machine most of it takes a second or two."""
+"""Time limit for anything that happens by itself; on an idle machine most takes a second or two."""
 
 Right = tuple[str, str]
 """Verb and resource, as in (list, migrationtasks); the resources of all groups differ."""

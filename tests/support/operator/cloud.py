@@ -1,4 +1,4 @@
-"""The simulated DCS for tests that are not coroutines: in a thread, with a project for each test.
+"""Runs the simulated DCS in a thread, for tests that are not coroutines, with a project for each.
 
 Owns the event loop of the simulator. Everything that touches its state runs in that loop, so that
 no test reads a log that is being written.
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PLANTED = "PLANTED"
-"""Every secret of these tests begins so; it must never be seen anywhere but in its Secret."""
+"""Prefix of every secret in these tests; it must never appear anywhere but in its Secret."""
 
 STOP_S = 0.5
-"""TERMINATING to TERMINATED, unless a test says otherwise: longer than one look of the operator."""
+"""TERMINATING to TERMINATED, unless a test says otherwise: longer than one poll interval."""
 
 CALLS_MAX = 100_000
-"""Calls remembered; a session makes a few thousand."""
+"""Most calls that are remembered; a session makes a few thousand."""
 
 NEVER_S = 3600.0
-"""For what happens only when a test says so (`CloudProject.end`): every TERMINATING is seen then,
-however busy the machine is."""
+"""Duration of stops that end only when a test says so (`CloudProject.end`): then every TERMINATING
+is observed, however busy the machine is."""
 
 
 class Cloud:
@@ -71,7 +71,7 @@ class Cloud:
         return self._simulator.endpoint
 
     def do(self, act: Callable[[Simulator], T]) -> T:
-        """Do something with the simulator in its own thread, and return what it returns."""
+        """Call a function with the simulator in the simulator's thread, and return its result."""
 
         async def inside() -> T:
             return act(self._simulator)
@@ -80,7 +80,7 @@ class Cloud:
 
     @contextlib.contextmanager
     def hung_up(self) -> Iterator[None]:
-        """Have its address refuse connections for the time of the block."""
+        """Refuse connections for the duration of the block."""
         self._loop.run(self._simulator.hang_up())
         try:
             yield
@@ -139,7 +139,7 @@ class CloudProject:
         return made.task_id
 
     def add_many(self, count: int, **spec: Any) -> list[str]:
-        """Create so many equal migrations; returns their ids."""
+        """Create this number of equal migrations; return their ids."""
         made = [MigrationSpec(task_id=str(uuid.uuid4()), **spec) for _ in range(count)]
         self._with_fleet(lambda fleet: fleet.add(*made))
         return [one.task_id for one in made]

@@ -1,8 +1,8 @@
 """Fixtures of the tests that run the operator: cloud, recorder, workspaces and processes.
 
 One simulator and one recorder serve the session. Most tests share one operator, which watches one
-namespace with quick looks; each test has a cloud project, a key and a DCSProject of its own there,
-so that neither calls nor faults mix. Tests that end or count start operators of their own.
+namespace and polls quickly; each test has a separate cloud project, key and DCSProject there, so
+that neither calls nor faults mix. Tests that end the operator or count calls start their own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A gate between an operator and the API server, which has bad days on demand.
+"""A gate between an operator and the API server, which injects faults on demand.
 
-A plain HTTP proxy in a thread of its own: it answers chosen calls itself, refuses connections, lets
-watches fall silent, cuts them, or tells them that their version is too old. It passes all else on.
+It is a plain HTTP proxy in a separate thread: it answers chosen calls itself, refuses connections,
+lets watches fall silent, cuts them, or tells them that their version is too old. It passes on all
+other traffic.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CLOSING_S: Final = 0.1
-"""TLS connections end a few turns of the loop after they are closed; nothing tells when."""
+"""Pause for closing: TLS connections end a few iterations of the loop after they are closed."""
 
 TOO_OLD: Final = (
     b'{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure",'
     b'"message":"too old resource version","reason":"Expired","code":410}}\n'
 )
-"""How the API server says 410 in a watch that is under way."""
+"""How the API server reports 410 in an open watch."""
 
 PASSED_ON: Final = ("Accept", "Authorization", "Content-Type")
 
 
 @dataclass(slots=True)
 class Answer:
-    """What some calls are answered with, for so many times."""
+    """The answer to some calls, and how many times it is given."""
 
     call: re.Pattern[str]
     status: int
@@ -106,7 +107,7 @@ class Gate:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Answer nothing and say nothing in the block, as a process that stands still."""
+        """Send nothing during the block, like a paused process."""
         with self.holding_back("."):
             self.silence()
             yield
@@ -116,7 +117,7 @@ class Gate:
         return not any(answer.left for answer in self._answers)
 
     def cut(self, last_words: bytes = b"") -> None:
-        """End every watch that is under way, after these last words."""
+        """End every open watch, after these last words."""
         self._loop.run(self._cut(last_words))
 
     @contextlib.contextmanager
@@ -129,7 +130,7 @@ class Gate:
             self._loop.run(self._listen())
 
     def silence(self) -> None:
-        """Have every watch that is under way stay open and say nothing more."""
+        """Keep every open watch open, but send nothing more on it."""
         self._loop.soon(self._dead.update, self._watches)
 
     async def _open(self) -> None:

@@ -1,7 +1,7 @@
-"""The operator as a process of its own, started as people start it.
+"""Runs the operator as a process, started as people start it.
 
-Owns its command line, its log and its end. What holds for every log is checked when it is closed:
-no traceback, no error, and none of the planted secrets.
+Owns its command line, its log and its end. When it is closed, its log is checked for the rules of
+every log: no traceback, no error, and none of the planted secrets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUICK = (
     *("--batch-idle-s", "0.1", "--poll-min-s", "0.2", "--poll-max-s", "0.5"),
     *("--poll-observe-s", "1", "--request-timeout-s", "3"),
 )
-"""For tests of what the operator does; tests of how often keep the defaults."""
+"""Options for tests of what the operator does; tests of how often it does it keep the defaults."""
 
 READY_S_MAX = 60.0
 """From start to ready: 2 s on an idle machine."""
@@ -45,13 +45,13 @@ END_S_MAX = 10.0
 """From SIGTERM to the end: the contract's figure."""
 
 RUN_S_MAX = 60.0
-"""For a command that ends by itself."""
+"""Time limit of a command that ends by itself."""
 
 SECRET = re.compile(f"{PLANTED}|{REDIS_PASSWORD}|Signature=|SDK-HMAC-SHA256")
-"""What nobody may see: keys, tokens, passwords of show bodies, and signatures."""
+"""Texts that must never be published: keys, tokens, passwords of show bodies, and signatures."""
 
 PROBLEM = re.compile(r'Traceback|"level": "error"|"level": "critical"')
-"""What no log may hold, whatever goes wrong outside."""
+"""Texts that no log may hold, whatever goes wrong outside the operator."""
 
 
 class OperatorProcess:

@@ -1,8 +1,8 @@
-"""What the resources said over time, as a watch of the API server tells it.
+"""Records the statuses of resources over time with a watch of the API server.
 
-Owns the history of every MigrationTask of the control plane, from the first moment of the session:
-each status that was ever stored, in its order. So writes are counted by somebody who does not
-depend on what the operator says about itself.
+Owns the history of every MigrationTask of the control plane, from the start of the session: each
+status that was ever stored, in order. So the count of writes does not depend on what the operator
+says about itself.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Record:
     """The life of one resource."""
 
     statuses: list[Shown] = field(default_factory=list)
-    """Every status it had, each different from the one before; so many writes there were."""
+    """Every status it had, each different from the one before: one for each write."""
     deleted: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """The latest."""

@@ -1,4 +1,4 @@
-"""One test's share of the cluster and of the cloud: tasks here, migrations there.
+"""A workspace: one test's share of the cluster (tasks) and of the cloud (migrations).
 
 Owns the names: a Secret and a DCSProject called after the workspace, and MigrationTasks whose names
 begin with it, so that many workspaces fit into one namespace.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from support.operator.records import Record, Recorder, Shown
 
 PATIENCE_S = 60.0
-"""For everything that happens by itself; on an idle machine most of it takes a second or two."""
+"""Time limit for anything that happens by itself; on an idle machine most takes a second or two."""
 
 
 class Workspace:
@@ -190,7 +190,7 @@ class Workspace:
         eventually(look, timeout_s)
 
     def until_looked(self, times: int, operation: str = "list") -> None:
-        """Wait for so many further looks: what was to happen at the first would have happened."""
+        """Wait for further polls, after which the effect of the first would have shown."""
         before = len(self.dcs.calls(operation))
         eventually(lambda: len(self.dcs.calls(operation)) >= before + times, PATIENCE_S)
 

@@ -46,7 +46,7 @@ def words(case: Case, expected: str, word: str | None = None, **changes: Any) ->
         words(Case.UNLISTED, "does not mention the task", unlisted_at=999.0),
         words(
             Case.OUTDATED,
-            "DCS said TERMINATED before the stop was wished for",
+            "DCS said TERMINATED before the stop was asked for",
             "TERMINATED",
             wished_at=999.5,
         ),

@@ -342,7 +342,7 @@ class TestLooking:
             assert not found.yields()
             await asyncio.sleep(3 * LOOK_S)
         messages = [record.getMessage() for record in caplog.records]
-        assert messages == ["other installations cannot be looked for"]
+        assert messages == ["cannot search for other installations"]
 
     async def test_an_event_that_may_not_be_posted_is_no_error(self) -> None:
         """Where the other is, we may have no rights."""

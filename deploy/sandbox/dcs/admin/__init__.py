@@ -1,6 +1,7 @@
-"""The admin API: looks into a running simulator and changes it. JSON both ways, no signature.
+"""The admin API: inspects and changes a running simulator, with JSON and without signatures.
 
-It shows no secret, but who reaches it can do everything: it listens only where it is told to.
+It shows no secret, but every client that reaches it can do everything, so it listens only where it
+is told to.
 Errors are 400, 404 or 405 with `{"error": "..."}`. `?project=ID` chooses a project where there are
 several; without it the first one is meant.
 

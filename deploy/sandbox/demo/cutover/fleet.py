@@ -19,13 +19,13 @@ MIGRATIONS: Final = 60
 WAVE: Final = "night"
 
 FORGOTTEN: Final = "cache-07"
-"""Somebody forgot to stop its writers, so that it never catches up."""
+"""The task whose writers were not stopped, so that it never catches up."""
 
 BROKEN: Final = "cache-23"
 """Its connection breaks when the wave goes, and DCS copies everything once more."""
 
 TIMEOUT: Final = "1m"
-"""For the forgotten one: the shortest that there is, so that nobody waits for half an hour."""
+"""Timeout of the forgotten task: the shortest that is possible, instead of half an hour."""
 
 STOP_S: Final = 2.0
 """How long DCS takes for a stop."""

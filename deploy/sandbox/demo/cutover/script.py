@@ -1,4 +1,4 @@
-"""The acts: hold, stop the writers, go; then one that timed out, and one that copies anew.
+"""The acts: hold, stop the writers, go; then a task that timed out, and one that copies again.
 
 Owns what happens between the start and the end of the stage. It judges nothing: that is the
 business of `verdict.py`, which gets everything that was measured.

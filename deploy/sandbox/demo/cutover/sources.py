@@ -44,7 +44,7 @@ class Sources:
         self._address = urlsplit(admin).netloc
 
     def stop_writers(self, task_ids: Iterable[str]) -> None:
-        """Let nobody write to the sources of these tasks from now on."""
+        """Stop all writers to the sources of these tasks."""
         self._ask("POST", "/writers", {"on": False, "task_ids": list(task_ids)})
 
     def break_connection(self, task_id: str) -> None:

@@ -29,10 +29,10 @@ STATS_PER_S_MAX: Final = 12
 """Stats calls per second for one access key: 10 for what is open, 2 for what holds."""
 
 SPAN_S: Final = 10.0
-"""Over so long that pace is taken."""
+"""The period over which that rate is measured."""
 
 APART: Final = (BROKEN, FORGOTTEN)
-"""Each of them catches up at a moment of its own, and takes an order of its own."""
+"""Each of them catches up at a different time, and needs a separate order."""
 
 TOLD: Final = {
     FORGOTTEN: "CutoverTimedOut",

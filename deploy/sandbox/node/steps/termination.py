@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TASKS: Final = 100
 
 FINALIZER: Final = "sandbox.invalid/look"
-"""Keeps the object until it was looked at: how its container ended is in no other place."""
+"""Keeps the object until it was read: only it says how its container ended."""
 
 
 def sigterm(stage: Stage) -> None:

@@ -39,7 +39,7 @@ def operator_first(stage: Stage) -> None:
     before = node.cloud.sum()
     ids = stage.wish(HALF)
     stage.until(lambda: len(node.cloud.sum().accepted) == len(before.accepted) + HALF)
-    # Nobody is there for the other half, which so is not ordered yet when the operator goes.
+    # DCS takes no connections, so the other half is not ordered yet when the operator is removed.
     node.cloud.ask("POST", "/listening", body=False)
     ids += stage.wish(HALF)
     first, *_ = blocks(PAGE)
