@@ -85,7 +85,8 @@ class Waves:
         ready = entry.shadow.shown.condition(READY)
         if ready is None or ready.reason not in {State.GOING.value, State.PAUSED.value}:
             return
-        entry.paused = ready.reason == State.PAUSED.value and not entry.has_turned()
+        # Two other changes of the spec look like Hold and Go, and only those release the pause.
+        entry.paused = ready.reason == State.PAUSED.value
         if not entry.paused:
             entry.forgiven |= {uid for uid, one in entry.members.items() if _says_failed(one)}
 

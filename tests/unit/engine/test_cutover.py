@@ -263,28 +263,42 @@ class TestRestart:
             await asyncio.sleep(300.0)
             assert (rig.batches, rig.reason(uid)) == ([], "CutoverTimedOut")
 
-    async def test_a_wave_that_held_and_went_meanwhile_opens_its_tasks_anew(self) -> None:
-        """Nobody was there to hear of it; the generation of its spec tells."""
+    @pytest.mark.parametrize(
+        "failures_max, before, after",
+        [
+            pytest.param(0, "Going", ("Terminated", "Complete"), id="opens its tasks anew"),
+            pytest.param(
+                1,
+                "PausedByFailures",
+                ("Holding", "PausedByFailures"),
+                id="stays paused: two other changes look the same",
+            ),
+        ],
+    )
+    async def test_a_wave_that_held_and_went_meanwhile(
+        self, failures_max: int, before: str, after: tuple[str, str]
+    ) -> None:
+        """No process was there to hear of it; the generation of its spec tells."""
         api = ModelApi()
         migrations = fleet(1, quiet_at=FOREVER)
-        said = TermsSaid(timeout_s=60.0)
+        changes: dict[str, Any] = {"said": TermsSaid(timeout_s=60.0), "failures_max": failures_max}
         async with Rig(migrations, api=api) as rig:
             rig.add_project()
-            rig.add_wave(goes=True, said=said)
+            rig.add_wave(goes=True, **changes)
             uid = rig.cut_over(0)
             rig.engine.activate()
             await asyncio.sleep(100.0)
-            assert (rig.reason(uid), rig.wave_reason()) == ("CutoverTimedOut", "PausedByFailures")
+            assert (rig.reason(uid), rig.wave_reason()) == ("CutoverTimedOut", before)
         migrations[task_id(0)].lag = LagModel()
         async with Rig(migrations, api=api) as rig:
             api.engine = None
-            rig.add_wave(goes=False, said=said)
-            rig.add_wave(goes=True, said=said)
+            rig.add_wave(goes=False, **changes)
+            rig.add_wave(goes=True, **changes)
             api.engine = rig.engine
             rig.tell_all()
             rig.engine.activate()
             await asyncio.sleep(60.0)
-            assert (rig.reason(uid), rig.wave_reason()) == ("Terminated", "Complete")
+            assert (rig.reason(uid), rig.wave_reason()) == after
 
 
 class TestWaves:
