@@ -49,7 +49,8 @@ class Link:
 
     Attributes:
         word: One of `LISTING`, `LIVE`, `LOST`, `REFUSED`.
-        since_s: The last moment at which what is shown was known to be true.
+        since_s: If it is lost or refused, the last moment at which what is shown was known to be
+            true; seconds since 1970.
         code: HTTP status of the refusal; 0 if there was none.
         why: What the API server, or the connection, said.
     """
@@ -100,7 +101,7 @@ class State:
         match news.what:
             case What.LISTED:
                 self._listed(kind, news.bodies)
-                self._link(kind, LIVE, now_s)
+                self._link(kind, LIVE)
             case What.CHANGED:
                 for body in news.bodies:
                     self._put(kind, body)
@@ -111,7 +112,7 @@ class State:
                 word = LOST if news.what is What.LOST else REFUSED
                 self._link(kind, word, now_s if contact_s is None else contact_s, news)
             case What.BACK:
-                self._link(kind, LIVE, now_s)
+                self._link(kind, LIVE)
 
     def namespace_is(self, word: str) -> None:
         """Take in how the namespace is: empty for as it should be, `missing` or `terminating`."""
@@ -119,7 +120,7 @@ class State:
             self.namespace = word
             self._dirty.links = True
 
-    def _link(self, kind: Kind, word: str, since_s: float, news: News | None = None) -> None:
+    def _link(self, kind: Kind, word: str, since_s: float = 0.0, news: News | None = None) -> None:
         problem = news.problem if news else None
         code = getattr(problem, "code", 0)
         self.links[kind.plural] = Link(word, since_s, code, str(problem or ""))
