@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -113,6 +114,8 @@ class Night:
         sampled_s = max(0.0, now_s - (now_s + hash_of(plan.name)) % SAMPLE_S)
         offset, keys = plan.lag_at(sampled_s), plan.lag * 7 + 12
         lag = {"offset": offset, "observedAt": stamp(sampled_s), "fullProgress": 100}
+        if sampled_s >= plan.caught_up_s:
+            lag["caughtUpSince"] = stamp(plan.caught_up_s)
         lag |= {"sourceKeys": keys, "targetKeys": keys - offset}
         fields: dict[str, Any] = {
             "task": {
@@ -123,7 +126,7 @@ class Night:
             }
         }
         spec: dict[str, Any] = {"cutover": {"waveRef": {"name": plan.wave}}} if plan.wave else {}
-        spec["taskId"] = f"ff80808171f7b5c9{int(hash_of(plan.name) * 1e9):016x}"
+        spec["taskId"] = str(uuid.uuid5(uuid.NAMESPACE_DNS, plan.name))
         ready, standing, also, message = self._standing(plan, now_s, fields)
         body = bodies.task(plan.name, ready, spec=spec, standing=standing, also=also, **fields)
         if plan.wave:
@@ -159,7 +162,7 @@ class Night:
         if now_s < ordered_s:
             return "False/CatchingUp", "Reconciling", ("CaughtUp",), "Caught up; waits for 10s."
         fields["stop"] = {"requestedAt": stamp(ordered_s), "attempts": 1, "lagAtOrder": 0}
-        fields["stop"]["requestId"] = f"{int(hash_of(plan.name) * 1e12):032x}"
+        fields["stop"]["requestId"] = uuid.uuid5(uuid.NAMESPACE_URL, plan.name).hex
         if now_s >= ordered_s + ACCEPT_S:
             fields["stop"]["acceptedAt"] = stamp(ordered_s + ACCEPT_S)
             fields["phase"] = "TERMINATING"

@@ -43,6 +43,10 @@ class Served:
     Args:
         answers: What it answers; made in the thread, so that it finds the loop.
         port: Where it listens; 0 for any.
+        keys: The secrets of another run, to be started again.
+
+    Attributes:
+        loop: Of the thread.
     """
 
     def __init__(
@@ -50,8 +54,8 @@ class Served:
     ) -> None:
         self._make, self._port = answers, port
         self.keys = keys or Keys()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="board")
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="board")
         self._jobs: list[asyncio.Task[Any]] = []
         self.answers: Any = None
         self.server: Server | None = None
@@ -63,14 +67,16 @@ class Served:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if not self._thread.is_alive():
+            return
         self.do(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._loop.close()
+        self.loop.close()
 
     def do(self, what: Coroutine[Any, Any, Any]) -> Any:
         """Run something in the loop of the board, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(START_S_MAX)
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(START_S_MAX)
 
     async def _start(self) -> None:
         self.answers = self._make()
@@ -87,7 +93,7 @@ class Served:
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
-        await self._loop.shutdown_default_executor()
+        await self.loop.shutdown_default_executor()
 
     def hear(self, *news: News, contact_s: float | None = None) -> None:
         """Let the board hear news."""
@@ -97,3 +103,11 @@ class Served:
                 self.answers.hear(one, contact_s)
 
         self.do(heard())
+
+    def publish(self) -> None:
+        """Make a message of what was heard, without waiting for the next one's turn."""
+
+        async def published() -> None:
+            self.answers.stream.publish()
+
+        self.do(published())

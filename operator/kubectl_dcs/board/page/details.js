@@ -154,7 +154,8 @@ function lagSection(found, task, now) {
 /** @param {TaskDetails} found @param {number} now */
 function stopSection(found, now) {
   const steps = found.timeline.map(({ what, at }, index) => {
-    const before = index ? found.timeline[index - 1].at : at;
+    // How long ago it was created says nothing about the way to the stop.
+    const before = index > 1 ? found.timeline[index - 1].at : at;
     const after = at > before ? `+${span(at - before)}` : "";
     const name = /** @type {Record<string, string>} */ (said.moments)[what] ?? what;
     return el("li", { class: `step step-${what}` }, [

@@ -52,14 +52,15 @@ export function toQuery(filter, open) {
 }
 
 /**
+ * Add a state to a filter, or take it away.
  * @param {Filter} filter
  * @param {string} state
- * @returns {Filter} With this state added or taken away.
+ * @param {string[]} states All, in their order, so that one filter has one address.
+ * @returns {Filter}
  */
-export function toggled(filter, state) {
-  const there = filter.states.includes(state);
-  const states = there ? filter.states.filter((one) => one !== state) : [...filter.states, state];
-  return { ...filter, states };
+export function toggled(filter, state, states) {
+  const chosen = (/** @type {string} */ one) => filter.states.includes(one) !== (one === state);
+  return { ...filter, states: states.filter(chosen) };
 }
 
 /**

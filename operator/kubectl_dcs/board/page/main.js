@@ -64,7 +64,14 @@ class Page {
       onPick: (key) => this.look({ ...this.filter, wave: this.filter.wave === key ? "" : key }),
       onChange: (key) => this.#askChange(key),
     });
-    this.strip = new Strip(about.states, (state) => this.look(filters.toggled(this.filter, state)));
+    this.strip = new Strip(
+      about.states,
+      (state) => this.#toggle(state),
+      () => {
+        this.stripMs = -Infinity;
+        this.redraw();
+      },
+    );
     this.table = new Table({ everywhere, onOpen: (key) => this.open(key) });
     this.drawer = new Drawer((key) => this.#details(key), () => this.open(""));
     this.confirm = new Confirm(
@@ -153,6 +160,11 @@ class Page {
     this.sortedMs = -Infinity;
     this.#address();
     this.redraw();
+  }
+
+  /** @param {string} state */
+  #toggle(state) {
+    this.look(filters.toggled(this.filter, state, this.about.states));
   }
 
   /** @param {string} key Empty to close. */
@@ -346,7 +358,7 @@ class Page {
       },
       state: (index) => {
         const state = this.about.states[index];
-        if (state) this.look(filters.toggled(this.filter, state));
+        if (state) this.#toggle(state);
       },
       clear: () => this.look(filters.everything()),
       play: () => {

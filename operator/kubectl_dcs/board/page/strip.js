@@ -64,8 +64,9 @@ export class Strip {
   /**
    * @param {string[]} states
    * @param {(state: string) => void} onToggle
+   * @param {() => void} onResize When it has to be drawn at once.
    */
-  constructor(states, onToggle) {
+  constructor(states, onToggle, onResize) {
     this.states = states;
     this.root = find("strip", HTMLElement);
     this.box = find("strip-drawing", HTMLDivElement);
@@ -79,6 +80,7 @@ export class Strip {
     new ResizeObserver(([entry]) => {
       this.width = entry.contentRect.width;
       this.height = entry.contentRect.height;
+      onResize();
     }).observe(this.box);
     const chips = find("chips", HTMLDivElement);
     set(chips, "aria-label", words.overTime);
