@@ -82,13 +82,19 @@ monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus
 	$(BIN)/python -m sandbox.control_plane --build-only --tool promtool --tool prometheus
 	$(PYTEST) tests/monitoring
 
+.PHONY: browser
+browser: $(STAMP) ## The cutover board in a real browser (Debian: installs chromium as root; else says how)
+	$(BIN)/python -m sandbox.control_plane --build-only
+	PYTHONPATH=deploy:tests $(BIN)/python -m board.tools
+	$(BIN)/pytest tests/board
+
 .PHONY: docs
 docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager --tool kstatus
 	$(PYTEST) tests/docs tests/gitops tests/image
 
 .PHONY: test
-test: lint unit simulation pythons chart cluster monitoring docs ## Everything CI runs
+test: lint unit simulation pythons chart cluster monitoring docs browser ## Everything CI runs
 
 # What lists the contents of the image, apart from everything else.
 SBOM := $(VENV)/sbom/.installed

@@ -146,9 +146,13 @@ class Tab:
         """Run a script in the page."""
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, true: Callable[[], object], what: str) -> None:
+    def wait_long(self, true: Callable[[], object], what: str) -> None:
+        """Wait for what the board only asks for a few times a minute."""
+        self.wait(true, what, 3 * WAIT_S_MAX)
+
+    def wait(self, true: Callable[[], object], what: str, wait_s_max: float = WAIT_S_MAX) -> None:
         """Wait until something is true; fails with what was waited for."""
-        until_s = time.monotonic() + WAIT_S_MAX
+        until_s = time.monotonic() + wait_s_max
         while not true():
             if time.monotonic() > until_s:
                 pytest.fail(f"waited for {what}; the page says: {self.text('body')[:2000]}")

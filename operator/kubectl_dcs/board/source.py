@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from kubectl_dcs.following import News
     from kubectl_dcs.kinds import Kind
 
-AGAIN_S: Final = 30.0
+AGAIN_S: Final = 10.0
 """After a refusal: nobody waits longer for a right that was just given."""
 
-NAMESPACE_S: Final = 15.0
+NAMESPACE_S: Final = 10.0
 """Between two looks for the namespace, as long as there is no task in it."""
 
 WAIT_S: Final = 0.5

@@ -203,18 +203,19 @@ class Page {
     this.stale = false;
     const { model, now } = this;
     const ms = performance.now();
-    const matches = filters.matcher(this.filter);
-    const found = [...model.tasks.values()].filter(matches);
+    const all = [...model.tasks.values()];
+    const found = filters.isEverything(this.filter) ? all : all.filter(filters.matcher(this.filter));
     const counts = countByState(found);
+    const total = found === all ? counts : countByState(all);
     this.strip.count(counts, this.filter.states);
     this.#sort(ms, found);
     this.table.show(this.table.keys, model.tasks, now);
-    this.cards.show(this.#waves(), sums(model.tasks.values()), this.filter.wave, now);
+    this.cards.show(this.#waves(), sums(all), this.filter.wave, now);
     if (ms - this.stripMs >= STRIP_MS) {
       this.stripMs = ms;
       this.strip.draw(model.night, now, this.about.playback);
     }
-    this.#say(found.length);
+    this.#say(total);
     const key = this.table.opened;
     const task = model.tasks.get(key);
     if (model.links) void this.drawer.update(task, `${task?.v} ${this.player ? now : ""}`, now);
@@ -240,14 +241,24 @@ class Page {
     }
     this.sortedMs = ms;
     this.model.reshaped = false;
+    // Almost in order already, which sorting makes use of: begin with the order before.
+    const { tasks } = this.model;
+    const before = this.ordered.map((task) => tasks.get(keyOf(task))).filter((task) => task !== undefined);
+    if (before.length < tasks.size) {
+      const there = new Set(before);
+      for (const task of tasks.values()) if (!there.has(task)) before.push(task);
+    }
+    this.ordered = before.sort(this.compare);
     const { states } = this.filter;
-    const shown = states.length ? found.filter((task) => states.includes(task.state)) : found;
-    this.table.keys = shown.sort(this.compare).map(keyOf);
-    this.ordered = [...this.model.tasks.values()].sort(this.compare);
+    const wanted = new Set(found);
+    const shown = this.ordered.filter(
+      (task) => wanted.has(task) && (!states.length || states.includes(task.state)),
+    );
+    this.table.keys = shown.map(keyOf);
   }
 
-  /** @param {number} found */
-  #say(found) {
+  /** @param {Map<string, number>} counts Of all tasks. */
+  #say(counts) {
     const { model, now } = this;
     const { scope, playback } = this.about;
     const total = model.tasks.size;
@@ -255,15 +266,15 @@ class Page {
     say(find("shown", HTMLSpanElement), filters.isEverything(this.filter) ? words.tasks(total, number(total)) : words.ofTasks(number(shown), number(total)));
     this.clear.hidden = filters.isEverything(this.filter);
     say(find("clock", HTMLSpanElement), playback ? moment(now) : time(now));
-    const line = headline(this.ordered, countByState(model.tasks.values()));
+    const line = headline(this.ordered, counts);
     const headlineBox = find("headline", HTMLParagraphElement);
     say(headlineBox, line.text);
     headlineBox.className = `headline s-${line.kind}`;
     const told = noticeOf(model, playback ? "connected" : this.contact, scope, now);
-    this.#notice(told ?? (total && !shown && found !== undefined ? { id: "no-match", tone: "calm", why: "", command: "", ...words.noMatch } : null));
+    this.#notice(told ?? (total && !shown ? { id: "no-match", tone: "calm", why: "", command: "", ...words.noMatch } : null));
     this.#link(told);
     say(find("partly", HTMLParagraphElement), partly(model));
-    const trouble = countByState(model.tasks.values()).get("trouble") ?? 0;
+    const trouble = counts.get("trouble") ?? 0;
     const title = `${trouble ? `(${trouble}!) ` : ""}${words.title} · ${placeOf(scope)}`;
     if (document.title !== title) document.title = title;
     document.body.classList.toggle("is-old", told !== null && told.tone !== "calm" && total > 0);

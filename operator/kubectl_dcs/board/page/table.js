@@ -110,8 +110,17 @@ export class Table {
     this.pool = [];
     this.rowPx = 32;
     this.viewPx = 0;
+    /** Where it is scrolled to. Asking the document in the middle of a change would lay it out. */
+    this.topPx = 0;
     this.#measure();
-    this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.scroller.addEventListener(
+      "scroll",
+      () => {
+        this.topPx = this.scroller.scrollTop;
+        this.draw();
+      },
+      { passive: true },
+    );
     new ResizeObserver(() => {
       this.#measure();
       this.draw();
@@ -151,7 +160,7 @@ export class Table {
   /** Bring the rows that can be seen up to date. */
   draw() {
     const wanted = Math.min(this.keys.length, Math.ceil(this.viewPx / this.rowPx) + 1 + 2 * SPARE);
-    const top = Math.max(0, Math.floor(this.scroller.scrollTop / this.rowPx) - SPARE);
+    const top = Math.max(0, Math.floor(this.topPx / this.rowPx) - SPARE);
     const first = Math.min(top, this.keys.length - wanted);
     while (this.pool.length < wanted) {
       const row = new Row(this);
@@ -177,10 +186,13 @@ export class Table {
     const at = this.keys.indexOf(this.current);
     const to = at < 0 && Number.isFinite(by) ? 0 : Math.min(Math.max(at + by, 0), this.keys.length - 1);
     this.current = this.keys[to];
-    const topPx = to * this.rowPx;
-    if (topPx < this.scroller.scrollTop) this.scroller.scrollTop = topPx;
-    const bottomPx = topPx + this.rowPx - this.viewPx;
-    if (bottomPx > this.scroller.scrollTop) this.scroller.scrollTop = bottomPx;
+    const beginPx = to * this.rowPx;
+    const endPx = beginPx + this.rowPx - this.viewPx;
+    const topPx = Math.max(Math.min(this.topPx, beginPx), endPx);
+    if (topPx !== this.topPx) {
+      this.scroller.scrollTop = topPx;
+      this.topPx = this.scroller.scrollTop;
+    }
     this.draw();
   }
 

@@ -125,17 +125,17 @@ const en = {
   },
   forbidden: {
     title: (/** @type {string} */ place) => `You may not see migration tasks in ${place}.`,
-    text: "It needs the rights list and watch on migrationtasks, migrationwaves and dcsprojects. Once they are given, this page goes on by itself within 30 s. To look:",
+    text: "It needs the rights list and watch on migrationtasks, migrationwaves and dcsprojects. Once they are given, this page goes on by itself within 10 s. To look:",
   },
   unauthorized: {
     title: "The API server does not accept your login any more.",
-    text: "Log in again as you do for kubectl; this page goes on by itself within 30 s. To look:",
+    text: "Log in again as you do for kubectl; this page goes on by itself within 10 s. To look:",
   },
   unknownKind: {
     title: "This cluster does not know MigrationTask.",
     text: "The CRDs of dcs-migration-operator are not installed, or you look at another cluster.",
   },
-  refused: { title: "The API server refuses to show the tasks.", text: "It is asked again every 30 s." },
+  refused: { title: "The API server refuses to show the tasks.", text: "It is asked again every 10 s." },
   partly: {
     migrationtasks: "",
     migrationwaves: "Waves are not shown",
@@ -319,17 +319,17 @@ const zh = {
   tooMany: { title: "打开此看板的标签页太多。", text: "请关闭一些，本页会自行重试。" },
   forbidden: {
     title: (place) => `您无权查看${place}中的迁移任务。`,
-    text: "需要对 migrationtasks、migrationwaves 和 dcsprojects 的 list 与 watch 权限。授权后本页会在 30 秒内自行继续。查看方法：",
+    text: "需要对 migrationtasks、migrationwaves 和 dcsprojects 的 list 与 watch 权限。授权后本页会在 10 秒内自行继续。查看方法：",
   },
   unauthorized: {
     title: "API server 不再接受您的登录。",
-    text: "请像使用 kubectl 那样重新登录，本页会在 30 秒内自行继续。查看方法：",
+    text: "请像使用 kubectl 那样重新登录，本页会在 10 秒内自行继续。查看方法：",
   },
   unknownKind: {
     title: "此集群不认识 MigrationTask。",
     text: "没有安装 dcs-migration-operator 的 CRD，或者看的是另一个集群。",
   },
-  refused: { title: "API server 拒绝显示任务。", text: "每 30 秒会再问一次。" },
+  refused: { title: "API server 拒绝显示任务。", text: "每 10 秒会再问一次。" },
   partly: { migrationtasks: "", migrationwaves: "批次未显示", dcsprojects: "项目未显示" },
   empty: {
     title: (place) => `${place}中还没有迁移任务。`,
