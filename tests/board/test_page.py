@@ -303,6 +303,65 @@ def test_everything_fits_on_the_screen(
     assert rows_px > size[1] * 0.4
 
 
+def test_twenty_waves_stand_side_by_side(tab: Tab, served: Served) -> None:
+    """Nothing of a card is cut off but its lag, whatever the figures; the rest is scrolled to."""
+    names = [f"wave-{number:02}" for number in range(20)]
+    tasks = []
+    for number, name in enumerate(names * 3):
+        trouble = {"ready": "False/NotReplicating", "standing": "Stalled"}
+        kind: dict[str, Any] = {"ready": "True/Holding"} if number % 3 else trouble
+        spec = {"cutover": {"waveRef": {"name": name}}}
+        tasks.append(bodies.task(f"t-{number}", **kind, spec=spec, lag=123_456_789))
+    listed(served, *tasks, waves=tuple(bodies.wave(name) for name in names))
+    tab.open(served.url)
+    tab.wait(lambda: tab.count(".card") == 20, "the waves")
+    script = """
+    return [...document.querySelectorAll(".card")].flatMap((card) =>
+      [...card.querySelectorAll("*")].filter((one) =>
+        one.getBoundingClientRect().right > card.getBoundingClientRect().right)
+      .map((one) => one.className));
+    """
+    assert tab.js(script) == []
+    assert "1 needs a person" in tab.text(".card")
+
+
+def test_a_hidden_tab_rests_and_goes_on_where_it_was(tab: Tab, served: Served) -> None:
+    """Browsers make few connections to one server, and a stream keeps one."""
+    listed(served, bodies.task("orders", lag=1))
+    hurry = """
+    const later = window.setTimeout;
+    window.setTimeout = (what, ms, ...more) => later(what, ms === 30000 ? 100 : ms, ...more);
+    window.hide = (hidden) => {
+      Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    const fetched = window.EventSource;
+    window.streams = [];
+    window.EventSource = class extends fetched {
+      constructor(url) {
+        super(url);
+        window.streams.push(this);
+        for (const word of ["snapshot", "changes"]) {
+          this.addEventListener(word, () => { (this.words ??= []).push(word); });
+        }
+      }
+    };
+    """
+    made = tab.cdp("Page.addScriptToEvaluateOnNewDocument", source=hurry)
+    tab.open(served.url)
+    tab.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=made["identifier"])
+    tab.js("window.hide(true)")
+    tab.wait(lambda: tab.js("return window.streams[0].readyState") == 2, "the stream to close")
+    changed(served, bodies.task("orders", lag=2))
+    served.publish()
+    tab.js("window.hide(false)")
+    tab.wait(lambda: tab.row("orders")["lag"] == "2", "what happened meanwhile")
+    assert tab.js("return window.streams.map((one) => [...new Set(one.words)])") == [
+        ["snapshot"],
+        ["changes"],
+    ]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_can_be_read_in_both_schemes(tab: Tab, served: Served, scheme: str) -> None:
     """The contrast of each state with its ground is that of WCAG for text, 4.5 to 1."""

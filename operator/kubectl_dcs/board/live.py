@@ -77,6 +77,7 @@ class Live:
         self.state.hear(news, now_s, contact_s)
         if self.recorder:
             self.recorder.note(news, now_s, contact_s)
+            self.state.recording_is(self.recorder.trouble)
         self._stream.touch()
 
     def namespace_is(self, word: str) -> None:
@@ -96,7 +97,6 @@ class Live:
             "states": STATES,
             "actions": self._cluster is not None,
             "recording": self._record.name if self._record else "",
-            "recordingTrouble": self.recorder.trouble if self.recorder else "",
             "playback": None,
         }
 

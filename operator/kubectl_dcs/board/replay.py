@@ -38,7 +38,6 @@ class Replay:
             "states": STATES,
             "actions": False,
             "recording": "",
-            "recordingTrouble": "",
             "playback": {
                 "name": self._name,
                 "begin": playback.begin_s,

@@ -83,9 +83,10 @@ async def _serve(answers: Answers, wish: Wish, jobs: list[Coroutine[Any, Any, No
     server = Server(answers, Keys())
     tasks: list[asyncio.Task[Any]] = []
     with contextlib.ExitStack() as stack:
-        for number in SIGNALS:
-            loop.add_signal_handler(number, ended.set)
-            stack.callback(loop.remove_signal_handler, number)
+        with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
+            for number in SIGNALS:
+                loop.add_signal_handler(number, ended.set)
+                stack.callback(loop.remove_signal_handler, number)
         try:
             tasks = [asyncio.create_task(job) for job in jobs]
             url = await server.start(wish.port)

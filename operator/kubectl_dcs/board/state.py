@@ -85,6 +85,7 @@ class State:
         self.projects: dict[str, Mapping[str, Any]] = {}
         self.links = {kind.plural: Link() for kind in KINDS}
         self.namespace = ""
+        self.recording = ""
         self.lags = Lags()
         self.night = Night()
         self._dirty = _Dirty()
@@ -118,6 +119,12 @@ class State:
         """Take in how the namespace is: empty for as it should be, `missing` or `terminating`."""
         if word != self.namespace:
             self.namespace = word
+            self._dirty.links = True
+
+    def recording_is(self, trouble: str) -> None:
+        """Take in why nothing is recorded at this moment; empty if it is, or was not wished."""
+        if trouble != self.recording:
+            self.recording = trouble
             self._dirty.links = True
 
     def _link(self, kind: Kind, word: str, since_s: float = 0.0, news: News | None = None) -> None:
@@ -216,7 +223,7 @@ class State:
 
     def _links_entry(self) -> dict[str, Any]:
         links = {plural: link.entry() for plural, link in self.links.items()}
-        return {"links": links, "namespace": self.namespace}
+        return {"links": links, "namespace": self.namespace, "recording": self.recording}
 
     def details(self, namespace: str, name: str, context_words: str) -> dict[str, Any] | None:
         """Return what a row opens into; None if there is no such task."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +55,19 @@ def test_what_a_module_imports_is_there(name: str) -> None:
     """A name that is mistyped would only be noticed by a browser."""
     found = re.findall(r"""from "\./([^"]+)";""", text(name))
     assert set(found) <= set(FILES)
+
+
+def test_the_wheel_has_every_file_of_the_page(tmp_path: Path) -> None:
+    """Built as a release is; a page without its files would only be noticed by users."""
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        there = {Path(name).name for name in file.namelist() if "/board/page/" in name}
+    assert there == set(FILES)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from board.night import BEGIN_S, Night
 from kubectl_dcs.board import recording
+from kubectl_dcs.board.live import Live, Scope
 from kubectl_dcs.board.playback import play
 from kubectl_dcs.board.recording import FILES_MAX, Recorder, rotated
 from kubectl_dcs.board.state import LOST, State
@@ -230,6 +231,19 @@ async def test_what_the_disk_does_not_take_does_not_fill_the_memory(
     with play(tmp_path / "night") as playback:
         last = playback.snapshot(playback.end_s)["migrationtasks"]
         assert {one["name"]: one["lag"] for one in last} == {"a": 99, "b": None}
+
+
+async def test_the_page_hears_of_a_disk_that_is_full_and_of_one_that_is_not_any_more(
+    tmp_path: Path,
+) -> None:
+    """With the next message, in both directions."""
+    live = Live(Scope("shop", "", "", ""), record=tmp_path / "night")
+    recorder = live.recorder
+    assert recorder
+    for trouble in ("No space left on device", ""):
+        recorder.trouble = trouble
+        live.hear(News(What.CHANGED, TASK, [bodies.task("a")]))
+        assert live.state.take_changes()["recording"] == trouble
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ const SORT_MS = 2000;
 /** Nor while somebody points at them, for so long after the last move. */
 const STILL_MS = 3000;
 
-/** The strip is drawn anew at most so often. */
-const STRIP_MS = 1000;
+/** Waves and the strip are drawn anew at most so often. */
+const SLOW_MS = 1000;
 
 /** Ages grow by the second. */
 const TICK_MS = 1000;
@@ -54,7 +54,7 @@ class Page {
     /** @type {Task[]} */
     this.ordered = [];
     this.sortedMs = -Infinity;
-    this.stripMs = -Infinity;
+    this.slowMs = -Infinity;
     this.pointedMs = -Infinity;
     this.drawing = false;
     this.stale = true;
@@ -68,7 +68,7 @@ class Page {
       about.states,
       (state) => this.#toggle(state),
       () => {
-        this.stripMs = -Infinity;
+        this.slowMs = -Infinity;
         this.redraw();
       },
     );
@@ -113,7 +113,7 @@ class Page {
           this.ahead = snapshot.now - Date.now() / 1000;
           this.model.fill(snapshot);
           this.sortedMs = -Infinity;
-          this.stripMs = -Infinity;
+          this.slowMs = -Infinity;
           this.redraw();
         },
         onChanges: (changes) => {
@@ -136,7 +136,7 @@ class Page {
     if (from === null) {
       this.model.fill(await api.momentAt(at));
       this.sortedMs = -Infinity;
-      this.stripMs = -Infinity;
+      this.slowMs = -Infinity;
     } else {
       this.model.change(await api.momentAfter(at, from));
     }
@@ -158,6 +158,7 @@ class Page {
     this.filter = filter;
     if (this.search.value !== filter.text) this.search.value = filter.text;
     this.sortedMs = -Infinity;
+    this.slowMs = -Infinity;
     this.#address();
     this.redraw();
   }
@@ -210,9 +211,9 @@ class Page {
     this.strip.count(counts, this.filter.states);
     this.#sort(ms, found);
     this.table.show(this.table.keys, model.tasks, now);
-    this.cards.show(this.#waves(), sums(all), this.filter.wave, now);
-    if (ms - this.stripMs >= STRIP_MS) {
-      this.stripMs = ms;
+    if (ms - this.slowMs >= SLOW_MS) {
+      this.slowMs = ms;
+      this.cards.show(this.#waves(), sums(all), this.filter.wave, now);
       this.strip.draw(model.night, now, this.about.playback);
     }
     this.#say(total);
@@ -273,6 +274,7 @@ class Page {
     const told = noticeOf(model, playback ? "connected" : this.contact, scope, now);
     this.#notice(told ?? (total && !shown ? { id: "no-match", tone: "calm", why: "", command: "", ...words.noMatch } : null));
     this.#link(told);
+    this.#recorded();
     say(find("partly", HTMLParagraphElement), partly(model));
     const trouble = counts.get("trouble") ?? 0;
     const title = `${trouble ? `(${trouble}!) ` : ""}${words.title} · ${placeOf(scope)}`;
@@ -326,19 +328,24 @@ class Page {
     set(box, "data-tone", tone);
   }
 
+  #recorded() {
+    const { recording, playback } = this.about;
+    const box = find("recording", HTMLSpanElement);
+    const trouble = this.model.recording;
+    let text = "";
+    if (recording) text = trouble ? words.recordingStopped(trouble) : words.recording(recording);
+    if (playback?.skipped) text = words.skipped(playback.skipped);
+    box.hidden = !text;
+    box.classList.toggle("is-interrupted", trouble !== "");
+    say(box, text);
+  }
+
   #name() {
-    const { scope, recording, recordingTrouble, playback } = this.about;
+    const { scope } = this.about;
     document.documentElement.lang = words.lang;
     say(find("place", HTMLSpanElement), placeOf(scope));
     const more = [scope.labels && `${words.selector} ${scope.labels}`, scope.host].filter(Boolean);
     say(find("cluster", HTMLSpanElement), more.join(" · "));
-    const recorded = find("recording", HTMLSpanElement);
-    recorded.hidden = !recording;
-    say(recorded, recordingTrouble ? words.recordingStopped(recordingTrouble) : words.recording(recording));
-    if (playback?.skipped) {
-      recorded.hidden = false;
-      say(recorded, words.skipped(playback.skipped));
-    }
     const keys = find("keys", HTMLButtonElement);
     say(keys, "?");
     set(keys, "aria-label", words.help.button);

@@ -31,6 +31,7 @@ export class Model {
     /** @type {Record<Plural, Link> | null} */
     this.links = null;
     this.namespace = "";
+    this.recording = "";
     /** Whether tasks came or went since this was last set to false. */
     this.reshaped = true;
   }
@@ -43,6 +44,7 @@ export class Model {
     this.night = snapshot.nights;
     this.links = snapshot.links;
     this.namespace = snapshot.namespace;
+    this.recording = snapshot.recording;
     this.reshaped = true;
   }
 
@@ -58,6 +60,7 @@ export class Model {
     for (const key of changes.dcsprojectsGone ?? []) this.projects.delete(key);
     if (changes.night) this.#point(changes.night);
     if (changes.links) this.links = changes.links;
+    if (changes.recording !== undefined) this.recording = changes.recording;
     if (changes.namespace !== undefined) this.namespace = changes.namespace;
   }
 

@@ -75,6 +75,7 @@
  * @property {number[][]} nights Each a time, then a count for each state.
  * @property {Record<Plural, Link>} links
  * @property {string} namespace Empty, `missing` or `terminating`.
+ * @property {string} recording Why nothing is recorded at this moment; empty if it is.
  */
 
 /**
@@ -90,6 +91,7 @@
  * @property {number[]} [night] The last point; it replaces one of the same time.
  * @property {Record<Plural, Link>} [links]
  * @property {string} [namespace]
+ * @property {string} [recording]
  */
 
 /**
@@ -99,7 +101,6 @@
  * @property {string[]} states In the order of the counts.
  * @property {boolean} actions
  * @property {string} recording The name of the file; empty if nothing is recorded.
- * @property {string} recordingTrouble
  * @property {{name: string, begin: number, end: number, skipped: number} | null} playback
  * @property {string} token
  */
