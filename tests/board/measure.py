@@ -69,8 +69,8 @@ def tell(stdin: IO[str]) -> None:
     stdin.flush()
 
 
-def renderer_rss_mib(driver: Chrome) -> int:
-    """Return the memory of the largest renderer below the driver: that of the tab."""
+def renderer(driver: Chrome) -> tuple[int, float]:
+    """Return memory, in MiB, and CPU time so far, in s, of the largest renderer: the tab's."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -79,17 +79,19 @@ def renderer_rss_mib(driver: Chrome) -> int:
             except OSError:
                 continue
             children.setdefault(parent, []).append(int(entry.name))
-    queue, largest = [driver.service.process.pid], 0
+    queue, largest, spent_s = [driver.service.process.pid], 0, 0.0
     while queue:
         pid = queue.pop()
         queue += children.get(pid, [])
         try:
             if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-                largest = max(largest, pages * os.sysconf("SC_PAGE_SIZE"))
+                ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+                if pages > largest:
+                    largest, spent_s = pages, sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
         except OSError:
             continue
-    return largest // MIB
+    return largest * os.sysconf("SC_PAGE_SIZE") // MIB, spent_s
 
 
 def frames(tab: chrome.Tab) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def memory(tab: chrome.Tab) -> dict[str, Any]:
         "heap_mib": round(values["JSHeapUsedSize"] / MIB, 1),
         "nodes": int(values["Nodes"]),
         "rows": tab.count("#rows-space .row"),
-        "tab_rss_mib": renderer_rss_mib(tab.driver),
+        "tab_rss_mib": renderer(tab.driver)[0],
     }
 
 
@@ -127,8 +129,11 @@ def live(driver: Chrome, record: Path) -> dict[str, Any]:
     tab.open(stdout.readline().strip())
     before = memory(tab)
     tab.js(LONG_TASKS + FRAMES)
+    spent_s = renderer(driver)[1]
     time.sleep(QUIET_S)
     before |= frames(tab)
+    before["tab_cpu_percent"] = round(100 * (renderer(driver)[1] - spent_s) / QUIET_S)
+    spent_s = renderer(driver)[1]
     tab.js("window.frames_ms = []; window.long_ms = [];")
     tell(stdin)
     lines: list[str] = []
@@ -136,6 +141,7 @@ def live(driver: Chrome, record: Path) -> dict[str, Any]:
     reading.start()
     reading.join()
     figures: dict[str, Any] = json.loads(lines[0])
+    figures["tab_cpu_percent"] = round(100 * (renderer(driver)[1] - spent_s) / figures["seconds"])
     figures |= {"without_changes": before} | frames(tab) | memory(tab)
     figures["messages_per_s"] = round(figures["messages"] / figures["seconds"], 2)
     tab.js("window.scrolling = false; document.getElementById('rows').scrollTop = 0")
