@@ -168,6 +168,9 @@ class Recorder:
                 await self._flush(clock())
         finally:
             self._write(self._taken())
+            if os.fstat(self._file).st_size == 0:
+                # A board that could not begin must not stand in its own way the next time.
+                self._path.unlink(missing_ok=True)
             os.close(self._file)
 
     async def _flush(self, now_s: float) -> None:

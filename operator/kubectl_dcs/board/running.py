@@ -108,8 +108,11 @@ async def _serve(answers: Answers, wish: Wish, jobs: list[Coroutine[Any, Any, No
 
 def _say(url: str, wish: Wish) -> None:
     say.result(url)
-    may = "see what you may see, and set waves to Hold and Go" if wish.actions else "see it"
-    say.note(f"The board is at this address, on this machine only; who has it may {may}.")
+    more = ", and may set waves to Hold and Go" if wish.actions else ""
+    say.note(
+        "The board is at this address, on this machine only; who has it may see what you may"
+        f" see{more}."
+    )
     if wish.record:
         say.note(f"Recording to {wish.record}.")
     say.note("Ctrl-C ends the board.")

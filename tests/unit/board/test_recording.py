@@ -183,6 +183,13 @@ def test_where_nothing_can_be_written_is_told_at_once(tmp_path: Path) -> None:
         Recorded(tmp_path / "nowhere" / "night")
 
 
+async def test_a_board_that_could_not_begin_leaves_no_file(tmp_path: Path) -> None:
+    """As when its port is in use; the next attempt may take the same name."""
+    await Recorded(tmp_path / "night").end()
+    await Recorded(tmp_path / "night").end()
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - nothing waits
+
+
 async def test_a_full_disk_costs_what_was_meanwhile_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
