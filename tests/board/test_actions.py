@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from board.served import SCOPE, Served
+from board.tools import BUILD
 from kubectl_dcs.board import access
 from kubectl_dcs.board.live import Live
 from kubectl_dcs.following import News, What
@@ -66,6 +67,7 @@ def test_go_asks_first_and_names_the_wave_and_what_is_in_it(
     assert tab.text(".confirm-counts").replace("\n", " ") == "1 needs a person 2 holding"
     assert tab.js("return document.activeElement.textContent") == "Cancel"
     assert api.patches() == []
+    tab.shot(BUILD / "board-confirm-light.png")
     tab.click("#confirm .button-go")
     tab.wait(lambda: not tab.text("#confirm"), "the dialog to close")
     (patch,) = api.patches()

@@ -60,13 +60,13 @@ def test_the_night_goes_on_before_ones_eyes(tab: Tab, evening: Begin) -> None:
     assert tab.text("[data-wave='shop/night-1'] .badge") == "Hold"
     night.go_on(250)
     tab.wait(lambda: tab.counts().get("catching_up") == 60, "the wave to go")
-    assert tab.text("[data-wave='shop/night-1'] .badge") == "Go"
+    tab.wait(lambda: tab.text("[data-wave='shop/night-1'] .badge") == "Go", "its card")
     assert "first time limit in 1" in tab.text("[data-wave='shop/night-1'] .card-left")
     tab.wait(lambda: tab.text("#headline").startswith("Waiting for 60 targets"), "the line")
     night.go_on(270)
     tab.wait(lambda: tab.counts().get("trouble") == 1, "the one in trouble")
     tab.wait(lambda: tab.rows()[0] == BROKEN, "who needs a person to be first")
-    assert tab.text("#headline").startswith(f"Look at {BROKEN} first: NotReplicating")
+    tab.wait(lambda: tab.text("#headline").startswith(f"Look at {BROKEN} first"), "the line")
     assert tab.js("return document.title").startswith("(1!) ")
 
 
@@ -301,6 +301,27 @@ def test_everything_fits_on_the_screen(
     over, wide, rows_px = tab.js(script)
     assert (over, wide) == (0, [])
     assert rows_px > size[1] * 0.4
+
+
+def test_the_strip_shows_what_was_when_it_was_and_nothing_else(tab: Tab, evening: Begin) -> None:
+    """Each layer begins where its first task came to that state; drawn to the second."""
+    tab.open(evening(400).served.url)
+    script = """
+    const width = document.querySelector("#strip-drawing").clientWidth;
+    return Object.fromEntries([...document.querySelectorAll(".layer[d^=M]")].map((layer) => {
+      const box = layer.getBBox();
+      return [layer.classList[1].slice(2), [box.x / width, (box.x + box.width) / width]];
+    }));
+    """
+    tab.wait(lambda: tab.js(script), "the strip")
+    drawn = {state: [round(400 * at) for at in ends] for state, ends in tab.js(script).items()}
+    begun = {state: begin for state, (begin, _) in drawn.items()}
+    assert begun["holding"] == begun["observed"] == 0
+    assert abs(begun["catching_up"] - 180) <= 6
+    assert abs(begun["trouble"] - 265) <= 6
+    assert begun["caught_up"] < begun["stopping"] < begun["stopped"]
+    assert {end for _, end in drawn.values()} == {400}
+    assert "delayed" not in drawn
 
 
 def test_twenty_waves_stand_side_by_side(tab: Tab, served: Served) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from board.night import BEGIN_S, BROKEN, Night
 from board.served import SCOPE, Served
+from board.tools import BUILD
 from kubectl_dcs.board.live import Live
 from kubectl_dcs.board.playback import play
 from kubectl_dcs.board.replay import Replay
@@ -62,12 +63,13 @@ def test_the_slider_shows_each_moment_as_it_was(tab: Tab, recorded: Served) -> N
     slide(tab, 390)
     tab.wait(lambda: tab.counts().get("stopped") == 37, "the middle")
     assert tab.rows()[0] == BROKEN
+    tab.shot(BUILD / "board-playback-light.png")
     slide(tab, 600)
     tab.wait(lambda: tab.counts().get("stopped") == 58, "the end")
     slide(tab, 0)
     tab.wait(lambda: tab.counts() == {"holding": 72, "observed": 4}, "the beginning again")
     assert tab.count(".strip-cursor.is-shown") == 1
-    assert tab.js("return document.querySelector('.layer.s-stopped').getAttribute('points')")
+    assert tab.js("return document.querySelector('.layer.s-stopped').getAttribute('d')")
 
 
 def test_it_plays_and_pauses_by_key_and_by_button(tab: Tab, recorded: Served) -> None:

@@ -101,7 +101,7 @@ def keep(tab: Tab, name: str) -> None:
     """
     tab.driver.execute_async_script(rest)
     if tab.count(".strip:not(.is-empty)") and tab.text(".main"):
-        assert tab.js("return document.querySelector('.layer[points^=\"0\"]') !== null")
+        assert tab.js("return document.querySelector('.layer[d^=\"M0\"]') !== null")
     path = BUILD / name
     tab.shot(path)
     width, height = struct.unpack(">II", path.read_bytes()[16:24])

@@ -86,7 +86,7 @@ def test_five_thousand_rows_are_scrolled_while_two_hundred_change_each_second(
         lag = state.tasks[f"shop/{name}"].lag
         assert tab.row(name)["lag"].replace(",", "") == str(lag)
     counts = {state.name.lower(): number for state, number in progress.counts().items()}
-    assert tab.counts() == counts
+    tab.wait(lambda: tab.counts() == counts, "the counts of the board")
 
 
 def test_many_messages_later_the_page_holds_no_more_than_before(tab: Tab, served: Served) -> None:

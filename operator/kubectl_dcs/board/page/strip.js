@@ -33,28 +33,55 @@ export function outlines(points, states, from, to, width, height) {
   const x = (/** @type {number} */ at) =>
     (Math.min(Math.max(at - from, 0), to - from) / (to - from)) * width;
   const y = (/** @type {number} */ count) => height - (count / highest) * height;
+  const ends = points.map((_, index) => points[index + 1]?.[0] ?? to);
   const below = points.map(() => 0);
   /** @type {Map<string, string>} */
   const found = new Map();
   for (const layer of LAYERS) {
     const place = states.indexOf(layer) + 1;
     const above = points.map((point, index) => below[index] + point[place]);
-    if (points.some((point) => point[place] > 0)) {
-      const there = points.map((point, index) => {
-        const end = index + 1 < points.length ? x(points[index + 1][0]) : x(to);
-        const top = y(above[index]).toFixed(1);
-        return `${x(point[0]).toFixed(1)},${top} ${end.toFixed(1)},${top}`;
-      });
-      const back = points.map((point, index) => {
-        const end = index + 1 < points.length ? x(points[index + 1][0]) : x(to);
-        const base = y(below[index]).toFixed(1);
-        return `${end.toFixed(1)},${base} ${x(point[0]).toFixed(1)},${base}`;
-      });
-      found.set(layer, [...there, ...back.reverse()].join(" "));
-    }
+    const path = outline(points, place, ends, above, below, x, y);
+    if (path) found.set(layer, path);
     above.forEach((value, index) => (below[index] = value));
   }
   return found;
+}
+
+/**
+ * Return the outline of one layer: a closed piece for each time in which it had any task, so that
+ * nothing is drawn where there was none.
+ * @param {number[][]} points
+ * @param {number} place Of the layer in a point.
+ * @param {number[]} ends Of each point, in seconds.
+ * @param {number[]} above
+ * @param {number[]} below
+ * @param {(at: number) => number} x
+ * @param {(count: number) => number} y
+ */
+function outline(points, place, ends, above, below, x, y) {
+  /** @type {string[]} */
+  const pieces = [];
+  /** @type {string[]} */
+  let there = [];
+  /** @type {string[]} */
+  let back = [];
+  const close = () => {
+    if (there.length) pieces.push(`M${[...there, ...back.reverse()].join("L")}Z`);
+    there = [];
+    back = [];
+  };
+  points.forEach((point, index) => {
+    if (!point[place]) {
+      close();
+      return;
+    }
+    const [begin, end] = [x(point[0]).toFixed(1), x(ends[index]).toFixed(1)];
+    const [top, base] = [y(above[index]).toFixed(1), y(below[index]).toFixed(1)];
+    there.push(`${begin} ${top}`, `${end} ${top}`);
+    back.push(`${begin} ${base}`, `${end} ${base}`);
+  });
+  close();
+  return pieces.join("");
 }
 
 /** @param {number[]} point */
@@ -71,7 +98,7 @@ export class Strip {
     this.root = find("strip", HTMLElement);
     this.box = find("strip-drawing", HTMLDivElement);
     this.axis = find("strip-axis", HTMLDivElement);
-    this.layers = new Map(LAYERS.map((state) => [state, svg("polygon", { class: `layer s-${state}` })]));
+    this.layers = new Map(LAYERS.map((state) => [state, svg("path", { class: `layer s-${state}` })]));
     this.cursor = svg("line", { class: "strip-cursor", y1: "0" });
     this.drawing = svg("svg", { role: "img", "aria-label": words.overTime }, [...this.layers.values(), this.cursor]);
     this.box.append(this.drawing);
@@ -129,7 +156,7 @@ export class Strip {
     const drawn = outlines(points, this.states, from, recording ? to : Math.max(now, from + 1), width, height);
     const scale = recording ? 1 : (Math.max(now, from + 1) - from) / (to - from);
     for (const [state, layer] of this.layers) {
-      set(layer, "points", drawn.get(state) ?? "");
+      set(layer, "d", drawn.get(state) ?? "");
       set(layer, "transform", scale === 1 ? null : `scale(${scale.toFixed(4)} 1)`);
     }
     const place = ((now - from) / (to - from)) * width;
