@@ -58,7 +58,7 @@ unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
 
 .PHONY: coverage
 coverage: $(STAMP) ## The same, and which branches of the operator they take
-	$(PYTEST) tests/unit tests/sandbox --cov --cov-report=term
+	$(PYTEST) tests/unit tests/sandbox --timeout=300 --cov --cov-report=term # tracing takes its time
 
 .PHONY: check
 check: lint unit ## What to run while you work: style, types, contracts, unit tests
@@ -86,13 +86,19 @@ monitoring: $(STAMP) ## Alerts and dashboard on the real promtool and Prometheus
 	$(BIN)/python -m sandbox.control_plane --build-only --tool promtool --tool prometheus
 	$(PYTEST) tests/monitoring
 
+.PHONY: browser
+browser: $(STAMP) ## The cutover board in a real browser (Debian: installs chromium as root; else says how)
+	$(BIN)/python -m sandbox.control_plane --build-only
+	PYTHONPATH=deploy:tests $(BIN)/python -m board.tools
+	$(BIN)/pytest tests/board
+
 .PHONY: docs
 docs: $(STAMP) ## Pages, their commands, GitOps tools, image and workflows
 	$(BIN)/python -m sandbox.control_plane --build-only --tool helm --tool kube-controller-manager --tool kstatus
 	$(PYTEST) tests/docs tests/gitops tests/image
 
 .PHONY: test
-test: lint coverage simulation pythons chart cluster monitoring docs ## Everything CI runs
+test: lint coverage simulation pythons chart cluster monitoring docs browser ## Everything CI runs
 
 # What lists the contents of the image, apart from everything else.
 SBOM := $(VENV)/sbom/.installed

@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "wait": Row("wait:wait", "Wait until migrations have caught up, or are stopped."),
     "logs": Row("logs:logs", "Print DCS's own log of one migration."),
     "report": Row("report:report", "Print what became of a wave, for the change ticket."),
+    "board": Row("board:board", "Show the night on a local page, live or from a recording."),
     "import": Row("imports:import_", "Write a manifest for each migration that nobody manages."),
     "completion": Row("completions:completion", "Print the completion script of a shell."),
 }

@@ -249,6 +249,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a read."""
         self._serve()
 
+    def do_POST(self) -> None:
+        """Answer a question; what may be answered is a fault of the test."""
+        self._serve()
+
     def do_PATCH(self) -> None:
         """Answer a write."""
         self._serve()
