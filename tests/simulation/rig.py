@@ -190,6 +190,8 @@ class Rig:
     ) -> None:
         self.api = api or ModelApi()
         self.fleet = fleet
+        self.fleets: dict[str, dict[str, Migration]] = {}
+        """The part of the fleet that a cloud project has, where it has not all of it."""
         self.dcs: list[ModelDcs] = []
         self.secret: Credentials | SecretReadError = KEYS
         self.interfere: Callable[..., None] = lambda *_: None
@@ -411,7 +413,7 @@ class Rig:
 
     def _open(self, account: Account) -> ModelDcs:
         dcs = ModelDcs(
-            self.fleet,
+            self.fleets.get(account.project_id, self.fleet),
             answer_s=self.answer_s_of(account),
             interfere=lambda *call: self.interfere(account, *call),
             signer=Signer(self.gateway, account) if self.gateway else None,

@@ -31,6 +31,7 @@ def fleet(count: int) -> dict[str, Migration]:
 def add_projects(rig: Rig, count: int, secret: Callable[[int], str]) -> None:
     """Apply projects, each with a cloud project of its own and one task."""
     for n in range(count):
+        rig.fleets[f"project-{n}"] = {task_id(n): rig.fleet[task_id(n)]}
         rig.add_project(f"p-{n}", project_id=f"project-{n}", secret=secret(n))
         rig.add_task(n, project=f"p-{n}")
 

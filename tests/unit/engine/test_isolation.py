@@ -9,7 +9,7 @@ import pytest
 
 from dcs_migration_operator.core.errors import Refused, Throttled
 from dcs_migration_operator.core.model import Credentials, ErrorDetail
-from simulation.cloud import Migration, ModelDcs, task_id
+from simulation.cloud import Migration, task_id
 from simulation.rig import Rig
 
 if TYPE_CHECKING:
@@ -23,20 +23,6 @@ PROJECTS = 200
 TASKS = 2
 BAD = "project-0"
 """The project in trouble; it has 1,000 tasks, the others two each."""
-
-
-class Apart(Rig):
-    """A rig in which each account sees its own tasks and no others, as in the cloud."""
-
-    def __init__(self, fleet: dict[str, Migration]) -> None:
-        super().__init__(fleet)
-        self.fleets: dict[str, dict[str, Migration]] = {}
-        """Each cloud project's part of the fleet."""
-
-    def _open(self, account: Account) -> ModelDcs:
-        dcs = super()._open(account)
-        dcs.fleet = self.fleets[account.project_id]
-        return dcs
 
 
 def throttled(account: Account, _: str, moment: str, __: Sequence[str]) -> None:
@@ -58,7 +44,7 @@ def well(*_: object) -> None:
 async def accepted_at(interfere: Callable[..., None], *, slow_s: float = 0.05) -> list[float]:
     """Return when each stop of the good projects was accepted, in seconds from the start."""
     fleet = {task_id(n): Migration(stop_s=1000.0) for n in range(PROJECTS * TASKS + 1000)}
-    async with Apart(fleet) as rig:
+    async with Rig(fleet) as rig:
         rig.interfere = interfere
         rig.answer_s_of = lambda account: slow_s if account.project_id == BAD else 0.05
         rig.keys_of = {f"key-{n}": Credentials(f"AK-{n}", "SK") for n in range(PROJECTS)}
