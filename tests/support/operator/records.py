@@ -118,6 +118,9 @@ class Record:
         return [status.ready for status in self.statuses]
 
 
+EXPIRED = '"reason":"Expired"'
+"""In the answer to a watch from a version that the API server has forgotten."""
+
 BEGUN_MAX = 30
 """How often a watch may end in one session before something else is wrong."""
 
@@ -177,20 +180,37 @@ class Recorder:
         for event in self._events():
             body = event["object"]
             assert event["type"] in {"ADDED", "MODIFIED", "DELETED"}, body
-            metadata = body["metadata"]
-            record = self._records.setdefault((metadata["namespace"], metadata["name"]), Record())
-            record.metadata, record.deleted = metadata, event["type"] == "DELETED"
-            status = manifests.written_status(body)
-            self._version = metadata["resourceVersion"]
-            if status and (not record.statuses or record.last.body != status):
-                record.statuses.append(Shown(status, metadata["generation"]))
+            self._take(body, deleted=event["type"] == "DELETED")
+            self._version = body["metadata"]["resourceVersion"]
         if ended:
             # The API server drops a watch that does not keep up with a burst; nothing is lost.
             self._plane.check_alive()
+            tail = self._watch.tail()[-1000:]
             if self._begun > BEGUN_MAX:
-                raise RuntimeError(f"The watch ended again: {self._watch.tail()[-1000:]}")
+                raise RuntimeError(f"The watch ended again: {tail}")
             self._watch.close()
+            if EXPIRED in tail:
+                self._list()
             self._begin()
+
+    def _take(self, body: Mapping[str, Any], *, deleted: bool = False) -> None:
+        metadata = body["metadata"]
+        record = self._records.setdefault((metadata["namespace"], metadata["name"]), Record())
+        record.metadata, record.deleted = metadata, deleted
+        status = manifests.written_status(body)
+        if status and (not record.statuses or record.last.body != status):
+            record.statuses.append(Shown(status, metadata["generation"]))
+
+    def _list(self) -> None:
+        """Begin anew with what is there.
+
+        The storage of a kind begins anew when its CRD is exchanged. The tests that do so run before
+        or after those that record, since a worker runs one test at a time: nothing is missed.
+        """
+        listed = eventually(lambda: self._plane.api.get(self._path))
+        for body in listed["items"]:
+            self._take(body)
+        self._version = listed["metadata"]["resourceVersion"]
 
     def _events(self) -> Iterator[Any]:
         if not self._file.exists():
