@@ -90,12 +90,15 @@ def test_the_plugin_is_not_in_it(build: Build) -> None:
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(build: Build) -> None:
-    """It has each module of the checkout, the markers of their types, and the metadata."""
+    """It has each module of the checkout, the files of the board's page, and the metadata."""
     (wheel,) = build.path("/src/dist").glob("*.whl")
     names = [name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name]
     packages = [ROOT / "operator" / name for name in ("dcs_migration_operator", "kubectl_dcs")]
     files = [
-        path for package in packages for path in (*package.rglob("*.py"), package / "py.typed")
+        path
+        for package in packages
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     ]
     assert sorted(names) == sorted(str(path.relative_to(ROOT / "operator")) for path in files)
 
