@@ -160,9 +160,12 @@ def unknown_ids(options: argparse.Namespace) -> dict[str, Any]:
             for number in range(options.unknown)
         ]
         told_s: dict[str, float] = {}
-        with repeatedly(lambda: _first_words(stand, told_s)):
+        path = manifests.path(NAMESPACE, manifests.TASKS)
+        version = stand.plane.api.get(path)["metadata"]["resourceVersion"]
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            watching = pool.submit(_first_words, stand, version, told_s, len(strange))
             born_s = stand.create(strange)
-            eventually(lambda: len(told_s) >= len(strange), LIMIT_S, LOOK_S)
+            watching.result(LIMIT_S)
         waits_s = [max(at_s - born_s[one], 0.0) for one, at_s in told_s.items()]
         eventually(lambda: _told(stand, "TaskNotFound") == len(strange), LIMIT_S, LOOK_S)
         found_s = time.time() - max(born_s.values())
@@ -237,13 +240,14 @@ def _health(product: Product, pages: Counter[int]) -> None:
     pages[status] += 1
 
 
-def _first_words(stand: Stand, told_s: dict[str, float]) -> None:
-    """Note by task id when a resource shows a status of the operator's for the first time."""
-    items = stand.plane.api.get(manifests.path(NAMESPACE, manifests.TASKS))["items"]
-    now_s = time.time()
-    for one in items:
-        if manifests.written_status(one):
-            told_s.setdefault(one["spec"]["taskId"], now_s)
+def _first_words(stand: Stand, version: str, told_s: dict[str, float], count: int) -> None:
+    """Note by task id when a resource first shows a status of the operator's, until all do."""
+    path = manifests.path(NAMESPACE, manifests.TASKS)
+    for event in stand.plane.api.watch(path, version):
+        if manifests.written_status(event["object"]):
+            told_s.setdefault(event["object"]["spec"]["taskId"], time.time())
+        if len(told_s) == count:
+            return
 
 
 def _sharing(count: int) -> list[dcs.ProjectOptions]:
