@@ -219,7 +219,8 @@ class Recorder:
             file.seek(self._offset)
             complete, newline, _ = file.read().rpartition(b"\n")
         self._offset += len(complete) + len(newline)
-        yield from map(json.loads, complete.splitlines())
+        # Else it is kubectl's own word about why the watch has ended.
+        yield from (json.loads(line) for line in complete.splitlines() if line.startswith(b"{"))
 
 
 def writes(records: Iterable[Record]) -> int:
