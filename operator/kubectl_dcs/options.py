@@ -194,6 +194,25 @@ def cutover(command: Callable[..., int]) -> Callable[..., int]:
     return wrapped
 
 
+def reach(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that say how DCS is reached, as `secret_namespace` and `allowed`."""
+    command = click.option(
+        "--allow-endpoint",
+        "allowed",
+        metavar="PATTERN",
+        multiple=True,
+        envvar="KUBECTL_DCS_ALLOW_ENDPOINT",
+        show_envvar=True,
+        help="An endpoint that may be called; those of Huawei Cloud if not said.",
+    )(command)
+    return click.option(
+        "--secret-namespace",
+        metavar="NAME",
+        default="",
+        help="Where the Secret of a ClusterDCSProject is: the operator's namespace.",
+    )(command)
+
+
 def project(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options that say which project of DCS; the command gets them as `project`."""
 
@@ -211,21 +230,7 @@ def project(command: Callable[..., int]) -> Callable[..., int]:
         type=ObjectName("clusterdcsprojects"),
         help="A ClusterDCSProject instead.",
     )
-    @click.option(
-        "--secret-namespace",
-        metavar="NAME",
-        default="",
-        help="Where the Secret of a ClusterDCSProject is: the operator's namespace.",
-    )
-    @click.option(
-        "--allow-endpoint",
-        "allowed",
-        metavar="PATTERN",
-        multiple=True,
-        envvar="KUBECTL_DCS_ALLOW_ENDPOINT",
-        show_envvar=True,
-        help="An endpoint that may be called; those of Huawei Cloud if not said.",
-    )
+    @reach
     @functools.wraps(command)
     def wrapped(**given: Any) -> int:
         own, shared = given.pop("own"), given.pop("shared")

@@ -5,15 +5,14 @@ Owns three scenes, each with 10,000 resources on a stand of its own.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import store
+from bench import scenes
 from bench.contestants import Product
-from bench.figures import MIB, MS_PER_S, plain
+from bench.figures import MS_PER_S
 from bench.stand import START_S_MAX, Stand
 from bench.trial import READY_LOOK_S, alive, counted, pid_of, start, until_ended
 from bench.usage import until_quiet, usage
@@ -62,24 +61,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Play the scenes, print and save what they found."""
-    found: dict[str, Any] = {}
-    for name in options.scene or SCENES:
-        sys.stdout.write(f"{name}: {options.n:,} resources\n")
-        sys.stdout.flush()
-        found[name] = SCENES[name](options)
-        rows = [[TITLES.get(key, key), shown(key, one)] for key, one in found[name].items()]
-        sys.stdout.write(plain(rows) + "\n")
-    file = store.save("idle", {"scenes": found}, options.json)
-    sys.stdout.write(f"saved: {file}\n")
-    return 0
-
-
-def shown(name: str, value: float) -> str:
-    """Write a figure; bytes as MiB."""
-    if name.endswith("_bytes"):
-        return f"{value / MIB:.0f} MiB"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    """Play the scenes; returns the exit status."""
+    return scenes.play("idle", SCENES, options, TITLES)
 
 
 def ended(options: argparse.Namespace) -> dict[str, Any]:

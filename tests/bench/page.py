@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench import budget, figures, growth, idle, soak, store, svg
 from bench.engine import Life
 from bench.figures import markdown
+from bench.scenes import shown
 from bench.trial import Mode, Trial
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _idle(found: Mapping[str, Any]) -> str:
     keys = list(dict.fromkeys(key for scene in scenes.values() for key in scene))
     rows = [["", *(name.replace("_", " ") for name in scenes)]]
     for key in keys:
-        cells = (idle.shown(key, one[key]) if key in one else "—" for one in scenes.values())
+        cells = (shown(key, one[key]) if key in one else "—" for one in scenes.values())
         rows.append([idle.TITLES.get(key, key.replace("_", " ")), *cells])
     return markdown(rows)
 

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pytest
-import yaml
 
 from board.tools import ROOT
-from cluster.plugin.conftest import Shop
 from sandbox import manifests
 from sandbox.control_plane import ControlPlane
 from sandbox.control_plane.processes import loopback_environment
-from sandbox.waiting import eventually
+from support.person import Person
+from support.shop import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from board.chrome import Tab
+    from support.person import Right
 
 END_S_MAX = 60.0
 INTERRUPTED = 130
@@ -32,8 +32,6 @@ PAGE = (ROOT / "docs" / "board.md").read_text(encoding="utf-8")
 
 RIGHTS = re.findall(r"^\| `([a-z]+) ([a-z]+)` \|", PAGE, re.MULTILINE)
 """The table of the page: verbs and resources."""
-
-Right = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -90,47 +88,6 @@ class Board:
         return self._process.returncode
 
 
-class Person:
-    """Somebody with a role of one namespace, as a ServiceAccount."""
-
-    def __init__(self, plane: ControlPlane, namespace: str) -> None:
-        self._plane, self._namespace = plane, namespace
-        self._name = f"person-{secrets.token_hex(3)}"
-        where = ("--namespace", namespace)
-        plane.kubectl("create", "serviceaccount", self._name, *where)
-        account = f"--serviceaccount={namespace}:{self._name}"
-        plane.kubectl("create", "rolebinding", self._name, f"--role={self._name}", account, *where)
-        self.kubeconfig = plane.kubeconfig_for_service_account(self._name, namespace)
-
-    def may(self, rights: list[Right]) -> None:
-        """Give exactly these rights."""
-        group = "dcs.huaweicloud.com"
-        body = {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": {"name": self._name, "namespace": self._namespace},
-            "rules": [
-                {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
-                for verb, resource in rights
-            ],
-        }
-        self._plane.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump(body))
-        eventually(lambda: {right for right in RIGHTS if self._can(right)} == set(rights))
-
-    def _can(self, right: Right) -> bool:
-        verb, resource = right
-        attributes = {
-            "namespace": self._namespace,
-            "verb": verb,
-            "resource": resource,
-            "group": "dcs.huaweicloud.com",
-        }
-        user = f"system:serviceaccount:{self._namespace}:{self._name}"
-        body = {"spec": {"user": user, "resourceAttributes": attributes}}
-        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        return bool(self._plane.api.create(path, body)["status"]["allowed"])
-
-
 def test_a_night_on_a_real_api_server(tab: Tab, plane: ControlPlane, shop: Shop) -> None:
     """Opened, followed, set to Go by the page, and ended by Ctrl-C."""
     with Board(plane.kubeconfig, shop.namespace, "--actions") as board:
@@ -180,7 +137,7 @@ def test_the_rights_of_the_page_are_needed_and_enough(
     tab: Tab, plane: ControlPlane, shop: Shop, missing: Right
 ) -> None:
     """Without one the page names what it cannot do; once it is given, it goes on by itself."""
-    person = Person(plane, shop.namespace)
+    person = Person(plane, shop.namespace, RIGHTS)
     person.may([right for right in RIGHTS if right != missing])
     with Board(person.kubeconfig, shop.namespace, "--actions") as board:
         tab.driver.get(board.url)

@@ -148,6 +148,7 @@ def may_have_turned(wave: Wave, shown: Status) -> bool:
 
 
 TURN_GENERATIONS: Final = 2
+"""Changes of the spec from Go to Hold and back."""
 
 
 class State(Enum):

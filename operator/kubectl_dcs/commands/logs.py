@@ -19,21 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="NAME", type=options.ObjectName("migrationtasks"))
 @options.cluster
-@click.option(
-    "--secret-namespace",
-    metavar="NAME",
-    default="",
-    help="Where the Secret of a ClusterDCSProject is: the operator's namespace.",
-)
-@click.option(
-    "--allow-endpoint",
-    "allowed",
-    metavar="PATTERN",
-    multiple=True,
-    envvar="KUBECTL_DCS_ALLOW_ENDPOINT",
-    show_envvar=True,
-    help="An endpoint that may be called; those of Huawei Cloud if not said.",
-)
+@options.reach
 @options.as_json
 def logs(
     where: Where, name: str, *, secret_namespace: str, allowed: tuple[str, ...], form: str | None

@@ -12,10 +12,11 @@ from sandbox import manifests
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cluster.plugin.conftest import Ran, Run, Shop
+    from cluster.plugin.conftest import Ran, Run
     from sandbox.api import Api
     from support.control_plane import Kubectl
     from support.operator.cloud import Cloud, CloudProject
+    from support.shop import Shop
 
 RUNNING, MANAGED = 412, 37
 

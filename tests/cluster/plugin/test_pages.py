@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.plugin.conftest import Shop
 from cluster.plugin.walk import Reader, follow
 from sandbox import manifests
+from support.shop import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

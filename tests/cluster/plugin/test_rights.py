@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -16,19 +16,18 @@ from cluster.plugin.conftest import SCRIPTS
 from cluster.plugin.test_terminal import RUN_S_MAX, environment
 from sandbox import manifests
 from sandbox.waiting import eventually
+from support.person import Person, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from cluster.plugin.conftest import Ran, Run, Shop
+    from cluster.plugin.conftest import Ran, Run
     from sandbox.control_plane import ControlPlane
     from support.operator.cloud import Cloud
+    from support.person import Right
+    from support.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "kubectl-dcs.md").read_text(encoding="utf-8")
 ROLES = ROOT / "docs" / "examples" / "kubectl-dcs-roles.yaml"
-
-Right = tuple[str, str]
 
 COMMANDS = {
     "status": ["status"],
@@ -87,60 +86,11 @@ def rights_of(command: str) -> list[Right]:
     return [*more, *TABLE[command]]
 
 
-def rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
-    """Return the rules of a role with these rights."""
-    return [
-        {
-            "apiGroups": ["" if resource == "secrets" else "dcs.huaweicloud.com"],
-            "resources": [resource],
-            "verbs": [verb],
-        }
-        for verb, resource in rights
-    ]
-
-
-class Person:
-    """Somebody with a role of the test's namespace, as a ServiceAccount."""
-
-    def __init__(self, plane: ControlPlane, namespace: str) -> None:
-        self._plane, self._namespace = plane, namespace
-        self._name = f"person-{secrets.token_hex(3)}"
-        where = ("--namespace", namespace)
-        plane.kubectl("create", "serviceaccount", self._name, *where)
-        account = f"--serviceaccount={namespace}:{self._name}"
-        plane.kubectl("create", "rolebinding", self._name, f"--role={self._name}", account, *where)
-        self.kubeconfig = plane.kubeconfig_for_service_account(self._name, namespace)
-
-    def may(self, rights: list[Right]) -> None:
-        """Give exactly these rights, and wait until the API server knows."""
-        body = {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": {"name": self._name, "namespace": self._namespace},
-            "rules": rules(rights),
-        }
-        self._plane.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump(body))
-        every = {right for known in TABLE.values() for right in known}
-        eventually(lambda: {right for right in every if self._can(right)} == set(rights))
-
-    def _can(self, right: Right) -> bool:
-        verb, resource = right
-        attributes = {
-            "namespace": self._namespace,
-            "verb": verb,
-            "resource": resource,
-            "group": "" if resource == "secrets" else "dcs.huaweicloud.com",
-        }
-        user = f"system:serviceaccount:{self._namespace}:{self._name}"
-        body = {"spec": {"user": user, "resourceAttributes": attributes}}
-        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        return bool(self._plane.api.create(path, body)["status"]["allowed"])
-
-
 @pytest.fixture
 def person(control_plane: ControlPlane, namespace: str) -> Person:
     """Give somebody without any right yet."""
-    return Person(control_plane, namespace)
+    every = {right for known in TABLE.values() for right in known}
+    return Person(control_plane, namespace, every)
 
 
 @pytest.fixture

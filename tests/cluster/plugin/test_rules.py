@@ -12,7 +12,7 @@ from sandbox import manifests
 from sandbox.api import ApiError
 
 if TYPE_CHECKING:
-    from cluster.plugin.conftest import Shop
+    from support.shop import Shop
 
 TASK_ID = "01234567-89ab-cdef-0123-456789abcdef"
 LATER = "2026-11-28T02:00:00+08:00"

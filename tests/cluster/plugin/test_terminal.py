@@ -20,7 +20,8 @@ from sandbox.waiting import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cluster.plugin.conftest import Run, Shop
+    from cluster.plugin.conftest import Run
+    from support.shop import Shop
 
 RUN_S_MAX = 60.0
 """For one command in a process of its own."""

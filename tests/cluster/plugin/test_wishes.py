@@ -11,9 +11,10 @@ import yaml
 from sandbox import manifests
 
 if TYPE_CHECKING:
-    from cluster.plugin.conftest import Run, Shop
+    from cluster.plugin.conftest import Run
     from sandbox.api import Api
     from support.control_plane import Kubectl
+    from support.shop import Shop
 
 
 def test_a_wish_is_applied_by_the_plugins_own_field_manager(run: Run, shop: Shop) -> None:
