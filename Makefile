@@ -53,7 +53,7 @@ format: $(STAMP) ## Let ruff fix and format
 	$(BIN)/ruff format .
 
 .PHONY: unit
-unit: $(STAMP) ## Unit and simulator tests: no cluster, seconds
+unit: $(STAMP) ## Unit and simulator tests: no cluster, three minutes
 	$(PYTEST) tests/unit tests/sandbox
 
 .PHONY: coverage

@@ -67,6 +67,16 @@ class Case(Enum):
     WAVE_NOT_FOUND = auto()
 
 
+QUIET_S: Final = 3.0
+"""A state that passes by itself is written only if it lasts longer than this: this keeps a stop at
+two writes, and still shows a first status within the promised 5 s."""
+
+UNLISTED_QUIET_S: Final = 1.0
+"""The same for a task that a complete list does not mention: it is shown within a moment, unless
+hundreds wait for that. After 3 s a thousand first words took up to 5.6 s (two cores, 2026-11-28),
+since all of them are written at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What one case means.
@@ -80,8 +90,8 @@ class Row:
             concern this task.
         stop: A stop is due once the last observation is fresh.
         passing: The case resolves itself within moments; it is written only if it does not.
-        patient: It may take longer to resolve while the channel makes progress, because many
-            tasks wait.
+        quiet_s: How long it may take to resolve, in seconds.
+        patient: It may take longer while the channel makes progress, because many tasks wait.
     """
 
     ready: str
@@ -91,6 +101,7 @@ class Row:
     needs: tuple[Operation, ...] = (Operation.LIST,)
     stop: bool = False
     passing: bool = False
+    quiet_s: float = QUIET_S
     patient: bool = True
 
 
@@ -107,7 +118,14 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
         Case.SUSPENDED: Row("False", SUSPENDED, _WAITS, Pace.OBSERVING),
         Case.UNASKED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True, patient=False),
         Case.UNLISTED: Row(
-            "False", "Pending", _GOES_ON, Pace.CONFIRM, (_LIST, _SHOW), passing=True, patient=False
+            "False",
+            "Pending",
+            _GOES_ON,
+            Pace.CONFIRM,
+            (_LIST, _SHOW),
+            passing=True,
+            quiet_s=UNLISTED_QUIET_S,
+            patient=False,
         ),
         Case.OUTDATED: Row("False", "Pending", _GOES_ON, Pace.NOW, passing=True),
         Case.SURPRISING: Row(

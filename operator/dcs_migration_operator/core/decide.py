@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.backoff import Backoff
-from dcs_migration_operator.core.cases import CASES, SUSPENDED, Case, Pace, Row
+from dcs_migration_operator.core.cases import CASES, QUIET_S, SUSPENDED, Case, Pace, Row
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STOPPED, Standing
 from dcs_migration_operator.core.cutover import (
     MAY_LEAVE,
@@ -53,10 +53,6 @@ calls."""
 TROUBLE_PATIENCE_S: Final = 2.0
 """A trouble shorter than this is not written: a single 503 would cost one write per resource. A
 first status still appears within the promised 5 s."""
-
-QUIET_S: Final = 3.0
-"""A state that passes by itself is written only if it lasts longer than this: this keeps a stop at
-two writes, and still shows a first status within the promised 5 s."""
 
 TURN_QUIET_S: Final = 10.0
 """An opened task is first sampled within a round of 5 s; its status reports the wait only if it
@@ -367,7 +363,7 @@ def _says_otherwise(situation: Situation, row: Row) -> bool:
 
 def _quiet_until(situation: Situation, row: Row, now: Instant) -> float:
     """Return until when a state that passes by itself is not written."""
-    until = situation.news_at + QUIET_S
+    until = situation.news_at + row.quiet_s
     wish = situation.wish
     admitted = wish is None or wish.opening is not None  # else its wave may be full for long
     if row.patient and admitted and situation.progress_at >= now.mono - QUIET_S:

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcs_migration_operator.core.cases import CASES, Case, Pace
+from dcs_migration_operator.core.cases import CASES, QUIET_S, UNLISTED_QUIET_S, Case, Pace
 from dcs_migration_operator.core.cloud import Operation
 from dcs_migration_operator.core.conditions import READY, RECONCILING, STALLED, STOPPED, Standing
 from dcs_migration_operator.core.decide import (
     BACKLOG_S_MAX,
     OBSERVATION_AGE_S_MAX,
-    QUIET_S,
     TROUBLE_PATIENCE_S,
     Situation,
     decide,
@@ -456,6 +455,14 @@ class TestSpeech:
         early = decide(before, make.now())
         assert (early.speak, early.wake_at) == (False, NOW + QUIET_S)
         assert decide(replace(before, asked_at=1002.0), make.now(NOW + QUIET_S)).speak
+
+    def test_what_a_list_does_not_mention_is_told_sooner(self) -> None:
+        """A thousand ids that DCS does not know are written at once, and have to be in 5 s."""
+        missing = make.situation(None, news_at=NOW, **UNLISTED)
+        early = decide(missing, make.now())
+        assert (early.case, early.speak) == (Case.UNLISTED, False)
+        assert early.wake_at == NOW + UNLISTED_QUIET_S
+        assert decide(missing, make.now(NOW + UNLISTED_QUIET_S)).speak
 
     @pytest.mark.parametrize(
         "changes, quiet_until",

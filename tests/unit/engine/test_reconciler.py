@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dcs_migration_operator.core.cases import Pace
+from dcs_migration_operator.core.cases import QUIET_S, Pace
 from dcs_migration_operator.core.cloud import Operation
-from dcs_migration_operator.core.decide import BACKLOG_S_MAX, OBSERVATION_AGE_S_MAX, QUIET_S
+from dcs_migration_operator.core.decide import BACKLOG_S_MAX, OBSERVATION_AGE_S_MAX
 from dcs_migration_operator.core.model import (
     ObjectRef,
     Outcome,
