@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Final
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import Credentials, TroubleKind
 from dcs_migration_operator.core.phases import PhaseClass, class_of
+from dcs_migration_operator.engine.key_ledger import AT_RISK_S
+from dcs_migration_operator.engine.room import YOUNG_CALLS_MAX
 from dcs_migration_operator.telemetry.health import STALLED_S_MAX
 from simulation.faults import HANGS
 from simulation.virtual import now
@@ -83,10 +85,16 @@ def is_usable(world: World, number: int) -> bool:
 
 
 def _slow_s(world: World) -> float:
-    """Return how much longer everything takes in this weather."""
-    weather, pages = world.weather, ceil(len(world.case.fleet) / world.case.page_rows) + 1
+    """Return how much longer everything takes in this weather.
+
+    Tasks that no list mentions are shown two at a time while a call may still turn out refused.
+    """
+    case, weather = world.case, world.weather
+    pages = ceil(len(case.fleet) / case.page_rows) + 1
+    unlisted = case.unknown + sum(not one.listed for one in case.fleet.values())
     answer_s = max(*weather.answers_s, 0.0, *weather.slow.values())
-    return max(weather.watch_delays_s) + pages * answer_s + max(weather.connects_s)
+    shows_s = ceil(unlisted / YOUNG_CALLS_MAX) * min(answer_s, AT_RISK_S)
+    return max(weather.watch_delays_s) + pages * answer_s + shows_s + max(weather.connects_s)
 
 
 def _somebody_acts(world: World) -> bool:
