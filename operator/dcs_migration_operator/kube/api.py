@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,13 +20,14 @@ from dcs_migration_operator.core.kinds import GROUP, VERSION
 from dcs_migration_operator.kube.credentials import credentials_of
 from dcs_migration_operator.kube.errors import ApiError, NotFound, api_error
 from dcs_migration_operator.kube.problems import labels_problem, secret_problem
-from dcs_migration_operator.kube.session import open_session, reason_of
+from dcs_migration_operator.kube.session import open_exchange, open_session, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from dcs_migration_operator.core.model import Credentials, ObjectRef
+    from dcs_migration_operator.kube.exchange import Exchange
     from dcs_migration_operator.kube.session import Cluster
 
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
@@ -50,6 +52,11 @@ EVENTS: Final = "/api/v1/namespaces/{namespace}/events"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MESSAGE_CHARS_MAX: Final = 256
+"""Most of what an error says; the API server names the field first."""
+
+_SUCCESSES: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
+
 ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
@@ -68,10 +75,13 @@ class KubeApi:
         self.cluster = cluster
         self._connections_max, self._timeout_s = connections_max, timeout_s
         self._dated: tuple[float, float] | None = None
+        self._date = ""
         self._session: aiohttp.ClientSession | None = None
+        self._exchange: Exchange | None = None
 
     async def __aenter__(self) -> Self:
         self._session = open_session(self.cluster, self._connections_max)
+        self._exchange = open_exchange(self._session, self.cluster, CONNECT_S)
         return self
 
     async def __aexit__(
@@ -142,7 +152,7 @@ class KubeApi:
             {"op": "add", "path": "/status", "value": status},
         ]
         path = f"{_path(ref.plural, ref.namespace)}/{ref.name}/status"
-        body = await self._call("PATCH", path, json=patch, content_type=JSON_PATCH)
+        body = await self._patch(path, patch)
         try:
             return int(body["metadata"]["resourceVersion"])
         except (KeyError, TypeError, ValueError):
@@ -189,22 +199,22 @@ class KubeApi:
             "metadata": {"namespace": namespace, "name": name, **(marks or {})},
             "spec": spec,
         }
-        await self._call("POST", LEASES.format(namespace=namespace), json=lease)
+        await self._call("POST", LEASES.format(namespace=namespace), sent=lease)
 
     async def put_lease(self, lease: Mapping[str, Any]) -> dict[str, Any]:
         """Replace a Lease, unless it was changed in the meantime."""
         metadata = lease["metadata"]
         path = f"{LEASES.format(namespace=metadata['namespace'])}/{metadata['name']}"
-        return await self._call("PUT", path, json=lease)
+        return await self._call("PUT", path, sent=lease)
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
         """Create an Event."""
-        await self._call("POST", EVENTS.format(namespace=namespace), json=event)
+        await self._call("POST", EVENTS.format(namespace=namespace), sent=event)
 
     async def patch_event(self, namespace: str, name: str, news: Mapping[str, Any]) -> None:
         """Change fields of an existing Event."""
         path = f"{EVENTS.format(namespace=namespace)}/{name}"
-        await self._call("PATCH", path, json=news, content_type=MERGE_PATCH)
+        await self._call("PATCH", path, sent=news, content_type=MERGE_PATCH)
 
     async def _call(
         self,
@@ -212,40 +222,54 @@ class KubeApi:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        json: object = None,
+        sent: object = None,
         accept: str = "application/json",
         content_type: str = "application/json",
         read: bool = True,
     ) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("KubeApi is used outside of its context")
-        try:
+        with _errors():
             async with self._session.request(
                 method,
                 self.cluster.server.rstrip("/") + path,
                 params=params,
-                json=json,
+                json=sent,
                 headers={"Accept": accept, "Content-Type": content_type},
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s, connect=CONNECT_S),
                 allow_redirects=False,
             ) as response:
                 self._note_date(response.headers.get("Date", ""))
-                if response.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-                    if not read:
-                        response.close()
-                        return {}
-                    body = await response.json()
-                    return body if isinstance(body, dict) else {}
-                raise api_error(response.status, await _message(response))
-        except TimeoutError:
-            raise ApiError(0, "the API server did not answer in time") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ApiError(0, f"the API server cannot be reached ({reason_of(error)})") from None
+                if response.status in _SUCCESSES and not read:
+                    response.close()
+                    return {}
+                return _body(response.status, await response.read())
+
+    async def _patch(self, path: str, patch: object) -> dict[str, Any]:
+        """Patch one object with JSON Patch the shortest way, and return its metadata."""
+        if self._exchange is None:
+            return await self._call(
+                "PATCH", path, sent=patch, content_type=JSON_PATCH, accept=ONE_METADATA_ONLY
+            )
+        with _errors():
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._exchange.send(
+                    "PATCH",
+                    path,
+                    json.dumps(patch).encode(),
+                    accept=ONE_METADATA_ONLY,
+                    content_type=JSON_PATCH,
+                )
+            self._note_date(answer.date)
+            return _body(answer.status, answer.body)
 
     def _note_date(self, text: str) -> None:
+        if text == self._date:
+            return  # hundreds of answers share a second; the first one is the most precise
         with contextlib.suppress(ValueError):
             moment = parsedate_to_datetime(text).timestamp()
             self._dated = (moment, asyncio.get_running_loop().time())
+            self._date = text
 
 
 def _path(plural: str, namespace: str) -> str:
@@ -253,10 +277,28 @@ def _path(plural: str, namespace: str) -> str:
     return f"/apis/{GROUP}/{VERSION}{scope}/{plural}"
 
 
-async def _message(response: aiohttp.ClientResponse) -> str:
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Turn whatever keeps an answer from coming into an `ApiError`, without its text."""
+    try:
+        yield
+    except TimeoutError:
+        raise ApiError(0, "the API server did not answer in time") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise ApiError(0, f"the API server cannot be reached ({reason_of(error)})") from None
+
+
+def _body(status: int, text: bytes) -> dict[str, Any]:
+    """Return the object in a success, empty if it is none; raises `ApiError` for all others."""
+    if status not in _SUCCESSES:
+        raise api_error(status, _message(status, text))
+    body = json.loads(text)
+    return body if isinstance(body, dict) else {}
+
+
+def _message(status: int, text: bytes) -> str:
     """Return the message of a `Status` answer; any other body is left out."""
     try:
-        body = await response.json()
-        return str(body["message"])[:256]
-    except (aiohttp.ClientError, ValueError, KeyError, TypeError):
-        return f"HTTP {response.status}"
+        return str(json.loads(text)["message"])[:MESSAGE_CHARS_MAX]
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {status}"
