@@ -127,16 +127,25 @@ release-check: ## What a release needs besides `make test`: the image and a real
 	$(MAKE) image
 	$(MAKE) node NODE=--archive=build/image/operator.tar
 
+# What the bench measures: product and peer as they are installed, without the tools of the tests, some of which kopf
+# would import.
+MEASURED := $(VENV)/bench/.installed
+
+$(MEASURED): requirements/bench.txt $(STAMP)
+	$(PYTHON) -m venv $(VENV)/bench
+	$(VENV)/bench/bin/pip install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
 MINUTES ?= 20
 
 .PHONY: soak
-soak: $(STAMP) ## MINUTES of drawn cases on virtual time, then as long of churn on a real API server
+soak: $(MEASURED) ## MINUTES of drawn cases on virtual time, then as long of churn on a real API server
 	$(BIN)/python -m sandbox.control_plane --build-only
 	PYTHONPATH=deploy:tests $(BIN)/python -m simulation.soak --minutes $(MINUTES)
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench soak --minutes $(MINUTES)
 
 .PHONY: bench
-bench: $(STAMP) ## Cost per resource beside a naive peer, 40 minutes (BENCH="--n 1000 --runs 1")
+bench: $(MEASURED) ## Cost per resource beside a naive peer, 40 minutes (BENCH="--n 1000 --runs 1")
 	$(BIN)/python -m sandbox.control_plane --build-only
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench compare $(BENCH)
 	PYTHONPATH=deploy:tests $(BIN)/python -m bench page
@@ -156,6 +165,7 @@ lock: ## Renew requirements/*.txt (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --group sbom -o requirements/sbom.txt
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches, not the built control plane

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -77,7 +78,12 @@ class CannotWork(Exception):
 
 def clock() -> Instant:
     """Return the current time on the event loop's clock and in whole seconds of UTC."""
-    return Instant(asyncio.get_running_loop().time(), datetime.now(UTC).replace(microsecond=0))
+    return Instant(asyncio.get_running_loop().time(), _second(int(time.time())))
+
+
+@functools.lru_cache(maxsize=1)  # it is asked for several times for each task
+def _second(since_1970_s: int) -> datetime:
+    return datetime.fromtimestamp(since_1970_s, UTC)
 
 
 def awake_or_asleep_s() -> float:
