@@ -8,15 +8,12 @@ the raw line takes 0.002 ms (measured, `docs/performance.md`).
 from __future__ import annotations
 
 import re
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from aiohttp.connector import Connection
+    import aiohttp
 
     IsEcho = Callable[[str, int, int], bool]
     """Tells by uid, `generation` and `resourceVersion` whether an event is only an echo."""
@@ -35,29 +32,6 @@ _VERSION_KEY: Final = b'"resourceVersion":"'
 _VERSION_AND_UID: Final = re.compile(rb'"resourceVersion":"(\d+)","uid":"([^"\\]+)"}')
 
 
-def response_without_echoes(
-    is_echo: IsEcho, heard: Callable[[str], None]
-) -> type[aiohttp.ClientResponse]:
-    """Return a response class whose watches leave out the events that `is_echo` recognizes.
-
-    `heard` is called with the path of a watch for each chunk that arrives, even if it holds only
-    echoes.
-    """
-
-    class Response(aiohttp.ClientResponse):
-        """The response to a request of kopf."""
-
-        async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-            """Begin to read; wrap the body of a watch in the echo filter."""
-            await super().start(connection)
-            if self.url.query.get("watch") == "true":
-                lines = _Lines(self.content, is_echo, partial(heard, self.url.path))
-                self.content = cast("aiohttp.StreamReader", lines)
-            return self
-
-    return Response
-
-
 def numbers_of(line: bytes) -> tuple[str, int, int] | None:
     """Return uid, `generation` and `resourceVersion` of the object in a MODIFIED event.
 
@@ -72,7 +46,7 @@ def numbers_of(line: bytes) -> tuple[str, int, int] | None:
     return version[2].decode(), int(generation[1]), int(version[1])
 
 
-class _Lines:
+class Lines:
     """The body of a watch without echoes; delegates everything else to the original body."""
 
     def __init__(

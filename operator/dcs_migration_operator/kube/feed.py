@@ -65,14 +65,19 @@ def _hand_on(
     *,
     deleted: bool,
 ) -> None:
-    ref = object_of(body, plural)
+    try:
+        ref, version = object_of(body, plural), version_of(body)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # The API server writes no such thing; in a list it would take the others with it.
+        _log.error("an object without name, uid or version was left out", extra={"kind": plural})
+        return
     if deleted:
         intake.deleted(ref.uid)
         return
     try:
         take(intake, body)
     except Unreadable as error:
-        intake.unreadable(ref, version_of(body), str(error))
+        intake.unreadable(ref, version, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is concerns this object alone
         _log.exception("an event could not be taken in", extra={"object": str(ref)})
-        intake.unreadable(ref, version_of(body), f"It cannot be read ({type(error).__name__}).")
+        intake.unreadable(ref, version, f"It cannot be read ({type(error).__name__}).")

@@ -1,8 +1,9 @@
 """Runs kopf as an event source only; no other module imports it.
 
 There is one `on.event` handler per kind, which passes the body on at once. So the framework writes
-nothing, sets no finalizer and no annotation, and a restart costs nothing extra. The reason for each
-setting is given beside it.
+nothing, sets no finalizer and no annotation, and a restart costs nothing extra. What exists at the
+start comes from the pages of kopf's listing (`responses.py`), what changes from the handlers. The
+reason for each setting is given beside it.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from dcs_migration_operator.core.kinds import (
     VERSION,
     WAVES,
 )
-from dcs_migration_operator.kube.echoes import response_without_echoes
 from dcs_migration_operator.kube.feed import project_event, task_event, wave_event
+from dcs_migration_operator.kube.responses import response_class
 from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from dcs_migration_operator.engine.intake import Intake
     from dcs_migration_operator.kube.echoes import IsEcho
@@ -56,6 +57,14 @@ END_S: Final = 3.0
 BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 """Pauses while the API server is away: an upgrade takes minutes, and waiting with a warm store is
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
+
+
+_EVENTS: Final = {
+    TASKS: task_event,
+    PROJECTS: project_event,
+    CLUSTER_PROJECTS: project_event,
+    WAVES: wave_event,
+}
 
 
 async def watch(
@@ -93,19 +102,22 @@ async def watch(
         heard()
         pulse.proven(path)
 
+    def take(plural: str, objects: Sequence[Mapping[str, Any]]) -> None:
+        # Run outside of kopf's context: our timers would keep it alive, and with it the whole body.
+        contextvars.Context().run(_take_page, intake, plural, objects)
+
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.AiohttpSession:
         nonlocal logins
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        response_class = response_without_echoes(_is_echo(intake), arrived)
-        session = open_session(cluster, 0, heard, listed, pulse, response_class)
+        reads = response_class(is_echo=_is_echo(intake), heard=arrived, page=take)
+        session = open_session(cluster, 0, heard, listed, pulse, reads)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
     async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
-        # Run outside of kopf's context: our timers would keep it alive, and with it the whole body.
         contextvars.Context().run(task_event, intake, TASKS, body, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
@@ -134,6 +146,11 @@ async def watch(
         stop_flag=stop,
     )
     await _until_failed(asyncio.create_task(operator, name="kopf"), ready)
+
+
+def _take_page(intake: Intake, plural: str, objects: Sequence[Mapping[str, Any]]) -> None:
+    for one in objects:
+        _EVENTS[plural](intake, plural, one, deleted=False)
 
 
 def _is_echo(intake: Intake) -> IsEcho:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dcs_migration_operator.kube.echoes import (
     PASSED_EVERY,
     numbers_of,
-    response_without_echoes,
 )
+from dcs_migration_operator.kube.responses import response_class
 from dcs_migration_operator.kube.session import Cluster, open_session
 from unit.kube.apiserver import ApiServer, Reply, serving
 
@@ -72,6 +72,11 @@ def test_a_line_of_another_form_is_left_to_kopf(line: bytes) -> None:
     assert numbers_of(line) is None
 
 
+def no_page(_plural: str, _objects: object) -> None:
+    """Receive the page of a list; here is none."""
+    raise AssertionError
+
+
 async def read(
     is_echo: IsEcho,
     body: bytes,
@@ -85,7 +90,7 @@ async def read(
         open_session(
             Cluster(server=url, namespace="default"),
             connections_max=0,
-            response_class=response_without_echoes(is_echo, heard),
+            response_class=response_class(is_echo=is_echo, heard=heard, page=no_page),
         ) as session,
         session.get(f"{url}/apis{query}") as response,
     ):
@@ -139,12 +144,10 @@ async def test_only_a_watch_is_read_so() -> None:
 async def test_a_refused_watch_can_be_read_as_any_answer() -> None:
     """The message of the API server is not lost."""
     server = ApiServer(Reply(status=403, body=b'{"message": "no"}'))
-    response_class = response_without_echoes(lambda *_: True, lambda _: None)
+    reads = response_class(is_echo=lambda *_: True, heard=lambda _: None, page=no_page)
     async with (
         serving(server) as url,
-        open_session(
-            Cluster(server=url, namespace="default"), 0, response_class=response_class
-        ) as session,
+        open_session(Cluster(server=url, namespace="default"), 0, response_class=reads) as session,
         session.get(f"{url}/apis?watch=true") as response,
     ):
         assert (await asyncio.wait_for(response.json(), timeout=10))["message"] == "no"

@@ -119,3 +119,23 @@ def test_an_error_of_our_own_concerns_its_object_alone(caplog: pytest.LogCapture
         ("unreadable", "migrationtasks", "uid-1", 17, "It cannot be read (ValueError).")
     ]
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"metadata": None},
+        {"metadata": []},
+        {"metadata": {"name": "cache", "uid": "uid-1"}},
+        {"metadata": {"name": "cache", "uid": "uid-1", "resourceVersion": "latest"}},
+    ],
+)
+def test_what_is_no_object_is_left_out(
+    body: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the rest of its page still arrives."""
+    told = Told()
+    task_event(told.intake, "migrationtasks", body, deleted=False)
+    assert told.calls == []
+    assert "without name, uid or version" in caplog.text
