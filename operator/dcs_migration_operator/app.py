@@ -36,11 +36,12 @@ from dcs_migration_operator.kube.api import LEASE_CONNECTIONS_MAX, LEASE_TIMEOUT
 from dcs_migration_operator.kube.errors import ApiError
 from dcs_migration_operator.kube.events import Events
 from dcs_migration_operator.kube.lease import Elector
+from dcs_migration_operator.kube.listing import Listing
 from dcs_migration_operator.kube.login import NoCluster, login
 from dcs_migration_operator.kube.neighbors import MarkedLeases, Neighbors, Outranked
 from dcs_migration_operator.kube.preflight import Unfit, check
 from dcs_migration_operator.kube.pulse import UNPROVEN_S_MAX, Pulse
-from dcs_migration_operator.kube.resync import arrived, caught_up, keep_counting
+from dcs_migration_operator.kube.resync import caught_up, keep_counting
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.kube.watch import watch
 from dcs_migration_operator.settings import ChannelSettings
@@ -137,7 +138,6 @@ class _Operator:
         leases: KubeApi | None = None,
     ) -> None:
         self._settings, self._cluster, self._api = settings, cluster, api
-        self._listed, self._relisted = asyncio.Event(), asyncio.Event()
         self._heard_at = clock().mono
         self._pulse = Pulse(asyncio.get_running_loop().time)
         leases = leases or api
@@ -190,9 +190,12 @@ class _Operator:
                 cluster_reads=ClusterReads(labels=api.read_labels, fetch=_fetch),
             )
         )
+        self._listing = Listing(
+            self._engine.intake, settings.namespaces, cluster_projects=settings.cluster_projects
+        )
         self._health = Health(
             stuck_s=self._stuck_s,
-            ready=self._listed.is_set,
+            ready=self._listing.complete.is_set,
             unproven_s=self._pulse.unproven_s,
             unproven_s_max=UNPROVEN_S_MAX,
             metrics=lambda: (self._metrics.page(), CONTENT_TYPE),
@@ -213,13 +216,13 @@ class _Operator:
                 settings.namespaces,
                 cluster_projects=settings.cluster_projects,
                 heard=self._heard,
-                listed=self._relisted.set,
+                listing=self._listing,
                 pulse=self._pulse,
                 ready=watch_ready,
                 stop=watch_stop,
             )
         )
-        parts = {"the watch": watching, "the start": asyncio.create_task(self._start(watch_ready))}
+        parts = {"the watch": watching, "the start": asyncio.create_task(self._start())}
         parts["the look around"] = asyncio.create_task(self._neighbors.run())
         if settings.leader_elect:
             parts["the Lease"] = asyncio.create_task(self._elector.run())
@@ -231,12 +234,10 @@ class _Operator:
         finally:
             await self._end(parts, watch_stop)
 
-    async def _start(self, watch_ready: asyncio.Event) -> None:
+    async def _start(self) -> None:
         """Wait for the first listing and for leadership, then let the engine act."""
-        await watch_ready.wait()
-        await arrived(self._count_versions, self._engine.store.version_of)
-        self._relisted.clear()
-        self._listed.set()
+        await self._listing.complete.wait()
+        self._listing.begun.clear()
         tasks = len(self._engine.store)
         _log.info("the first listing is complete", extra={"tasks": tasks})
         if self._settings.leader_elect and not self._elector.elected.is_set():
@@ -254,7 +255,7 @@ class _Operator:
             self._count_versions,
             self._engine.store.versions,
             self._engine.intake.deleted,
-            self._relisted,
+            self._listing.begun,
         )
 
     async def _count_versions(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ the operator does not start until every existing object is known.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dcs_migration_operator.core.bodies import (
     Unreadable,
@@ -18,6 +18,7 @@ from dcs_migration_operator.core.bodies import (
     version_of,
     wave_of,
 )
+from dcs_migration_operator.core.kinds import CLUSTER_PROJECTS, PROJECTS, TASKS, WAVES
 from dcs_migration_operator.core.status import from_json
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ def project_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> 
 def wave_event(intake: Intake, plural: str, body: Body, *, deleted: bool) -> None:
     """Pass on one event of a `MigrationWave`."""
     _hand_on(intake, plural, body, _take_wave, deleted=deleted)
+
+
+EVENTS: Final = {
+    TASKS: task_event,
+    PROJECTS: project_event,
+    CLUSTER_PROJECTS: project_event,
+    WAVES: wave_event,
+}
+"""What takes in the events of each kind, by its plural."""
 
 
 def _take_wave(intake: Intake, body: Body) -> None:

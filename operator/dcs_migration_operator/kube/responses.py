@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import aiohttp
 
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
     from dcs_migration_operator.kube.echoes import IsEcho
 
-    Page = Callable[[str, Sequence[Mapping[str, Any]]], None]
-    """Receives the plural and the objects of one page of a list."""
+
+class TakePage(Protocol):
+    """Receives the path of a list, the objects of one of its pages, and whether it is the last."""
+
+    def __call__(self, path: str, objects: Sequence[Mapping[str, Any]], *, last: bool) -> None:
+        """Take the page in."""
 
 
 def response_class(
-    *, is_echo: IsEcho, heard: Callable[[str], None], page: Page
+    *, is_echo: IsEcho, heard: Callable[[str], None], page: TakePage
 ) -> type[aiohttp.ClientResponse]:
     """Return the class of the responses of a session that only lists and watches our kinds.
 
@@ -63,7 +67,8 @@ def response_class(
             body = await super().json(encoding=encoding, loads=loads, content_type=content_type)
             if self.status == HTTPStatus.OK and isinstance(body, dict) and "items" in body:
                 objects = [one for one in body["items"] or () if isinstance(one, dict)]
-                page(self.url.path.rpartition("/")[2], objects)
+                last = not (body.get("metadata") or {}).get("continue")
+                page(self.url.path, objects, last=last)
                 body["items"] = []
             return body
 

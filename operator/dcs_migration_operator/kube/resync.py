@@ -1,9 +1,9 @@
 """Lists the metadata of all objects independently of the watch, and compares the two.
 
-kopf does not tell when its initial listing is complete. This module does: it is complete once
-every object that our own listing found has arrived, in that version or a newer one, or is gone
-again. kopf does not report objects that were deleted while a watch was broken either; a periodic
-count finds those, and also finds a watch that misses events.
+kopf does not report objects that were deleted while a watch was broken; a periodic count finds
+those, and also finds a watch that misses events. Before a standby acts, a count shows that it knows
+everything that exists: each counted object has arrived, in that version or a newer one, or is gone
+again.
 """
 
 from __future__ import annotations

@@ -28,10 +28,11 @@ from dcs_migration_operator.kube.responses import response_class
 from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from dcs_migration_operator.engine.intake import Intake
     from dcs_migration_operator.kube.echoes import IsEcho
+    from dcs_migration_operator.kube.listing import Listing
     from dcs_migration_operator.kube.pulse import Pulse
     from dcs_migration_operator.kube.session import Cluster
 
@@ -59,14 +60,6 @@ BACKOFFS_S: Final = (1, 1, 2, 3, 5, 8, *(10,) * 28)
 better than a restart. After five minutes the process ends; its next start says what is wrong."""
 
 
-_EVENTS: Final = {
-    TASKS: task_event,
-    PROJECTS: project_event,
-    CLUSTER_PROJECTS: project_event,
-    WAVES: wave_event,
-}
-
-
 async def watch(
     cluster: Cluster,
     intake: Intake,
@@ -74,7 +67,7 @@ async def watch(
     *,
     cluster_projects: bool = False,
     heard: Callable[[], None],
-    listed: Callable[[], None],
+    listing: Listing,
     pulse: Pulse,
     ready: asyncio.Event,
     stop: asyncio.Event,
@@ -87,7 +80,7 @@ async def watch(
         namespaces: The namespaces to watch; empty means all.
         cluster_projects: Whether to watch `ClusterDCSProject` too, always in the whole cluster.
         heard: Called on all traffic of the watch, at least every `SILENCE_S`.
-        listed: Called whenever a list call begins: at the start, and when the watch lost its place.
+        listing: Receives the pages of all lists.
         pulse: Notified whenever a watch is requested or answered.
         ready: Set once the watch has started.
         stop: Ends the watch when set.
@@ -102,22 +95,19 @@ async def watch(
         heard()
         pulse.proven(path)
 
-    def take(plural: str, objects: Sequence[Mapping[str, Any]]) -> None:
-        # Run outside of kopf's context: our timers would keep it alive, and with it the whole body.
-        contextvars.Context().run(_take_page, intake, plural, objects)
-
     @kopf.on.login(registry=registry)
     async def _login(**_: Any) -> kopf.AiohttpSession:
         nonlocal logins
         logins += 1
         if logins > 1:
             await asyncio.sleep(LOGIN_PAUSE_S)
-        reads = response_class(is_echo=_is_echo(intake), heard=arrived, page=take)
-        session = open_session(cluster, 0, heard, listed, pulse, reads)
+        reads = response_class(is_echo=_is_echo(intake), heard=arrived, page=listing.page)
+        session = open_session(cluster, 0, heard, listing.begun.set, pulse, reads)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
     @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
     async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
+        # Run outside of kopf's context, as in `listing.py`.
         contextvars.Context().run(task_event, intake, TASKS, body, deleted=type == "DELETED")
 
     @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
@@ -146,11 +136,6 @@ async def watch(
         stop_flag=stop,
     )
     await _until_failed(asyncio.create_task(operator, name="kopf"), ready)
-
-
-def _take_page(intake: Intake, plural: str, objects: Sequence[Mapping[str, Any]]) -> None:
-    for one in objects:
-        _EVENTS[plural](intake, plural, one, deleted=False)
 
 
 def _is_echo(intake: Intake) -> IsEcho:

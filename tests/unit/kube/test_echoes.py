@@ -72,9 +72,9 @@ def test_a_line_of_another_form_is_left_to_kopf(line: bytes) -> None:
     assert numbers_of(line) is None
 
 
-def no_page(_plural: str, _objects: object) -> None:
+def no_page(path: str, objects: object, *, last: bool) -> None:
     """Receive the page of a list; here is none."""
-    raise AssertionError
+    raise AssertionError(path, objects, last)
 
 
 async def read(

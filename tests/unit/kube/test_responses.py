@@ -21,14 +21,14 @@ WHOLE: Final = {
     "items": [{"metadata": {"uid": "u1"}}, {"metadata": {"uid": "u2"}}],
 }
 
-Pages = list[tuple[str, list[Any]]]
+Pages = list[tuple[str, list[Any], bool]]
 
 
 async def read(answer: Reply, pages: Pages) -> Any:
     """Return what kopf sees of an answer to a list, and note the pages."""
 
-    def page(plural: str, objects: Sequence[Mapping[str, Any]]) -> None:
-        pages.append((plural, list(objects)))
+    def page(path: str, objects: Sequence[Mapping[str, Any]], *, last: bool) -> None:
+        pages.append((path, list(objects), last))
 
     reads = response_class(is_echo=lambda *_: False, heard=lambda _: None, page=page)
     async with (
@@ -43,23 +43,24 @@ async def test_the_objects_of_a_page_are_handed_on_and_left_out() -> None:
     """What kopf needs to go on stays: the version of the list, and where its next page begins."""
     pages: Pages = []
     seen = await read(ok(WHOLE), pages)
-    assert pages == [("migrationtasks", WHOLE["items"])]
+    assert pages == [(PATH, WHOLE["items"], False)]
     assert seen == WHOLE | {"items": []}
 
 
+@pytest.mark.parametrize("metadata", [{}, {"continue": ""}, None])
 @pytest.mark.parametrize("items", [None, []])
-async def test_a_page_may_be_empty(items: object) -> None:
-    """Go writes an empty list as null."""
+async def test_a_page_may_be_empty(items: object, metadata: object) -> None:
+    """Go writes an empty list as null; no or an empty token means that it was the last page."""
     pages: Pages = []
-    assert (await read(ok({"metadata": {}, "items": items}), pages))["items"] == []
-    assert pages == [("migrationtasks", [])]
+    assert (await read(ok({"metadata": metadata, "items": items}), pages))["items"] == []
+    assert pages == [(PATH, [], True)]
 
 
 async def test_what_is_no_object_is_left_out() -> None:
     """Only something between the API server and us would write it."""
     pages: Pages = []
     await read(ok({"items": [1, None, {"metadata": {}}, "x"]}), pages)
-    assert pages == [("migrationtasks", [{"metadata": {}}])]
+    assert pages == [(PATH, [{"metadata": {}}], True)]
 
 
 @pytest.mark.parametrize(

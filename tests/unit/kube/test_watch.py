@@ -7,6 +7,7 @@ import getpass
 import socket
 from typing import TYPE_CHECKING, NoReturn, cast
 
+from dcs_migration_operator.kube.listing import Listing
 from dcs_migration_operator.kube.pulse import Pulse
 from dcs_migration_operator.kube.session import Cluster
 from dcs_migration_operator.kube.watch import watch
@@ -35,14 +36,15 @@ async def test_it_asks_nobody_for_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(getpass, "getuser", nobody)
     monkeypatch.setattr(socket, "gethostbyaddr", nobody)
     stop, ready = asyncio.Event(), asyncio.Event()
+    intake = cast("Intake", Quiet())
     async with serving(ApiServer(refusal(404))) as url:
         watching = asyncio.create_task(
             watch(
                 Cluster(server=url, namespace="default"),
-                cast("Intake", Quiet()),
+                intake,
                 ("team-a",),
                 heard=lambda: None,
-                listed=lambda: None,
+                listing=Listing(intake, ("team-a",), cluster_projects=False),
                 pulse=Pulse(float),
                 ready=ready,
                 stop=stop,
