@@ -100,7 +100,7 @@ async def _ours() -> tuple[str, list[str]]:
     """Return whom the operator acts as with the kubeconfig of the environment."""
     async with KubeApi(login("", "/nowhere"), connections_max=1) as api:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        return _who(await api._call("POST", WHO, json=body))  # noqa: SLF001 - of no use elsewhere
+        return _who(await api._call("POST", WHO, sent=body))  # noqa: SLF001 - of no use elsewhere
 
 
 @pytest.fixture
