@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from dcs_migration_operator.kube.echoes import PASSED_EVERY
+from dcs_migration_operator.kube.listing import Listing
 from dcs_migration_operator.kube.login import login
 from dcs_migration_operator.kube.pulse import Pulse
 from dcs_migration_operator.kube.watch import watch
@@ -52,30 +53,41 @@ class Heard:
         self.variables |= {variable.name for variable in contextvars.copy_context()}
 
 
-@pytest.fixture
-async def heard(
-    control_plane: ControlPlane, namespace: str, tmp_path: Path
+@contextlib.asynccontextmanager
+async def watching(
+    control_plane: ControlPlane, namespace: str, folder: Path
 ) -> AsyncIterator[Heard]:
-    """Watch the namespace."""
+    """Watch the namespace, once everything in it was listed."""
     heard, ready, stop = Heard(), asyncio.Event(), asyncio.Event()
-    cluster = login(str(control_plane.kubeconfig), str(tmp_path))
-    watching = asyncio.create_task(
+    intake = cast("Intake", heard)
+    listing = Listing(intake, (namespace,), cluster_projects=False)
+    task = asyncio.create_task(
         watch(
-            cluster,
-            cast("Intake", heard),
+            login(str(control_plane.kubeconfig), str(folder)),
+            intake,
             (namespace,),
             heard=lambda: None,
-            listed=lambda: None,
+            listing=listing,
             pulse=Pulse(asyncio.get_running_loop().time),
             ready=ready,
             stop=stop,
         )
     )
     await asyncio.wait_for(ready.wait(), timeout=60)
+    await asyncio.wait_for(listing.complete.wait(), timeout=60)
     yield heard
     stop.set()
     with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait_for(watching, timeout=60)
+        await asyncio.wait_for(task, timeout=60)
+
+
+@pytest.fixture
+async def heard(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> AsyncIterator[Heard]:
+    """Watch the namespace."""
+    async with watching(control_plane, namespace, tmp_path) as found:
+        yield found
 
 
 async def test_echoes_end_before_kopf(heard: Heard, api: Api, namespace: str) -> None:
@@ -118,3 +130,20 @@ async def test_the_engine_is_not_called_in_the_context_of_kopf(
     await asyncio.to_thread(api.create, tasks, manifests.migration_task("one"))
     await eventually_async(lambda: heard.told)
     assert heard.variables == set()
+
+
+async def test_what_exists_is_known_once_the_listing_is_complete(
+    control_plane: ControlPlane, api: Api, namespace: str, tmp_path: Path
+) -> None:
+    """Each object once, and no handler of kopf was called for it."""
+    tasks = manifests.path(namespace, manifests.TASKS)
+    names = {f"task-{number}" for number in range(TASKS)}
+    for name in names:
+        await asyncio.to_thread(api.create, tasks, manifests.migration_task(name))
+    async with watching(control_plane, namespace, tmp_path) as heard:
+        assert {task.ref.name for task in heard.told} == names
+        assert len(heard.told) == TASKS
+        assert heard.variables == set()
+        await asyncio.to_thread(api.create, tasks, manifests.migration_task("later"))
+        await eventually_async(lambda: len(heard.told) > TASKS)
+    assert heard.told[-1].ref.name == "later"
