@@ -25,7 +25,15 @@ CPU_MS_MAX: Final = 2.3
 CPU_SHARE_MAX: Final = 1 / 4
 """Of the peer's CPU."""
 CPU_TASKS: Final = 10_000
-RSS_MIB_MAX: Final = {1_000: 75, 10_000: 110}
+RSS_MIB_MAX: Final = {1_000: 60, 10_000: 95}
+RESTART_S_MAX: Final = 3.0
+"""Until a new process is ready, among 10,000 resources that have ended."""
+SEEN_S_MAX: Final = {50: 1.0, 95: 2.5}
+"""From DCS's own TERMINATED to the status, for stops of 3 s, by percentile."""
+SEEN_SHARE_MAX: Final = 0.15
+"""Of the length of a longer stop."""
+PAGES_MAX: Final = 8
+"""Pages that are read for 1,000 stops of 3 s."""
 OVERHEAD_S_MAX: Final = 2.0
 """From the last create to TERMINATED, on top of the time DCS takes."""
 OVERHEAD_TASKS: Final = 1_000
@@ -34,9 +42,14 @@ IDLE_PERCENT_MAX: Final = 1.0
 HEAD: Final = ["figure", "budget", "measured", "met"]
 
 
-def rows(trials: Sequence[Trial], scenes: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+def rows(
+    trials: Sequence[Trial],
+    scenes: Mapping[str, Mapping[str, Any]],
+    stops: Sequence[Mapping[str, Any]] = (),
+) -> list[list[str]]:
     """Return the table of budgets; the worst trial of each kind counts."""
-    return [HEAD, *_orders(trials), *_writes(trials), *_process(trials), *_idle(scenes)]
+    of_trials = (*_orders(trials), *_writes(trials), *_process(trials))
+    return [HEAD, *of_trials, *_idle(scenes), *_seen(stops)]
 
 
 def pages(tasks: int) -> int:
@@ -106,6 +119,26 @@ def _idle(scenes: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
         calls = "no call" if not ended["calls"] else f"{ended['calls']} calls"
         met = percent < IDLE_PERCENT_MAX and not ended["calls"]
         yield _row(title, budget, f"{percent:.2f} %, {calls}", met=met)
+        title, ready_s = "restart to ready, the same", ended["restart_to_ready_s"]
+        met = ready_s <= RESTART_S_MAX
+        yield _row(title, f"≤ {RESTART_S_MAX:g} s", f"{ready_s:.1f} s", met=met)
+
+
+def _seen(stops: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    for one in stops:
+        about = f"{one['tasks']:,} stops of {one['stop_s']:g} s"
+        title = f"DCS's TERMINATED to the status, {about}"
+        if one["stop_s"] == STOP_S:
+            for percent, most_s in SEEN_S_MAX.items():
+                found_s = one[f"seen_p{percent}_s"]
+                budget = f"≤ {most_s:.1f} s ({percent} %)"
+                yield _row(title, budget, f"{found_s:.2f} s", met=found_s <= most_s)
+            pages = one["pages"]
+            yield _row(f"pages read, {about}", f"{PAGES_MAX}", f"{pages}", met=pages <= PAGES_MAX)
+        elif one["stop_s"] > STOP_S:
+            found_s, most_s = one["seen_p95_s"], one["stop_s"] * SEEN_SHARE_MAX
+            budget = f"≤ {most_s:.1f} s (95 %)"
+            yield _row(title, budget, f"{found_s:.2f} s", met=found_s <= most_s)
 
 
 def _row(title: str, budget: str, measured: str, *, met: bool) -> list[str]:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import budget, figures, growth, idle, soak, store, svg
+from bench import budget, figures, growth, idle, latency, soak, store, svg
 from bench.engine import Life
 from bench.figures import markdown
 from bench.scenes import shown
@@ -27,7 +27,7 @@ DOCS: Final = store.ROOT / "docs"
 PAGE: Final = DOCS / "performance.md"
 FOLDER: Final = DOCS / "performance"
 FIGURES: Final = FOLDER / "figures.json"
-NAMES: Final = ("compare", "idle", "growth", "soak")
+NAMES: Final = ("compare", "latency", "idle", "growth", "soak")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,15 @@ def _compare(found: Mapping[str, Any]) -> str:
 
 
 def _budget(found: Mapping[str, Any]) -> str:
-    return _left(budget.rows(_trials(found), found.get("idle", {}).get("scenes", {})))
+    scenes, stops = (
+        found.get("idle", {}).get("scenes", {}),
+        found.get("latency", {}).get("stops", ()),
+    )
+    return _left(budget.rows(_trials(found), scenes, stops))
+
+
+def _latency(found: Mapping[str, Any]) -> str:
+    return markdown(latency.rows(found["latency"]["stops"])) if "latency" in found else ""
 
 
 def _idle(found: Mapping[str, Any]) -> str:
@@ -180,6 +188,7 @@ SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "machine": _machine,
     "budget": _budget,
     "compare": _compare,
+    "latency": _latency,
     "idle": _idle,
     "growth": _growth,
     "soak": _soak,

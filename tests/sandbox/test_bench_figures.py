@@ -28,8 +28,8 @@ TRIAL = Trial(
     other_writes=0,
     cpu_s=2.0,
     start_cpu_s=0.5,
-    rss_bytes=70 * MIB,
-    rss_peak_bytes=71 * MIB,
+    rss_bytes=58 * MIB,
+    rss_peak_bytes=59 * MIB,
     accepted_p50_s=0.3,
     accepted_p99_s=0.5,
     load=0.1,
@@ -90,7 +90,7 @@ def test_a_budget_is_met_or_not() -> None:
     """The worst run decides."""
     title = "RSS after N = 1,000"
     assert met([TRIAL])[title] == "yes"
-    assert met([TRIAL, replace(TRIAL, rss_bytes=76 * MIB)])[title] == "**no**"
+    assert met([TRIAL, replace(TRIAL, rss_bytes=61 * MIB)])[title] == "**no**"
 
 
 def test_one_order_too_many_misses_the_budget() -> None:
@@ -112,11 +112,38 @@ def test_reads_are_pages_times_looks() -> None:
 def test_idling_must_neither_compute_nor_call() -> None:
     """Both halves of the budget count."""
     title = "idle, 10,000 resources all ended"
+    scene = {"resources": 10_000, "restart_to_ready_s": 2.9}
     found = [
-        met([], {"ended": {"resources": 10_000, "cpu_percent": percent, "calls": calls}})[title]
+        met([], {"ended": scene | {"cpu_percent": percent, "calls": calls}})[title]
         for percent, calls in ((0.9, 0), (1.0, 0), (0.9, 1))
     ]
     assert found == ["yes", "**no**", "**no**"]
+
+
+@pytest.mark.parametrize("ready_s,verdict", [(3.0, "yes"), (3.1, "**no**")])
+def test_a_restart_has_a_budget(ready_s: float, verdict: str) -> None:
+    """Among 10,000 resources it is ready within three seconds."""
+    scene = {"resources": 10_000, "cpu_percent": 0.1, "calls": 0, "restart_to_ready_s": ready_s}
+    assert met([], {"ended": scene})["restart to ready, the same"] == verdict
+
+
+@pytest.mark.parametrize(
+    "stop_s,p50_s,p95_s,pages,verdicts",
+    [
+        (3.0, 1.0, 2.5, 8, ["yes", "yes", "yes"]),
+        (3.0, 1.1, 2.6, 9, ["**no**", "**no**", "**no**"]),
+        (60.0, 30.0, 9.0, 99, ["yes"]),
+        (60.0, 1.0, 9.1, 1, ["**no**"]),
+        (1.0, 9.0, 9.0, 99, []),
+    ],
+)
+def test_an_end_is_seen_soon(
+    stop_s: float, p50_s: float, p95_s: float, pages: int, verdicts: list[str]
+) -> None:
+    """Stops of 3 s have budgets in seconds and pages, longer ones a share of their length."""
+    one = {"tasks": 1000, "stop_s": stop_s, "pages": pages}
+    stops = [one | {"seen_p50_s": p50_s, "seen_p95_s": p95_s}]
+    assert [row[3] for row in budget.rows([], {}, stops)[1:]] == verdicts
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
@@ -146,7 +173,7 @@ def test_the_command_names_no_place_of_this_machine() -> None:
 
 def test_growth_is_the_spread_of_cost_and_the_slope_of_memory() -> None:
     """2 ms and 2.5 ms are 25 % apart; 9,000 tasks more hold 9 MiB more, so 1,048.576 bytes each."""
-    large = replace(TRIAL, tasks=10_000, cpu_s=25.0, rss_bytes=79 * MIB)
+    large = replace(TRIAL, tasks=10_000, cpu_s=25.0, rss_bytes=67 * MIB)
     found = conclusions([large, TRIAL, replace(TRIAL, cpu_s=2.0)])
     assert found == pytest.approx({"cpu_spread_percent": 25.0, "rss_bytes_per_task": 1048.576})
 
