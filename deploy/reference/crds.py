@@ -1,6 +1,6 @@
 """The reference of the resources, from `crds/*.yaml`.
 
-Owns the form; what a field means and which rules it has is said in the CRDs alone.
+Owns the layout only; the meaning of a field and its rules are written in the CRDs alone.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "docs" / "reference.md"
 
 ORDER = ("migrationtasks", "migrationwaves", "dcsprojects", "clusterdcsprojects")
-"""First what most people write."""
+"""The resources that most people write come first."""
 
 HEAD = """# Reference
 
 <!-- Generated from crds/ by `python -m reference`; change the CRDs. -->
 
-The resources of the group `{group}`, version `{version}`. `kubectl explain` says the
-same. Every rule is checked by the API server, so that what breaks it is refused when it is applied.
-What the reasons in `status` mean is in the [README](../README.md#what-you-see) and in
+The resources of the group `{group}`, version `{version}`. `kubectl explain` shows the
+same texts. The API server checks every rule, so a resource that breaks one is refused when it is
+applied. The reasons in `status` are explained in the [README](../README.md#what-you-see) and in
 [reliability.md](reliability.md); the operator's own options are in [options.md](options.md).
 """
 
-# A text in angle brackets would be taken for HTML; a pattern or an option is not for reading aloud.
+# Text in angle brackets would be taken for HTML; patterns and options are set as code.
 PLACEHOLDER: Final = re.compile(r"https?://\S*<\w+>\S*[^\s.,]|--[a-z]+(?:-[a-z]+)+")
 
 LIMITS: Final = {
@@ -89,12 +89,12 @@ def _fields(schema: Schema, part: str, heads: tuple[str, ...]) -> str:
 
 
 def _kind(schema: Schema) -> str:
-    """Return the kind that the schema says in its own words."""
+    """Return the kind that the description of the schema names."""
     return str(schema["properties"]["kind"]["description"]).rstrip(".").rsplit(" ", 1)[-1]
 
 
 def _walk(path: str, field: Schema, *, must: bool) -> Iterator[tuple[str, Schema, bool]]:
-    """Yield a field and all below it, each with its path and whether it has to be there."""
+    """Yield a field and all below it, each with its path and whether it is required."""
     yield path, field, must
     inner = field.get("items") or field.get("additionalProperties")
     if inner:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sandbox.api import Api
 
 CLUSTER_PROJECTS = f"/apis/{manifests.GROUP_VERSION}/clusterdcsprojects"
-SENTENCE = "caBundle must be certificates in PEM, base64-encoded once"
+SENTENCE = "caBundle must be PEM certificates, base64-encoded once"
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 

@@ -25,11 +25,11 @@ WHICH_SENTENCE: Final = (
     " cutover and set stopped: true"
 )
 WAVE_SENTENCE: Final = (
-    "set either waveRef or a window (notBefore, notAfter), not both: the window of a task that"
-    " belongs to a wave is the wave's. Put notBefore and notAfter into the MigrationWave"
+    "set either waveRef or a window (notBefore, notAfter), not both: a task that belongs to a"
+    " wave uses the window of the wave. Set notBefore and notAfter in the MigrationWave"
 )
 ORDER_SENTENCE: Final = (
-    "notBefore must be earlier than notAfter: an order may leave only between the two"
+    "notBefore must be earlier than notAfter: an order may be sent only between the two"
 )
 TIME_SENTENCE: Final = (
     "must be a time with its zone, such as 2026-11-28T02:00:00+08:00 or 2026-11-27T18:00:00Z"
@@ -369,7 +369,7 @@ def test_a_wave_has_one_to_a_hundred_tasks_under_way(create_wave: Take, count: i
 def test_a_wave_pauses_after_no_negative_number_of_failures(create_wave: Take) -> None:
     """The sentence says what 0 means."""
     message = refused(create_wave, pauseAfterFailures=-1)
-    assert "pauseAfterFailures must be 0 or more; with 0 failures never pause" in message
+    assert "pauseAfterFailures must be 0 or more; 0 means that failures never pause" in message
 
 
 def test_a_wave_nobody_has_seen_says_so(api: Api, namespace: str, create_wave: Take) -> None:

@@ -25,7 +25,7 @@ ONE_OF_SENTENCE = "set exactly one of region and endpoint"
 REGION_SENTENCE = "region must be the id of a region, such as cn-north-4"
 PROJECT_ID_SENTENCE = "projectId must be the id of a cloud project"
 SCHEME_SENTENCE = "endpoint must begin with https:// or http://"
-USER_INFO_SENTENCE = "endpoint must not hold a user name or a password"
+USER_INFO_SENTENCE = "endpoint must not contain a user name or a password"
 END_SENTENCE = "endpoint must end after the host or port"
 HOST_SENTENCE = "endpoint must name a host"
 
