@@ -108,11 +108,13 @@ def _shared_target(
 def _same_id(task: TaskView, same: list[TaskView]) -> Iterator[Care]:
     others = [one for one in same if one.key != task.key]
     if others:
-        what = "wish a stop too" if all(one.wished for one in others) else "do not all wish a stop"
+        what = (
+            "also to be stopped" if all(one.wished for one in others) else "not all to be stopped"
+        )
         yield Care(
             task.key,
             "SameId",
-            f"its migration has other resources, which {what}: {_names(others)}",
+            f"its migration has other resources, which are {what}: {_names(others)}",
         )
 
 
@@ -122,7 +124,7 @@ def _not_admitted(task: TaskView, world: World) -> Iterator[Care]:
     project = world.projects.get((kind, namespace, name))
     if project is None:
         if kind not in world.unknown:
-            yield Care(task.key, "NoProject", f"{kind} {name} is not there: nothing is ordered")
+            yield Care(task.key, "NoProject", f"{kind} {name} does not exist: nothing is ordered")
         return
     if kind != kinds.CLUSTER_PROJECT.kind:
         return

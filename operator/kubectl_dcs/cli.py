@@ -1,7 +1,8 @@
-"""The command line: which commands there are, errors to one line, and the exit status.
+"""The command line: lists the commands, turns errors into one line, sets the exit status.
 
 A command is a click command in a module of `commands/`, and a row in `COMMANDS`. It is imported
-when it is used, so that `--help` is quick and one command does not pay for another.
+only when it is used, so that `--help` is fast and a command does not pay for the imports of the
+others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = "kubectl dcs"
 
 DEBUG: Final = "KUBECTL_DCS_DEBUG"
-"""Set, an error that nobody has thought of shows where it comes from."""
+"""If set, an unexpected error prints its traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +42,23 @@ class Row:
 
 COMMANDS: Final = {
     "plan": Row("plan:plan", "Print what would happen: which calls, what waits, and why."),
-    "status": Row("status:status", "Show where migrations stand: trouble first, then the lag."),
-    "stop": Row("stop:stop", "Wish that migrations stop: when they have caught up, or now."),
-    "hold": Row("states:hold", "Set a wave to Hold: no further order leaves."),
+    "status": Row("status:status", "Show the state of migrations: trouble first, then by lag."),
+    "stop": Row("stop:stop", "Request that migrations stop: once caught up, or now."),
+    "hold": Row("states:hold", "Set a wave to Hold: no further order is sent."),
     "go": Row("states:go", "Set a wave to Go: each task stops once its target has caught up."),
     "wait": Row("wait:wait", "Wait until migrations have caught up, or are stopped."),
     "logs": Row("logs:logs", "Print DCS's own log of one migration."),
-    "report": Row("report:report", "Print what became of a wave, for the change ticket."),
-    "board": Row("board:board", "Show the night on a local page, live or from a recording."),
-    "import": Row("imports:import_", "Write a manifest for each migration that nobody manages."),
+    "report": Row("report:report", "Print the outcome of a wave, for the change ticket."),
+    "board": Row("board:board", "Show the cutover on a local page, live or from a recording."),
+    "import": Row("imports:import_", "Write a manifest for each migration that no resource names."),
     "completion": Row("completions:completion", "Print the completion script of a shell."),
 }
-"""In the order in which `--help` lists them; further commands are rows here."""
+"""In the order of `--help`; a new command is a new row here."""
 
 STREAMS: Final = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 OUTPUT_FAILS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""Numbers of errors that are about where the output goes, as in `kubectl dcs status > file`."""
+"""The errno values of a failing output, as in `kubectl dcs status > file`."""
 
 INSTALL: Final = "install with: pipx install 'dcs-migration-operator[cli]'"
 
@@ -66,7 +67,7 @@ interrupted. Rights, output and examples: docs/kubectl-dcs.md."""
 
 
 class Commands(click.Group):
-    """The commands, each imported when it is used."""
+    """The commands, each imported only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in their order."""
@@ -111,10 +112,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             try:
                 status = _run(argv)
-            except Exception as error:  # noqa: BLE001 - see there
+            except Exception as error:  # noqa: BLE001 - see _unforeseen
                 status = _unforeseen(error)
             sys.stdout.flush()
-        except BrokenPipeError:  # whoever read the output has seen enough
+        except BrokenPipeError:  # the reader of the output has closed it
             _give_output_up()
             return PERSON_NEEDED
         except OSError as error:
@@ -125,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _every_stream() -> Iterator[None]:
-    """Let a standard stream that is closed, of which Python has None, be an empty one."""
+    """Replace closed standard streams, which are None in Python, by empty ones."""
     with contextlib.ExitStack() as stack:
         for name, mode in STREAMS.items():
             if getattr(sys, name) is None:
@@ -136,7 +137,7 @@ def _every_stream() -> Iterator[None]:
 
 
 def _give_output_up() -> None:
-    """Let what is still to be written vanish; Python would complain about it once more."""
+    """Discard pending output; otherwise Python would report the same error once more at exit."""
     with contextlib.suppress(OSError):
         sink = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -168,15 +169,15 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _unforeseen(error: Exception) -> int:
-    """Turn what no command expects into a line; a person gets no traceback."""
+    """Turn an unexpected error into one line without a traceback."""
     if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in OUTPUT_FAILS:
         raise error
     if isinstance(error, ModuleNotFoundError):
         return _fail(f"the Python package {error.name} is missing; {INSTALL}", PERSON_NEEDED)
     if os.environ.get(DEBUG):
         traceback.print_exc()
-    text = f"this should not have happened ({type(error).__name__}: {one_line(str(error))})"
-    return _fail(f"{text}; {DEBUG}=1 shows where. Please report it", PERSON_NEEDED)
+    text = f"unexpected error ({type(error).__name__}: {one_line(str(error))})"
+    return _fail(f"{text}; {DEBUG}=1 shows the traceback. Please report it", PERSON_NEEDED)
 
 
 def _fail(text: str, status: int) -> int:

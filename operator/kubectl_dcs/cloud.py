@@ -1,7 +1,7 @@
-"""The way to DCS: from a project and its Secret, or the environment, to what DCS has.
+"""Access to DCS, with the key in a project's Secret or in the environment.
 
-The door to the operator's DCS client. Who may read the Secret may ask DCS with it; nothing of it
-is printed or written anywhere.
+The door to the operator's DCS client. A user who may read the Secret may call DCS with it; no part
+of it is printed or written anywhere.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from kubectl_dcs.where import ProjectName
 
 DEFAULT_ENDPOINTS: Final = ("https://dcs.*.myhuaweicloud.com", "https://dcs.*.myhuaweicloud.eu")
-"""Those that the operator allows if nobody says otherwise; a test compares them."""
+"""The endpoints that the operator allows by default; a test compares the two."""
 
 ACCESS_KEY: Final = "HUAWEICLOUD_SDK_AK"
 SECRET_KEY: Final = "HUAWEICLOUD_SDK_SK"  # noqa: S105 - the name of a variable
 SECURITY_TOKEN: Final = "HUAWEICLOUD_SDK_SECURITY_TOKEN"  # noqa: S105 - the same
-"""As Huawei Cloud's own SDK reads them."""
+"""The variables that Huawei Cloud's own SDK reads."""
 
 CONNECT_S_MAX: Final = 10.0
 CALL_S_MAX: Final = 60.0
@@ -57,10 +57,10 @@ ADVICE: Final[Mapping[type[DcsError], str]] = {
     Misconfigured: "check the endpoint and the project id of the project",
     Refused: "check the project id of the project",
 }
-"""What somebody can do about each kind of answer."""
+"""What the user can do about each kind of error."""
 
 PAGES_MAX: Final = 1000
-"""A million migrations; a list that goes on for longer does not end."""
+"""A million migrations; a longer list is taken to be endless."""
 
 
 LOG_PAGES_MAX: Final = 100
@@ -79,8 +79,8 @@ def account_of(cluster: Cluster, project: ProjectName) -> Account:
     allowed = project.allowed or DEFAULT_ENDPOINTS
     if not is_allowed(endpoint, allowed):
         raise Problem(
-            f"{project.name} names the endpoint {endpoint}, which is none of Huawei Cloud's: if it"
-            f" is yours, add --allow-endpoint {endpoint}"
+            f"{project.name} names the endpoint {endpoint}, which is not one of Huawei Cloud's: if"
+            f" it is yours, add --allow-endpoint {endpoint}"
         )
     credentials = _from_environment() or _from_secret(cluster, project, spec)
     return Account(
@@ -93,7 +93,7 @@ def account_of(cluster: Cluster, project: ProjectName) -> Account:
 
 @contextlib.contextmanager
 def dcs(account: Account) -> Iterator[DcsClient]:
-    """Give the DCS client; what DCS refuses ends the command with one line."""
+    """Provide the DCS client; an error from DCS ends the command with one line."""
     client = DcsClient(
         account, connect_timeout_s=CONNECT_S_MAX, timeout_s=CALL_S_MAX, connections_max=1
     )
@@ -105,16 +105,16 @@ def dcs(account: Account) -> Iterator[DcsClient]:
     except DcsError as error:
         advice = next((text for kind, text in ADVICE.items() if isinstance(error, kind)), "")
         said = str(error).rstrip(".") + (f"; {advice}" if advice else "")
-        raise Problem(f"DCS at {account.endpoint} says no: {said}") from None
+        raise Problem(f"DCS at {account.endpoint} refused the request: {said}") from None
     finally:
         client.close()
 
 
 def migrations(client: DcsClient) -> tuple[list[Observation], int]:
-    """Return all migrations of the project, each once, by id; and how many calls it took.
+    """Return all migrations of the project, once each, by id, and the number of calls made.
 
-    A short page need not be the last: the server may give less than it was asked for. The end is an
-    empty page, or one that is shorter than another which was not the last.
+    A short page is not necessarily the last one: the server may return less than it was asked for.
+    The list ends with an empty page, or with a page shorter than an earlier one.
     """
     found: dict[str, Observation] = {}
     offset = largest = 0
@@ -125,11 +125,11 @@ def migrations(client: DcsClient) -> tuple[list[Observation], int]:
         if page.rows < max(largest, 1):
             return [found[key] for key in sorted(found)], calls
         largest = page.rows
-    raise Problem(f"the list of DCS does not end after {offset:,} migrations")
+    raise Problem(f"the list of DCS has not ended after {offset:,} migrations")
 
 
 def log_lines(client: DcsClient, task_id: str) -> list[LogLine]:
-    """Return DCS's own log of one task, in the order of DCS."""
+    """Return DCS's own log of one task, in DCS's order."""
     found: list[LogLine] = []
     offset = 0
     for _ in range(LOG_PAGES_MAX):
@@ -162,7 +162,7 @@ def _from_secret(cluster: Cluster, project: ProjectName, spec: Mapping[str, Any]
     namespace = project.secret_namespace if project.shared else cluster.namespace
     if not namespace:
         raise WrongUsage(
-            "say where the operator runs, which is where the Secret is (--secret-namespace), or"
+            "give the operator's namespace, where the Secret is (--secret-namespace), or"
             f" set {ACCESS_KEY} and {SECRET_KEY}"
         )
     try:
@@ -170,7 +170,11 @@ def _from_secret(cluster: Cluster, project: ProjectName, spec: Mapping[str, Any]
     except ApiProblem as problem:
         if problem.code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             raise
-        why = "is not there" if problem.code == HTTPStatus.NOT_FOUND else "may not be read by you"
+        why = (
+            "is not there"
+            if problem.code == HTTPStatus.NOT_FOUND
+            else "cannot be read with your rights"
+        )
         raise Problem(
             f"Secret {namespace}/{name} {why}; or set {ACCESS_KEY} and {SECRET_KEY}"
         ) from None
@@ -180,7 +184,7 @@ def _from_secret(cluster: Cluster, project: ProjectName, spec: Mapping[str, Any]
 
 
 def _value(secret: Body, key: str) -> str:
-    """Return one value of a Secret; a newline at its end is dropped, as by the operator."""
+    """Return one value of a Secret; a trailing newline is dropped, as in the operator."""
     metadata = secret["metadata"]
     try:
         text = base64.b64decode(secret["data"][key], validate=True).decode("ascii").strip()

@@ -1,7 +1,7 @@
-"""The API server as its user sees it: lists, reads, server-side apply and watches.
+"""The API server, with the user's rights: lists, reads, server-side apply and watches.
 
-Owns the requests and what their errors mean to a person. Bodies are plain data; they are read by
-those who know what they want of them. Methods block and may be called from several threads.
+Owns the requests, and the meaning of their errors for a person. Bodies are plain data, which the
+callers interpret. Methods block and may be called from several threads.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ JSON: Final = "application/json"
 METADATA_ONLY: Final = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 PAGE_SIZE: Final = 500
-"""Objects per page of a list, as kubectl has it."""
+"""Objects per page of a list, the same number as kubectl's."""
 
 CONNECT_S_MAX: Final = 10.0
 READ_S_MAX: Final = 60.0
-"""Until the next bytes of an answer; the API server itself ends a request after 60 s."""
+"""Wait for the next bytes of an answer; the API server itself ends a request after 60 s."""
 
 WATCH_S: Final = 60
-"""The API server ends a watch after so long; a connection that died is noticed soon after."""
+"""The API server ends a watch after this time; a dead connection is noticed soon afterwards."""
 
 WATCH_SLACK_S: Final = 15.0
 
 TRIES_MAX: Final = 3
-"""Every request may be repeated: none creates anything, and applying the same twice is once."""
+"""Every request may be repeated: none creates anything, and applying is idempotent."""
 
 PAUSE_S: Final = 0.5
 PAUSE_S_MAX: Final = 10.0
-"""A server that asks for a longer pause gets this one."""
+"""The longest pause, even if a server asks for a longer one."""
 
 CHUNK_BYTES: Final = 64 * 2**10
 
@@ -59,7 +59,7 @@ PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A whole list, and the version from which a watch goes on."""
+    """A complete list, and the version from which a watch continues."""
 
     items: list[Body]
     version: str
@@ -82,9 +82,9 @@ class Cluster:
         limit: int = PAGE_SIZE,
         managers: bool = False,
     ) -> Listing:
-        """Return all objects of a namespace, or of all, with such labels or of this name.
+        """Return all objects of one namespace, or of all, with these labels or this name.
 
-        Who manages which fields is as long as the rest, and only there if it is wanted.
+        The managed fields are as large as the rest of an object, and included only on request.
         """
         found: list[Body] = []
         version = token = ""
@@ -96,7 +96,7 @@ class Cluster:
             except ApiProblem as problem:
                 if problem.code != HTTPStatus.GONE or not token:
                     raise
-                # The list was changed for longer than the API server remembers it: once more.
+                # The list took longer than the API server keeps its version: start over.
                 found, token = [], ""
                 continue
             for body in page.get("items") or []:
@@ -108,7 +108,7 @@ class Cluster:
                 return Listing(found, version)
 
     def first_names(self, kind: Kind, limit: int) -> list[str]:
-        """Return the names of the first objects of the current namespace, and nothing else."""
+        """Return only the names of the first objects of the current namespace."""
         path = kind.path(self.namespace)
         page = self._json("GET", path, {"limit": str(limit)}, kind=kind, accept=METADATA_ONLY)
         return [str(item["metadata"]["name"]) for item in page.get("items") or []]
@@ -120,11 +120,11 @@ class Cluster:
     def apply(
         self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any], *, dry_run: bool
     ) -> Body:
-        """Apply fields on the server with the plugin's own field manager.
+        """Apply fields by server-side apply, with the plugin's own field manager.
 
-        By force: whose fields may be taken over is decided before, by who manages the object. Most
-        fields belong to whoever created the object, since defaults do, so that without force
-        nothing could be changed at all.
+        Conflicts are forced: the caller has already decided, by the manager of the object, whether
+        its fields may be taken over. Most fields belong to the creator of the object, because
+        defaults do, so nothing could be changed without force.
         """
         query = {"fieldManager": FIELD_MANAGER, "force": "true"} | _writing(dry_run=dry_run)
         full = {"apiVersion": kinds.GROUP_VERSION, "kind": kind.kind, **body}
@@ -134,7 +134,7 @@ class Cluster:
     def merge(
         self, kind: Kind, namespace: str, name: str, body: Mapping[str, Any], *, dry_run: bool
     ) -> Body:
-        """Change fields by a merge patch, which can remove what somebody else applied."""
+        """Change fields by a merge patch, which can remove what another manager applied."""
         query = {"fieldManager": FIELD_MANAGER} | _writing(dry_run=dry_run)
         path = kind.path(namespace, name)
         return self._json("PATCH", path, query, body, "application/merge-patch+json", kind=kind)
@@ -152,7 +152,7 @@ class Cluster:
         """Yield the type and the object of each event, until the server ends the watch.
 
         Raises:
-            ApiProblem: The watch cannot go on; with code 410 a new list is needed.
+            ApiProblem: The watch cannot continue; with code 410 a new list is needed.
         """
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
         query |= {"timeoutSeconds": str(WATCH_S)} | _selecting(labels, name)
@@ -187,7 +187,7 @@ class Cluster:
         kind: Kind | None = None,
         accept: str = JSON,
     ) -> Body:
-        """Return the decoded answer; what passes by itself is tried again a few times."""
+        """Return the decoded answer; transient errors are retried a few times."""
         attempt = 1
         while True:
             last = attempt == TRIES_MAX
@@ -228,7 +228,7 @@ class Cluster:
         accept: str = JSON,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": accept, "User-Agent": FIELD_MANAGER}
-        headers["Accept-Encoding"] = "gzip"  # a list of thousands is mostly repetition
+        headers["Accept-Encoding"] = "gzip"  # a list of thousands of objects compresses well
         headers |= {"Content-Type": content_type} if content_type else {}
         return self._login.pool.request(
             method,
@@ -246,7 +246,7 @@ class Cluster:
 
 
 def connect(where: Where) -> Cluster:
-    """Return the cluster that the command line means; it is not asked anything yet."""
+    """Return the cluster that the command line names, without contacting it yet."""
     return Cluster(log_in(where))
 
 
@@ -256,18 +256,18 @@ def _without_managers(body: Body) -> Body:
 
 
 def _selecting(labels: str, name: str) -> dict[str, str]:
-    """Return what a list or a watch says; by name, a right on that object alone is enough."""
+    """Return the query of a list or watch; with a name, a right on that object is enough."""
     by_labels = {"labelSelector": labels} if labels else {}
     return by_labels | ({"fieldSelector": f"metadata.name={name}"} if name else {})
 
 
 def _writing(*, dry_run: bool) -> dict[str, str]:
-    """Return what every write says: fields that the CRD lacks are an error, not dropped."""
+    """Return the query of every write: fields unknown to the CRD are an error, not dropped."""
     return {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield the complete lines of an answer as they come."""
+    """Yield the complete lines of an answer as they arrive."""
     rest = b""
     while chunk := response.read1(CHUNK_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -275,6 +275,6 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _pause_s(header: str | None, attempt: int) -> float:
-    """Return the pause before the next try: the server's own wish, within bounds."""
+    """Return the pause before the next try: what the server asks for, within bounds."""
     asked_s = float(header) if header and header.isdecimal() else 0.0
     return min(max(asked_s, PAUSE_S * attempt), PAUSE_S_MAX)

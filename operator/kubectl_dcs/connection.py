@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def connect(where: Where) -> Cluster:
-    """Return the cluster that the command line means; it is not asked anything yet.
+    """Return the cluster that the command line names, without contacting it yet.
 
     Raises:
         Problem: There is no kubeconfig, or it cannot be used.

@@ -52,7 +52,7 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     """
     try:
         if path.exists() and not force and path.read_text(encoding="utf-8") != text:
-            raise WrongUsage(f"{path} is there already; --force writes over it")
+            raise WrongUsage(f"{path} exists already; --force overwrites it")
         _write(path, text)
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{path} cannot be written: {_why(error)}") from None
@@ -79,4 +79,4 @@ def _write(path: Path, text: str) -> None:
 def _why(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return "what is there is not text"
+    return "the existing file is not text"

@@ -100,7 +100,7 @@ class Follower:
                     version = self._watch(version)
             except ApiProblem as problem:
                 if problem.code == HTTPStatus.GONE:
-                    continue  # too long ago for a watch to go on: list again
+                    continue  # too long ago for a watch to continue: list again
                 if problem.code in HOPELESS:
                     self._tell(News(What.ENDED, self._kind, problem=problem))
                     return

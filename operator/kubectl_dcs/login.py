@@ -1,7 +1,7 @@
-"""The user's kubeconfig to a connection: exec plugins, OIDC, proxies and client certificates.
+"""Turns the user's kubeconfig into a connection: exec plugins, OIDC, proxies, client certificates.
 
-The door to the official client, which is the one that knows all of them. It takes about half a
-second to import, so that happens only when a cluster is needed.
+The door to the official client, the only one that supports all of them. Importing it takes about
+half a second, so it is imported only when a cluster is needed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 CONNECTIONS_MAX: Final = 24
-"""As many as there are ever requests at once: writers and two watches."""
+"""The most concurrent requests: the writers and two watches."""
 
 HEADERS_S: Final = 10.0
-"""For how long the headers are not asked for again: the client looks at each token anew, which
-takes a millisecond, and it renews those that end within minutes."""
+"""How long the headers are cached: the client parses the token on every call, which takes a
+millisecond, and it renews tokens minutes before they expire."""
 
 WHY_CHARS_MAX: Final = 300
 
@@ -43,9 +43,9 @@ class Login:
     """A way to one API server as one user.
 
     Attributes:
-        host: Its URL, without a slash at the end.
-        namespace: The one of the context, or `default`.
-        pool: Connections that are set up as the kubeconfig says.
+        host: Its URL, without a trailing slash.
+        namespace: The namespace of the context, or `default`.
+        pool: Connections, configured by the kubeconfig.
     """
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
@@ -58,7 +58,7 @@ class Login:
         self._lock = threading.Lock()
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that say who asks; a token that ends is renewed on the way.
+        """Return the headers that authenticate the user; an expiring token is renewed first.
 
         Raises:
             Problem: It cannot be renewed.
@@ -99,7 +99,7 @@ def log_in(where: Where) -> Login:
     else:
         namespace = _from_kubeconfig(configuration, where)
     if not configuration.verify_ssl:
-        # The kubeconfig says so; kubectl does not complain with every request either.
+        # The kubeconfig asks for it; kubectl does not warn at every request either.
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     return Login(client.ApiClient(configuration), where.namespace or namespace or "default")
 
@@ -134,17 +134,19 @@ def _from_kubeconfig(configuration: Configuration, where: Where) -> str:
         with _heard() as complaints:
             loader.load_and_set(configuration)  # type: ignore[no-untyped-call] # as above
         namespace = str(loader.current_context["context"].get("namespace") or "")
-    except Exception as error:  # noqa: BLE001 - a malformed file fails in any way inside of it
+    except Exception as error:  # noqa: BLE001 - a malformed file can raise anything in the client
         raise Problem(f"the kubeconfig {path} cannot be used: {_why(error)}") from None
     if complaints:
         raise Problem(f"the kubeconfig {path} gives no credentials: {complaints[0]}")
     if not str(configuration.host).startswith(("http://", "https://")):
-        raise Problem(f"the kubeconfig {path} names a server that is no URL: {configuration.host}")
+        raise Problem(
+            f"the kubeconfig {path} names a server that is not a URL: {configuration.host}"
+        )
     return namespace
 
 
 def _kubeconfigs(given: str) -> list[Path]:
-    """Return the kubeconfig files that are there, as kubectl finds them."""
+    """Return the existing kubeconfig files, found as kubectl finds them."""
     named = given or os.environ.get("KUBECONFIG") or "~/.kube/config"
     paths = [Path(one).expanduser() for one in named.split(os.pathsep) if one]
     return [path for path in paths if path.is_file()]
@@ -152,7 +154,7 @@ def _kubeconfigs(given: str) -> list[Path]:
 
 @contextlib.contextmanager
 def _heard() -> Iterator[list[str]]:
-    """Give what the client only logs: that a program which should log in has failed."""
+    """Collect what the client only logs: the failure of a login program."""
     complaints: list[str] = []
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: complaints.append(record.getMessage()[:WHY_CHARS_MAX])  # type: ignore[method-assign] # less than a class
@@ -165,12 +167,12 @@ def _heard() -> Iterator[list[str]]:
 
 
 def _why(error: Exception) -> str:
-    """Return the reason without anything from the file itself: its texts hold tokens and keys."""
+    """Return the reason without quoting the file, which contains tokens and keys."""
     if isinstance(error, yaml.MarkedYAMLError):
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         return f"it is not YAML at line {line}"
     if type(error).__name__ == "ConfigException":
-        # Some of them quote a whole entry of the file behind these marks.
+        # Some of these messages quote a whole entry of the file after these marks.
         text = str(error).partition("{")[0].partition(" in ")[0]
         return text[:WHY_CHARS_MAX] or "it is malformed"
     if isinstance(error, OSError):

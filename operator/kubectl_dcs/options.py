@@ -78,13 +78,13 @@ class ObjectName(click.ParamType[str]):
 def cluster(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options that say which cluster and which namespace."""
 
-    @click.option("--kubeconfig", metavar="PATH", default="", help="Which kubeconfig to use.")
-    @click.option("--context", metavar="NAME", default="", help="Which of its contexts to use.")
+    @click.option("--kubeconfig", metavar="PATH", default="", help="The kubeconfig to use.")
+    @click.option("--context", metavar="NAME", default="", help="The context in it to use.")
     @click.option(
         *("-n", "--namespace"),
         metavar="NAME",
         default="",
-        help="Which namespace; that of the context if not said.",
+        help="The namespace; that of the context if not given.",
     )
     @functools.wraps(command)
     def wrapped(**given: Any) -> int:
@@ -112,7 +112,7 @@ selector = click.option(
     "labels",
     metavar="SELECTOR",
     default="",
-    help="Which tasks, by their labels, as kubectl takes it: wave=1,team!=b.",
+    help="Select tasks by label, as in kubectl: wave=1,team!=b.",
 )
 
 as_json = click.option(
@@ -130,7 +130,7 @@ wave_option = click.option(
     "--wave",
     metavar="WAVE",
     type=ObjectName("migrationwaves"),
-    help="Which tasks, by the wave that they name.",
+    help="Select tasks by the wave that they refer to.",
 )
 
 wave_name = click.argument("wave", metavar="WAVE", type=ObjectName("migrationwaves"))
@@ -170,17 +170,21 @@ def cutover(command: Callable[..., int]) -> Callable[..., int]:
         "--in-wave",
         metavar="WAVE",
         type=ObjectName("migrationwaves"),
-        help="Let them belong to this wave.",
+        help="Make them part of this wave.",
     )
-    @click.option("--not-before", metavar="TIME", help="No order leaves before; RFC 3339.")
-    @click.option("--not-after", metavar="TIME", help="No order leaves at or after; RFC 3339.")
+    @click.option("--not-before", metavar="TIME", help="Send no order before this time; RFC 3339.")
+    @click.option(
+        "--not-after", metavar="TIME", help="Send no order at or after this time; RFC 3339."
+    )
     @click.option("--max-lag", type=int, help="The greatest lag that counts as caught up.")
-    @click.option("--stable-for", metavar="DURATION", help="How long the lag has to stay there.")
-    @click.option("--cutover-timeout", metavar="DURATION", help="How long that may take.")
+    @click.option("--stable-for", metavar="DURATION", help="How long the lag must stay within it.")
+    @click.option(
+        "--cutover-timeout", metavar="DURATION", help="How long the target may take to catch up."
+    )
     @click.option(
         "--on-timeout",
         type=click.Choice(["Hold", "StopAnyway"]),
-        help="What happens when that time is up.",
+        help="What to do when that time is up.",
     )
     @functools.wraps(command)
     def wrapped(**given: Any) -> int:
@@ -203,7 +207,7 @@ def reach(command: Callable[..., int]) -> Callable[..., int]:
         multiple=True,
         envvar="KUBECTL_DCS_ALLOW_ENDPOINT",
         show_envvar=True,
-        help="An endpoint that may be called; those of Huawei Cloud if not said.",
+        help="An endpoint that may be called; those of Huawei Cloud if not given.",
     )(command)
     return click.option(
         "--secret-namespace",
@@ -221,7 +225,7 @@ def project(command: Callable[..., int]) -> Callable[..., int]:
         "own",
         metavar="NAME",
         type=ObjectName("dcsprojects"),
-        help="The DCSProject; `default` if not said.",
+        help="The DCSProject; `default` if not given.",
     )
     @click.option(
         "--cluster-project",

@@ -1,8 +1,8 @@
-"""Who manages an object from git, if anybody does: Flux or Argo CD.
+"""Finds out whether Flux or Argo CD manages an object from git.
 
-They put back what somebody else changes, or fight over it, so that a change belongs into git.
-Labels and annotations are those that the tools write themselves; where they are switched off, the
-names of their field managers tell.
+They revert changes that others make, or fight over them, so a change has to be made in git. The
+tools are recognized by the labels and annotations that they write; where those are switched off, by
+the names of their field managers.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ FIELD_MANAGERS: Final = {
     "argocd-controller": "Argo CD",
     "argocd-application-controller": "Argo CD",
 }
-"""By the names under which they apply on the server, or update."""
+"""By the names of their field managers, for server-side apply and for updates."""
 
 
 def owner_of(body: Mapping[str, Any]) -> str:
-    """Return who manages an object from git, as people call it; empty if nobody does."""
+    """Return a readable name of the tool that manages an object from git; empty if none does."""
     metadata = body.get("metadata") or {}
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if annotations.get(f"{FLUX}/reconcile") == "disabled":
-        return ""  # Flux was told to leave it alone
+        return ""  # Flux was configured to leave it alone
     for group, kind in ((FLUX, "Kustomization"), (FLUX_HELM, "HelmRelease")):
         if name := labels.get(f"{group}/name"):
             return f"Flux {kind} {labels.get(f'{group}/namespace', '')}/{name}"
@@ -46,7 +46,7 @@ def owner_of(body: Mapping[str, Any]) -> str:
 
 
 def applied_by(body: Mapping[str, Any], manager: str, *path: str) -> bool:
-    """Tell whether a field, such as `spec` `cutover`, is owned by this field manager alone."""
+    """Return whether only this field manager owns a field, such as `spec` `cutover`."""
     owners = set()
     for entry in (body.get("metadata") or {}).get("managedFields") or []:
         below: Any = entry.get("fieldsV1")

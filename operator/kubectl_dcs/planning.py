@@ -178,7 +178,7 @@ def _stops(plan: Plan, *, verbose: bool) -> Iterator[str]:
     yield f"{TITLES[Group.STOP]}: {len(stops):,}{by}"
     for number, (call, ours) in enumerate(calls, start=1):
         others = len(call.tasks) - ours
-        also = f", {others:,} of them not asked about" if others else ""
+        also = f", {others:,} of them not selected" if others else ""
         yield (
             f"  call {number}: {say.count(len(call.tasks), 'id')}{also},"
             f" project {call.project_id} at {call.endpoint}"

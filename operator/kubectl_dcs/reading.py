@@ -51,7 +51,7 @@ def read(places: tuple[str, ...]) -> Manifests:
     """Return the objects in files, folders and standard input (`-`).
 
     Raises:
-        WrongUsage: One of them cannot be read, or holds something that is no manifest.
+        WrongUsage: One of them cannot be read, or contains something that is not a manifest.
     """
     found = Manifests()
     for place in places:
@@ -92,7 +92,7 @@ def _take(document: object, name: str, found: Manifests) -> None:
     if document is None:
         return
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
-        raise WrongUsage(f"{name} holds something that is no manifest: it has no kind")
+        raise WrongUsage(f"{name} contains something that is not a manifest: it has no kind")
     kind, items = document["kind"], document.get("items")
     if kind.endswith("List") and isinstance(items, list):
         for item in items:
@@ -103,15 +103,16 @@ def _take(document: object, name: str, found: Manifests) -> None:
     if group != kinds.GROUP or kind not in kinds.BY_KIND:
         found.foreign[kind] += 1
     elif not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise WrongUsage(f"{name} holds a {kind} without metadata.name")
+        raise WrongUsage(f"{name} contains a {kind} without metadata.name")
     elif document["apiVersion"] != kinds.GROUP_VERSION:
         raise WrongUsage(
-            f"{name} holds a {kind} of {document['apiVersion']}; this plugin knows"
+            f"{name} contains a {kind} of {document['apiVersion']}; this plugin supports"
             f" {kinds.GROUP_VERSION.partition('/')[2]}"
         )
     elif not kinds.is_name(metadata["name"]):
         raise WrongUsage(
-            f"{name} holds a {kind} called {metadata['name']!r}, which is no name of an object"
+            f"{name} contains a {kind} called {metadata['name']!r}, which is not a valid"
+            " object name"
         )
     else:
         found.bodies.append(document)

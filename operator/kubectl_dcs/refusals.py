@@ -23,8 +23,8 @@ def refusal(status: int, data: bytes, kind: Kind | None) -> ApiProblem:
         text, details = f"HTTP {status}", {}
     if status == HTTPStatus.UNAUTHORIZED:
         return ApiProblem(
-            "the API server does not accept your credentials, or not any more: log in again;"
-            " `kubectl auth whoami` tells whether it worked",
+            "the API server does not accept your credentials, or no longer does: log in again;"
+            " `kubectl auth whoami` shows whether it worked",
             status,
         )
     if status == HTTPStatus.FORBIDDEN:
@@ -50,14 +50,16 @@ def in_words(error: BaseException) -> str:
         case urllib3.exceptions.NameResolutionError():
             return "cannot be reached: its name cannot be resolved"
         case urllib3.exceptions.ProxyError():
-            return "cannot be reached: the proxy does not let through"
+            return "cannot be reached: the proxy does not let the connection through"
         case urllib3.exceptions.NewConnectionError():
             return "cannot be reached: it refuses connections"
         case urllib3.exceptions.ConnectTimeoutError():  # the base of the two above
-            return "cannot be reached: no connection in time"
+            return "cannot be reached: connecting timed out"
         case urllib3.exceptions.SSLError():
-            return "cannot be trusted: the kubeconfig has another certificate authority, or none"
+            return (
+                "cannot be trusted: the kubeconfig has a different certificate authority, or none"
+            )
         case urllib3.exceptions.ReadTimeoutError():
-            return "does not answer in time"
+            return "did not answer in time"
         case _:
             return "broke the connection"

@@ -1,7 +1,7 @@
-"""What goes on, on a terminal: a bar, the count of each state, the highest lag, the troubles.
+"""Shows progress on a terminal: a bar, the count of each state, the highest lag, the troubles.
 
-The door to rich. It takes its time to import, so this module is imported when there is a terminal
-to draw on.
+The door to rich. It is slow to import, so this module is imported only when there is a terminal to
+draw on.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ STYLES: Final = {
 
 BAR_CELLS_MAX: Final = 60
 TROUBLES_MAX: Final = 8
-"""Tasks in trouble that are named; `kubectl dcs status` has them all."""
+"""Tasks in trouble that are listed by name; `kubectl dcs status` lists all of them."""
 
 ROWS_BESIDES: Final = 8
-"""Lines of the screen that the table of `status --watch` leaves to the rest."""
+"""Lines of the screen that the table of `status --watch` leaves free for everything else."""
 
 DRAW_S: Final = 0.25
 
@@ -51,9 +51,9 @@ class Screen:
     """Draws the progress of tasks in place; use it as a context manager.
 
     Args:
-        goal: What is waited for, if anything is.
-        heads: Of the table; without them there is none.
-        console: Where to draw; standard output if not said.
+        goal: What is being waited for, if anything.
+        heads: The column heads of the table; without them no table is drawn.
+        console: Where to draw; standard output if not given.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class Screen:
         self._live.stop()
 
     def changes(self, changes: Sequence[Change], *, first: bool) -> None:
-        """Do nothing: the next drawing has them."""
+        """Do nothing: the next drawing shows the changes."""
 
     def lost(self, problem: Problem | None) -> None:
-        """Keep in mind that the connection is lost, or back."""
+        """Remember that the connection is lost, or restored."""
         self._lost = problem
 
     def tick(self, progress: Progress, *, force: bool = False) -> None:
-        """Draw, not more often than eyes see."""
+        """Draw, but not more often than the eye can follow."""
         if not force and time.monotonic() - self._drawn_s < DRAW_S:
             return
         self._drawn_s = time.monotonic()
@@ -105,7 +105,7 @@ class Screen:
         total = len(progress.tasks)
         room = min(BAR_CELLS_MAX, max(self._live.console.width - 40, 10))
         bar, used, seen = Text(), 0, 0
-        # From the goal backwards, so that the bar fills from the left.
+        # In reverse order of the states, so that the bar fills from the left.
         for state, number in reversed(list(progress.counts().items())):
             seen += number
             size = round(room * seen / total) - used

@@ -42,7 +42,7 @@ class Selection:
             WrongUsage: More than one way was used.
         """
         if bool(self.names) + bool(self.labels) + bool(self.wave) > 1:
-            raise WrongUsage("say which tasks in one way: by names, by --selector or by a wave")
+            raise WrongUsage("choose tasks in one way only: by names, by --selector or by a wave")
 
     def wants(self, task: TaskView) -> bool:
         """Tell whether a task is meant; labels were compared by the API server."""

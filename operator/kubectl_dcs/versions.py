@@ -58,8 +58,8 @@ def differences(schema: Mapping[str, Any]) -> Iterator[str]:
         )
     if unknown:
         yield (
-            f"The CRDs of this cluster are newer than this plugin ({__version__}), which does not"
-            f" consider {', '.join(unknown)}; upgrade the plugin."
+            f"The CRDs of this cluster are newer than this plugin ({__version__}), which ignores"
+            f" {', '.join(unknown)}; upgrade the plugin."
         )
 
 

@@ -96,7 +96,7 @@ def wait_for(
             verdict = one.until(goal, timeout_s)
     except KeyboardInterrupt:
         raise Interrupted(
-            "interrupted: no longer waiting, but the operator goes on with what was wished. To wait"
+            "interrupted: no longer waiting, but the operator carries on as requested. To wait"
             f" again: {again}"
         ) from None
     seconds = time.monotonic() - began_s

@@ -99,7 +99,7 @@ class Watching:
         deadline_s = time.monotonic() + FIRST_S_MAX
         while self._unlisted:
             if time.monotonic() >= deadline_s:
-                raise Problem("the API server did not answer; is the connection good?")
+                raise Problem("the API server did not answer; check the connection")
             self._take(TICK_S)
         self._show.tick(self._progress, force=True)
 

@@ -1,7 +1,7 @@
-"""Wishes to stop: which tasks get one, what is written, and what became of each write.
+"""Requests to stop: which tasks get one, what is written, and the outcome of each write.
 
-Nothing that Flux or Argo CD manages is written unless forced: git would put it back, or should at
-least say the same. What git should say is made here too.
+A task that Flux or Argo CD manages is not written unless forced: the change would be reverted from
+git, or should at least be made there too. This module also makes the lines for git.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from kubectl_dcs.tasks import TaskView
 
 WRITERS: Final = 16
-"""Writes at once; more keep an API server busy without making it faster."""
+"""Concurrent writes; more would load the API server without being faster."""
 
 FOR_ALL: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, 422})
-"""Answers that every other task would get too, so that one is enough."""
+"""Answers that all other tasks would get too, so the first one ends the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +37,25 @@ class Wish:
     """What is written.
 
     Attributes:
-        now: `stopped: true`; otherwise a cutover.
-        cutover: The fields of the cutover that were given.
+        now: Whether to write `stopped: true`; otherwise a cutover is written.
+        cutover: The fields of the cutover given on the command line.
     """
 
     now: bool = False
     cutover: Mapping[str, Any] = field(default_factory=dict)
 
     def is_made_of(self, task: TaskView) -> bool:
-        """Tell whether a task has this wish already, or a stronger one."""
+        """Return whether a task already has this request, or a stronger one."""
         if self.now or task.stopped:
             return task.stopped
         there = task.cutover
         return there is not None and all(there.get(k) == v for k, v in self.cutover.items())
 
     def spec_for(self, task: TaskView) -> dict[str, Any]:
-        """Return what the spec shall say.
+        """Return the fields of the spec to write.
 
-        Fields of a cutover that are there already stay, also those that the plugin wrote: a wave
-        that was named before must not be lost because it is not named again.
+        Existing fields of a cutover are kept, including those that the plugin wrote: a wave that
+        was given earlier must not be lost because it is not given again.
         """
         if self.now:
             return {"stopped": True}
@@ -63,7 +63,7 @@ class Wish:
 
 
 class Outcome(Enum):
-    """What became of the wish for one task; the value is the word in `-o json`."""
+    """The outcome of the request for one task; the value is used in `-o json`."""
 
     WISHED = "wished"
     ALREADY = "already"
@@ -73,7 +73,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one task; `why` says who manages it, or what the API server said."""
+    """The outcome for one task; `why` is its manager, or the answer of the API server."""
 
     task: TaskView
     outcome: Outcome
@@ -82,7 +82,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The tasks that are meant, by what is to be done."""
+    """The selected tasks, by what is to be done with them."""
 
     to_wish: tuple[TaskView, ...]
     already: tuple[Result, ...]
@@ -90,7 +90,7 @@ class Sorted:
 
 
 def sort(tasks: Iterable[TaskView], wish: Wish, *, force: bool) -> Sorted:
-    """Tell the tasks to be written from those that are not."""
+    """Separate the tasks to be written from the others."""
     to_wish: list[TaskView] = []
     already: list[Result] = []
     managed: list[Result] = []
@@ -106,11 +106,11 @@ def sort(tasks: Iterable[TaskView], wish: Wish, *, force: bool) -> Sorted:
 
 
 class Writer:
-    """Writes one wish to many tasks in parallel.
+    """Writes one request to many tasks in parallel.
 
     Attributes:
-        results: Of the tasks that are done, in the order in which they were; complete unless
-            `write` was interrupted.
+        results: The results of finished tasks, in the order of completion; complete unless `write`
+            was interrupted.
     """
 
     def __init__(self, cluster: Cluster, wish: Wish, *, dry_run: bool = False) -> None:
@@ -119,10 +119,10 @@ class Writer:
         self.results: list[Result] = []
 
     def write(self, tasks: Sequence[TaskView], tell: Callable[[int], None]) -> None:
-        """Write all; `tell` is told how many are done.
+        """Write all; `tell` is called with the number of finished tasks.
 
         Raises:
-            ApiProblem: The first was refused for a reason that holds for all; none was written.
+            ApiProblem: The first was refused for a reason that applies to all; none was written.
         """
         if not tasks:
             return
@@ -135,7 +135,7 @@ class Writer:
                     _, futures = wait(futures, timeout=0.5, return_when=FIRST_COMPLETED)
                     tell(len(self.results))
             except BaseException:
-                # Those under way end; the others are not begun.
+                # Running writes finish; the others are not started.
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
@@ -156,14 +156,15 @@ class Writer:
             self._add(Result(task, Outcome.WISHED))
 
     def _put(self, task: TaskView) -> None:
-        # The uid: if the task was deleted meanwhile, nothing may be created under its name.
+        # The uid: if the task has been deleted in the meantime, nothing may be created in its
+        # place.
         body = {
             "metadata": {"name": task.name, "namespace": task.namespace, "uid": task.uid},
             "spec": self._wish.spec_for(task),
         }
         mine = owners.applied_by(task.body, FIELD_MANAGER, "spec", "cutover")
         if self._wish.now and task.cutover is not None and not mine:
-            # What another manager applied does not go by not applying it.
+            # A field that another manager applied is not removed by leaving it out of an apply.
             body["spec"]["cutover"] = None
             self._cluster.merge(kinds.TASK, task.namespace, task.name, body, dry_run=self._dry_run)
         else:
@@ -175,7 +176,7 @@ class Writer:
 
 
 def patch_for_git(kind: kinds.Kind, namespace: str, name: str, spec: Mapping[str, Any]) -> str:
-    """Return the lines that git should have of one object, as one YAML document."""
+    """Return the lines to put into git for one object, as one YAML document."""
     body = {
         "apiVersion": kinds.GROUP_VERSION,
         "kind": kind.kind,

@@ -1,6 +1,7 @@
-"""Gathers a world: what is in the cluster, what is in files, or what would be if they were applied.
+"""Gathers a world: what is in the cluster, and what it would be if files were applied.
 
-What a file says of a `spec` outweighs the cluster; what DCS was seen to say stays the cluster's.
+The `spec` in a file takes precedence over the cluster's; what DCS reported is always taken from the
+cluster.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     kinds.TASK.kind: {"stopped": False, "projectRef": {}},
     kinds.WAVE.kind: {"state": "Hold", "maxUnderWay": 50, "pauseAfterFailures": 1},
 }
-"""What the API server fills in, as far as it matters to a plan."""
+"""The defaults that the API server fills in, as far as they matter to a plan."""
 
 
 class Change(Enum):
-    """What applying the files would do to an object; the value is the word in `-o json`."""
+    """What applying the files would do to an object; the value is used in `-o json`."""
 
     NONE = "none"
     NEW = "new"
@@ -50,11 +51,11 @@ class Gathered:
     """A world, with what the files would change in it.
 
     Attributes:
-        world: As it would be.
-        changes: Of each task.
-        before: The tasks as they are now, of those that the files change.
-        refusals: What the API server would refuse of the files, with the reason; such an object
-            stays as it is.
+        world: The world as it would be.
+        changes: What would happen to each task.
+        before: The current state of the tasks that the files change.
+        refusals: The objects in the files that the API server would refuse, with the reason; such
+            an object keeps its current state.
     """
 
     world: World
@@ -67,10 +68,10 @@ Objects = dict[tuple[str, str, str], "Body"]
 
 
 def from_cluster(cluster: Cluster, namespace: str | None) -> tuple[Objects, frozenset[str]]:
-    """Return the objects of a namespace, or of all, with the cluster-scoped projects.
+    """Return the objects of one namespace, or of all, and the cluster-scoped projects.
 
-    All tasks are there whatever a selector says: those that are not selected may share a call, an
-    id or a target with those that are. The kinds that may not be read are told apart.
+    All tasks are included, whatever the selector: those that are not selected may share a call, an
+    id or a target with those that are. The kinds that may not be read are returned separately.
     """
     found: Objects = {}
     unknown: set[str] = set()
@@ -80,7 +81,7 @@ def from_cluster(cluster: Cluster, namespace: str | None) -> tuple[Objects, froz
         except ApiProblem as problem:
             if kind is kinds.TASK or problem.code not in HIDDEN:
                 raise
-            say.note(f"{kind.kind}s are not known, so their part is left out: {problem}")
+            say.note(f"{kind.kind}s cannot be read, so the plan leaves them out: {problem}")
             unknown.add(kind.kind)
             continue
         for body in items:
@@ -90,7 +91,7 @@ def from_cluster(cluster: Cluster, namespace: str | None) -> tuple[Objects, froz
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What files would make of some objects; see `Gathered`."""
+    """What the objects would be after applying files; see `Gathered`."""
 
     objects: Objects
     changes: Mapping[Key, Change]
@@ -98,7 +99,7 @@ class Applied:
 
 
 def with_files(objects: Objects, bodies: Iterable[Mapping[str, Any]], namespace: str) -> Applied:
-    """Return what would be there if the files were applied; `namespace` is for those without."""
+    """Return the objects after applying the files; `namespace` is for those without one."""
     merged = dict(objects)
     changes: dict[Key, Change] = {}
     refusals: dict[Key, str] = {}
@@ -131,7 +132,7 @@ def gathered(
     unknown: frozenset[str] = frozenset(),
     namespaces: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Gathered:
-    """Return the world as it would be, beside what it is now."""
+    """Return the world as it would be, and what the files change in it."""
     before = {
         key: task_view(live[kinds.TASK.kind, *key])
         for key, change in applied.changes.items()
@@ -157,7 +158,7 @@ def gathered(
 
 
 def labels_of(cluster: Cluster, names: Iterable[str]) -> dict[str, Mapping[str, str]]:
-    """Return the labels of namespaces, of those that may be read."""
+    """Return the labels of those namespaces that may be read."""
     found: dict[str, Mapping[str, str]] = {}
     for name in names:
         try:
@@ -181,7 +182,7 @@ def _applied(
 ) -> dict[str, Any]:
     """Return an object as it would be: fields of a file replace or add, and remove nothing.
 
-    Fields that an earlier `kubectl apply` of the file had and that it has no longer are removed.
+    Fields that an earlier `kubectl apply` of the file set and that are no longer in it are removed.
     """
     merged: dict[str, Any] = copy.deepcopy(dict(there or {}))
     metadata = merged.setdefault("metadata", {})
@@ -215,7 +216,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _without_dropped(
     spec: Mapping[str, Any], metadata: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a spec without what kubectl would remove, since the file no longer has it."""
+    """Return a spec without the fields that kubectl would remove as no longer in the file."""
     noted = (metadata.get("annotations") or {}).get(LAST_APPLIED)
     try:
         last = json.loads(noted)["spec"] if noted else {}

@@ -123,7 +123,7 @@ def test_a_task_that_is_deleted_leaves(tab: Tab, served: Served) -> None:
     tab.wait(lambda: tab.text("#drawer-body section"), "the opened row")
     served.hear(News(What.DELETED, TASK, (bodies.task(opened),)))
     tab.wait(lambda: len(tab.rows()) == 1, "it to leave")
-    tab.wait(lambda: tab.text("#drawer-body") == "This task is not there any more.", "the word")
+    tab.wait(lambda: tab.text("#drawer-body") == "This task no longer exists.", "the word")
 
 
 def test_counts_are_filters_that_stay_in_the_address(tab: Tab, evening: Begin) -> None:
@@ -229,7 +229,7 @@ def test_a_row_opens_into_all_that_a_call_to_support_needs(tab: Tab, evening: Be
     ):
         assert part in said
     night.go_on(330)
-    tab.wait(lambda: "ended, says DCS" in tab.text("#drawer-body"), "the end of it")
+    tab.wait(lambda: "ended according to DCS" in tab.text("#drawer-body"), "the end of it")
     assert tab.count(".step") == 6
 
 

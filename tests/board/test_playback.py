@@ -90,9 +90,9 @@ def test_a_row_opens_as_it_opened_then(tab: Tab, recorded: Served) -> None:
     """And changes with the slider."""
     tab.open(recorded.url + "&task=shop/orders-01")
     slide(tab, 100)
-    tab.wait(lambda: "No stop was ordered." in tab.text("#drawer-body"), "before the order")
+    tab.wait(lambda: "No stop has been ordered." in tab.text("#drawer-body"), "before the order")
     slide(tab, 590)
-    tab.wait(lambda: "ended, says DCS" in tab.text("#drawer-body"), "after it")
+    tab.wait(lambda: "ended according to DCS" in tab.text("#drawer-body"), "after it")
 
 
 def test_a_recording_cannot_be_changed(tab: Tab, recorded: Served) -> None:

@@ -71,11 +71,11 @@ def change(cluster: BoardCluster, wanted: Wanted) -> None:
     may_change(cluster, wanted.namespace, wanted.name)
     wave = wave_view(cluster.get(WAVE, wanted.namespace, wanted.name))
     if wave.uid != wanted.uid or wave.state != wanted.was:
-        raise Refused(f"wave {wanted.name} has changed since: look again, then decide")
+        raise Refused(f"wave {wanted.name} has changed since then: check it again, then decide")
     spec = {"state": wanted.state}
     if owner := owners.owner_of(wave.body):
         raise Refused(
-            f"{owner} manages wave {wanted.name} and would undo the change, so git has to say it",
+            f"{owner} manages wave {wanted.name} and would undo the change, so make it in git",
             git=patch_for_git(WAVE, wave.namespace, wave.name, spec),
         )
     metadata = {"name": wave.name, "namespace": wave.namespace, "uid": wave.uid}

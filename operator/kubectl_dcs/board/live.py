@@ -115,9 +115,9 @@ class Live:
 
     def _changeable(self, namespace: str) -> BoardCluster:
         if self._cluster is None:
-            raise Refused("this board only shows; start it with --actions to set Hold and Go")
+            raise Refused("this board is read-only; start it with --actions to set Hold and Go")
         if self._scope.namespace not in {None, namespace}:
-            raise Refused(f"this board shows namespace {self._scope.namespace} alone")
+            raise Refused(f"this board shows only namespace {self._scope.namespace}")
         return self._cluster
 
     async def moment(self, at_s: float, from_s: float | None) -> dict[str, Any]:

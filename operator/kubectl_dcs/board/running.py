@@ -108,9 +108,9 @@ async def _serve(answers: Answers, wish: Wish, jobs: list[Coroutine[Any, Any, No
 
 def _say(url: str, wish: Wish) -> None:
     say.result(url)
-    more = ", and may set waves to Hold and Go" if wish.actions else ""
+    more = ", and can set waves to Hold and Go" if wish.actions else ""
     say.note(
-        "The board is at this address, on this machine only; who has it may see what you may"
+        "The board is at this address, on this machine only; whoever has it can see what you can"
         f" see{more}."
     )
     if wish.record:

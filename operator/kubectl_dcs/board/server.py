@@ -140,7 +140,7 @@ class Server:
             return _text(why, HTTPStatus.FORBIDDEN)
         if not self._knows(request):
             return _text(
-                "This page belongs to who started the board. Open the address that"
+                "This page belongs to whoever started the board. Open the address that"
                 " `kubectl dcs board` printed last: it ends with a token.",
                 HTTPStatus.UNAUTHORIZED,
             )
@@ -192,9 +192,7 @@ class Server:
         namespace, name = request.query.get("ns", ""), request.query.get("name", "")
         found = await self._answers.details(namespace, name, _number(request, "at"))
         if found is None:
-            return _json(
-                {"why": "There is no such task any more.", "git": ""}, HTTPStatus.NOT_FOUND
-            )
+            return _json({"why": "There is no such task anymore.", "git": ""}, HTTPStatus.NOT_FOUND)
         return _json(found)
 
     async def _may(self, request: web.Request) -> web.Response:
@@ -204,12 +202,12 @@ class Server:
     async def _wave(self, request: web.Request) -> web.Response:
         token = request.headers.get(security.TOKEN_HEADER, "")
         if not security.is_same(token, self._keys.change):
-            raise Refused("the page is older than this board: load it again", HTTPStatus.FORBIDDEN)
+            raise Refused("the page is older than this board: reload it", HTTPStatus.FORBIDDEN)
         try:
             body = json.loads(await request.text())
             wanted = Wanted(**{key: str(body[key]) for key in Wanted.__slots__})
         except (ValueError, KeyError, TypeError):
-            raise Refused("this is no change of a wave", HTTPStatus.BAD_REQUEST) from None
+            raise Refused("this is not a change of a wave", HTTPStatus.BAD_REQUEST) from None
         await self._answers.change(wanted)
         return _json({})
 
@@ -224,7 +222,7 @@ class Server:
         if stream is None:
             return _text("There is no such page.", HTTPStatus.NOT_FOUND)
         if self._tabs >= TABS_MAX:
-            return _text("Too many tabs look at this board.", HTTPStatus.SERVICE_UNAVAILABLE)
+            return _text("Too many tabs show this board.", HTTPStatus.SERVICE_UNAVAILABLE)
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream"})
         await response.prepare(request)
         self._tabs += 1

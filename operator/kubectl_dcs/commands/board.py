@@ -23,7 +23,7 @@ PORT_MAX: Final = 65535
     "--port",
     type=click.IntRange(0, PORT_MAX),
     default=0,
-    help="Where to listen on 127.0.0.1; any free port if not said.",
+    help="The port on 127.0.0.1 to listen on; any free one if not given.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--actions", is_flag=True, help="Offer Hold and Go; never a stop.")
@@ -31,7 +31,7 @@ PORT_MAX: Final = 65535
     "--record",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Keep what is seen, to be shown again with `board FILE`.",
+    help="Record what is seen, for replay with `board FILE`.",
 )
 def board(
     where: Where,
@@ -49,7 +49,7 @@ def board(
     API server with your rights, by one watch per kind, and never DCS.
     """
     if file and (labels or where.words() or actions or record):
-        raise WrongUsage("a recording is shown as it is: give --port and --no-browser alone")
+        raise WrongUsage("with a recording, give no options but --port and --no-browser")
     # The server takes its time to import.
     from kubectl_dcs.board import running  # noqa: PLC0415
 
@@ -64,4 +64,4 @@ def board(
     context = Where(where.kubeconfig, where.context).words()
     scope = live.Scope(namespace, labels, cluster.host, context)
     running.run_live(cluster, scope, wish)
-    raise Interrupted("the board has ended; the operator goes on by itself")
+    raise Interrupted("the board has ended; the operator continues by itself")

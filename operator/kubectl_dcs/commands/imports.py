@@ -27,11 +27,17 @@ JSON: Final = "json"
 @click.command("import")
 @options.project
 @options.cluster
-@click.option("--running", is_flag=True, help="Only migrations that run.")
-@click.option("--status", "words", multiple=True, metavar="WORD", help="Only with this status.")
-@click.option("--name", "pattern", default="", metavar="GLOB", help="Only with such a name in DCS.")
-@click.option("--target", default="", metavar="GLOB", help="Only with such a target.")
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label for each.")
+@click.option("--running", is_flag=True, help="Only migrations that are running.")
+@click.option(
+    "--status", "words", multiple=True, metavar="WORD", help="Only those with this status."
+)
+@click.option(
+    "--name", "pattern", default="", metavar="GLOB", help="Only those with a matching name in DCS."
+)
+@click.option("--target", default="", metavar="GLOB", help="Only those with a matching target.")
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label for each manifest."
+)
 @click.option(
     *("-o", "--output"),
     metavar="PLACE",
@@ -39,7 +45,7 @@ JSON: Final = "json"
     help="A folder, a file (.yaml), - for standard output, or json.",
 )
 @click.option("--kustomize", is_flag=True, help="Write a kustomization.yaml into the folder too.")
-@click.option("--force", is_flag=True, help="Write over files that say something else.")
+@click.option("--force", is_flag=True, help="Overwrite files that have other contents.")
 def import_(  # noqa: PLR0913 - the options of a command
     where: Where,
     project: ProjectName,
@@ -104,7 +110,7 @@ def _tasks(cluster: Cluster) -> list[TaskView]:
         if problem.code != HTTPStatus.FORBIDDEN:
             raise
         say.note(
-            f"You may not list tasks in all namespaces: what others manage than {cluster.namespace}"
+            f"You may not list tasks in all namespaces: what is managed outside {cluster.namespace}"
             " is not known."
         )
         found = cluster.everything(kinds.TASK, cluster.namespace, managers=True).items
@@ -129,8 +135,7 @@ def _write_folder(folder: Path, texts: dict[str, str], *, kustomize: bool, force
     say.note(f"Written to {folder}: {say.count(written, 'manifest')}.")
     if kept:
         say.note(
-            "Kept, because they say something else (--force writes over them):\n"
-            + say.listing(kept)
+            "Kept, because their contents differ (--force overwrites them):\n" + say.listing(kept)
         )
 
 
@@ -151,4 +156,4 @@ def _tell(found: Found) -> None:
     if managed:
         say.note(f"Named by more than one resource:\n{say.listing(managed)}")
     if found.others:
-        say.note(f"Not wanted by the filters: {found.others:,}.")
+        say.note(f"Excluded by the filters: {found.others:,}.")

@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     "places",
     multiple=True,
     metavar="PLACE",
-    help="As if this were applied: a file, a folder, or - for standard input; repeatable.",
+    help="Plan as if this were applied: a file, a folder, or - for standard input; repeatable.",
 )
 @click.option(
     "--batch-size",
     type=click.IntRange(1, BATCH_IDS_MAX),
     default=BATCH_IDS_MAX,
     show_default=True,
-    help="Most ids of one call, if the operator runs with a --batch-size of its own.",
+    help="The most ids per call, if the operator runs with a --batch-size of its own.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="With every task and every id.")
+@click.option("-v", "--verbose", is_flag=True, help="List every task and every id.")
 @options.as_json
 def plan(
     where: Where,
@@ -69,9 +69,9 @@ def plan(
     manifests = read(places)
     if manifests.foreign:
         kinds_told = ", ".join(f"{n:,} {kind}" for kind, n in sorted(manifests.foreign.items()))
-        say.note(f"Left out, since they are not of this operator: {kinds_told}.")
+        say.note(f"Left out, since they do not belong to this operator: {kinds_told}.")
     if places and not manifests.bodies:
-        raise WrongUsage("the files hold nothing of this operator")
+        raise WrongUsage("the files contain nothing that belongs to this operator")
     cluster = connect(where)
     live, unknown = from_cluster(cluster, namespace_of(cluster, where))
     versions.check(cluster)

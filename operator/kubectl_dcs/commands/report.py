@@ -38,7 +38,7 @@ def report(where: Where, wave: str | None, labels: str, form: str) -> int:
     """
     selection = Selection(labels=labels, wave=wave or "")
     if not selection.is_said:
-        raise WrongUsage("say what to report: a wave, or --selector")
+        raise WrongUsage("choose what to report: a wave, or --selector")
     if wave and where.everywhere:
         raise WrongUsage("a wave is in one namespace: leave --all-namespaces out")
     cluster = connect(where)

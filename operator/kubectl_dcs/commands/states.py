@@ -22,7 +22,7 @@ HOLD: Final = "Hold"
 GO: Final = "Go"
 
 force_option = click.option(
-    "--force", is_flag=True, help="Also if Flux or Argo CD manages the wave."
+    "--force", is_flag=True, help="Even if Flux or Argo CD manages the wave."
 )
 
 
@@ -62,8 +62,8 @@ def _set(where: Where, name: str, state: str, *, force: bool, form: str | None) 
     owner = "" if force or wave.state == state else owners.owner_of(wave.body)
     if owner:
         say.note(
-            f"Wave {name} was left alone: {owner} would undo the change, so git has to say it"
-            " (--force writes it all the same):"
+            f"Wave {name} was not changed: {owner} would undo the change, so make it in git"
+            " (--force writes it anyway):"
         )
         say.result(patch_for_git(kinds.WAVE, wave.namespace, name, spec))
         return PERSON_NEEDED
@@ -73,7 +73,7 @@ def _set(where: Where, name: str, state: str, *, force: bool, form: str | None) 
         wave = wave_view(cluster.apply(kinds.WAVE, wave.namespace, name, body, dry_run=False))
         words = f"Wave {name} is at {state}"
     else:
-        words = f"Wave {name} was at {state} already"
+        words = f"Wave {name} was already at {state}"
     if form:
         say.document(wave_json(wave))
     else:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @options.wave_option
 @options.everywhere
 @options.cluster
-@click.option("-w", "--watch", is_flag=True, help="Go on: a table, or a line per change.")
+@click.option("-w", "--watch", is_flag=True, help="Keep watching: a table, or a line per change.")
 @options.as_json
 def status(
     where: Where,
@@ -109,5 +109,5 @@ def _watch(cluster: Cluster, where: Where, selection: Selection, *, as_json: boo
             with Watching(cluster, subject, progress, lines) as watching:
                 watching.until(None, math.inf)
     except KeyboardInterrupt:
-        raise Interrupted("no longer watching; the operator goes on by itself") from None
+        raise Interrupted("no longer watching; the operator continues by itself") from None
     return DONE

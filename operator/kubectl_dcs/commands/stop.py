@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 @options.wave_option
 @options.everywhere
 @options.cluster
-@click.option("--now", is_flag=True, help="Stop at once, whatever the lag; cannot be taken back.")
+@click.option("--now", is_flag=True, help="Stop at once, whatever the lag; cannot be undone.")
 @options.cutover
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for the number of tasks.")
-@click.option("--force", is_flag=True, help="Also write what Flux or Argo CD manage.")
-@click.option("--dry-run", is_flag=True, help="Let the API server check it, and write nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask to confirm the number of tasks.")
+@click.option("--force", is_flag=True, help="Also write what Flux or Argo CD manages.")
+@click.option(
+    "--dry-run", is_flag=True, help="Have the API server check the change; write nothing."
+)
 @click.option("--wait", "waits", is_flag=True, help="Wait until all of them are stopped.")
 @options.timeout("1h")
 @options.as_json
@@ -61,7 +63,7 @@ def stop(  # noqa: PLR0913 - the options of a command
     """
     selection = Selection(names, labels, wave or "")
     if not selection.is_said:
-        raise WrongUsage("say which migrations to stop: names, --selector or --wave")
+        raise WrongUsage("choose which migrations to stop: names, --selector or --wave")
     if now and cutover:
         raise WrongUsage("--now stops whatever the lag, so it takes no option of a cutover")
     wish = Wish(now=now, cutover=cutover)
@@ -104,12 +106,12 @@ def _ask(number: int, wish: Wish) -> None:
     what = "now, whatever the lag" if wish.now else f"{each}once its target has caught up"
     sys.stderr.write(
         f"This stops {say.count(number, 'migration')}, {what}. The operator never starts one"
-        f" again.\nType {number} to go on: "
+        f" again.\nType {number} to continue: "
     )
     sys.stderr.flush()
     typed = sys.stdin.readline()
     if not typed:
-        raise WrongUsage("nobody typed the number; in a script use --yes. Nothing was changed")
+        raise WrongUsage("the number was not typed; in a script, use --yes. Nothing was changed")
     if typed.strip() != str(number):
         raise Problem(f"{number} was not typed; nothing was changed")
 
@@ -126,8 +128,8 @@ def _write(writer: Writer, tasks: Sequence[TaskView]) -> None:
     except KeyboardInterrupt:
         wished = sum(one.outcome is Outcome.WISHED for one in writer.results)
         raise Interrupted(
-            f"interrupted: {wished:,} of {say.count(len(tasks), 'task')} have the wish, and it goes"
-            " on without this command; the others are as they were"
+            f"interrupted: {wished:,} of {say.count(len(tasks), 'task')} have the request, which"
+            " stays in effect without this command; the others are unchanged"
         ) from None
 
 
@@ -158,11 +160,11 @@ def _tell(results: Sequence[Result], wish: Wish, *, dry_run: bool) -> None:
     if counts[Outcome.WISHED]:
         say.result(f"{say.count(counts[Outcome.WISHED], 'migration')} {would} {how}.")
     if counts[Outcome.ALREADY]:
-        say.result(f"{say.count(counts[Outcome.ALREADY], 'task')} had that wish already.")
+        say.result(f"{say.count(counts[Outcome.ALREADY], 'task')} already had that request.")
     named = (wish.cutover.get("waveRef") or {}).get("name")
     waves = sorted({wave for one in results if (wave := named or one.task.wave)})
     if waves and not wish.now:
-        say.note(f"Orders leave only while their wave is at Go: {', '.join(waves)}.")
+        say.note(f"Orders are sent only while their wave is at Go: {', '.join(waves)}.")
     failed = [one for one in results if one.outcome is Outcome.FAILED]
     if failed:
         lines = [f"{one.task.namespace}/{one.task.name}: {one.why}" for one in failed]
@@ -171,8 +173,8 @@ def _tell(results: Sequence[Result], wish: Wish, *, dry_run: bool) -> None:
     if managed:
         by = ", ".join(sorted({one.why for one in managed}))
         say.note(
-            f"Left alone: {say.count(len(managed), 'task')}. {by} would undo the change, so git has"
-            " to say it (--force writes it all the same):"
+            f"Not changed: {say.count(len(managed), 'task')}. {by} would undo the change, so make"
+            " it in git (--force writes it anyway):"
         )
         for one in managed:
             task = one.task

@@ -51,7 +51,7 @@ def wait(
     """
     selection = Selection(names, labels, wave or "")
     if not selection.is_said:
-        raise WrongUsage("say what to wait for: a wave, --selector or --name")
+        raise WrongUsage("choose what to wait for: a wave, --selector or --name")
     if wave and where.everywhere:
         raise WrongUsage("a wave is in one namespace: leave --all-namespaces out")
     cluster = connect(where)
@@ -63,7 +63,7 @@ def wait(
         tasks = progress.tasks.values()
         demand(cluster, where, selection, tasks)
         if unwished := sum(not task.wished for task in tasks):
-            say.note(f"{unwished:,} of them have no wish to stop; they count too.")
+            say.note(f"No stop is requested for {unwished:,} of them; they count too.")
 
     again = f"kubectl dcs wait{wait_words(selection)}{where.words()} --until {until}"
     waited = wait_for(

@@ -77,7 +77,7 @@ def test_nothing_of_the_credentials_is_written(importer: Importer, tmp_path: Pat
     importer.dcs.rotate()
     refused = importer("-o", "-")
     assert refused.status == 1
-    assert "says no: APIGW.0301" in refused.err
+    assert "refused the request: APIGW.0301" in refused.err
     texts = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
     texts += [ran.out + ran.err for ran in (*said, refused)]
     for secret in importer.dcs.credentials.values():

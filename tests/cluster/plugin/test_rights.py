@@ -62,7 +62,7 @@ ADDED = {
 }
 """Whose rights a command needs too."""
 
-TELLS = re.compile(r"cannot \w+ resource|may not be read by you|may not list tasks")
+TELLS = re.compile(r"cannot \w+ resource|cannot be read with your rights|may not list tasks")
 """How a right that is missing shows."""
 
 

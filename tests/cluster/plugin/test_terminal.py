@@ -103,7 +103,7 @@ def test_ctrl_c_ends_a_wait_with_a_sentence(
         finally:
             process.kill()
     said = errors.read_text(encoding="utf-8")
-    assert "the operator goes on" in said or "have the wish, and it goes on" in said
+    assert "the operator carries on" in said or "have the request" in said
     assert "Traceback" not in said
 
 
@@ -197,8 +197,8 @@ def test_a_token_that_is_not_valid_is_one_line(
     ran = run("status", kubeconfig=broken)
     assert ran.status == 1
     assert ran.err == (
-        "kubectl dcs: the API server does not accept your credentials, or not any more: log in"
-        " again; `kubectl auth whoami` tells whether it worked\n"
+        "kubectl dcs: the API server does not accept your credentials, or no longer does: log in"
+        " again; `kubectl auth whoami` shows whether it worked\n"
     )
 
 

@@ -134,7 +134,7 @@ class Reader:
         )
         assert done.returncode == pair.status, done.stdout
         # On a terminal what is typed is seen too.
-        return done.stdout.replace("to go on: ", f"to go on: {typed}")
+        return done.stdout.replace("to continue: ", f"to continue: {typed}")
 
     def as_shown(self, printed: str) -> str:
         """Return what was printed with an endpoint and a project id that are always the same."""

@@ -114,6 +114,6 @@ async def test_a_board_of_one_namespace_changes_no_other(
 ) -> None:
     """What is not on the screen cannot be confirmed."""
     live = Live(Scope("carts", "", "", ""), cluster)
-    with pytest.raises(Refused, match="shows namespace carts alone"):
+    with pytest.raises(Refused, match="shows only namespace carts"):
         await live.change(GO)
     assert api.asked == []

@@ -31,9 +31,9 @@ INTERRUPTED = 130
 @pytest.mark.parametrize(
     "arguments, line",
     [
-        (["x", "--actions"], "a recording is shown as it is"),
-        (["x", "-A"], "a recording is shown as it is"),
-        (["x", "--record", "y"], "a recording is shown as it is"),
+        (["x", "--actions"], "with a recording, give no options but"),
+        (["x", "-A"], "with a recording, give no options but"),
+        (["x", "--record", "y"], "with a recording, give no options but"),
         (["/nowhere/x"], "/nowhere/x cannot be read: No such file or directory"),
         (["--port", "70000"], "70000 is not in the range"),
     ],
@@ -99,7 +99,8 @@ def test_a_signal_ends_it_with_a_word_about_what_goes_on(
     status, said = opened.end(number)
     assert status == INTERRUPTED
     assert said.endswith(
-        "Ctrl-C ends the board.\nkubectl dcs: the board has ended; the operator goes on by itself\n"
+        "Ctrl-C ends the board.\n"
+        "kubectl dcs: the board has ended; the operator continues by itself\n"
     )
     assert "Traceback" not in said
 

@@ -93,12 +93,12 @@ def test_the_version_is_that_of_the_operator(bare_run: Run) -> None:
         (["go", "a" * 254], "is not the name of an object"),
         (["status", "-n", "a", "-A"], "give either --namespace or --all-namespaces, not both"),
         (["status", "-n", "a/b"], "'a/b' is not the name of a namespace"),
-        (["stop"], "say which migrations to stop: names, --selector or --wave"),
-        (["stop", "-l", ""], "say which migrations to stop"),
+        (["stop"], "choose which migrations to stop: names, --selector or --wave"),
+        (["stop", "-l", ""], "choose which migrations to stop"),
         (["stop", "--now", "--max-lag", "1", "a"], "--now stops whatever the lag, so it takes no"),
-        (["wait"], "say what to wait for"),
+        (["wait"], "choose what to wait for"),
         (["wait", "night", "-A"], "a wave is in one namespace"),
-        (["report"], "say what to report"),
+        (["report"], "choose what to report"),
         (["import", "-o", "x.yaml", "--kustomize"], "--kustomize needs a folder"),
         (["import", "-o", "x", "--label", "a"], "'a' is not a label such as wave=1"),
         (
@@ -151,8 +151,8 @@ def test_without_a_command_the_help_is_shown(bare_run: Run) -> None:
             ValueError("odd"),
             1,
             (
-                "kubectl dcs: this should not have happened (ValueError: odd); KUBECTL_DCS_DEBUG=1"
-                " shows where. Please report it\n"
+                "kubectl dcs: unexpected error (ValueError: odd); KUBECTL_DCS_DEBUG=1"
+                " shows the traceback. Please report it\n"
             ),
         ),
     ],

@@ -88,8 +88,8 @@ def test_what_does_not_pass_is_told_in_the_servers_words(api: FakeApi, cluster: 
         (
             refusal(401, "Unauthorized"),
             (
-                "the API server does not accept your credentials, or not any more: log in again;"
-                " `kubectl auth whoami` tells whether it worked"
+                "the API server does not accept your credentials, or no longer does: log in again;"
+                " `kubectl auth whoami` shows whether it worked"
             ),
         ),
         (

@@ -131,7 +131,7 @@ def test_each_migration_that_nobody_names_gets_a_file(
         "4 migrations in DCS, by 2 calls.",
         f"Written to {folder}: 2 manifests.",
         "Managed already: 1: 1 by namespace elsewhere.",
-        "Not wanted by the filters: 1.",
+        "Excluded by the filters: 1.",
     ]
 
 
@@ -196,7 +196,7 @@ def test_a_second_run_changes_nothing(run: Run, dcs: FakeDcs, folder: Path) -> N
     before = {path: path.read_bytes() for path in folder.iterdir()}
     again = run("import", "-o", str(folder))
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
-    assert "Kept, because they say something else" in again.err
+    assert "Kept, because their contents differ" in again.err
     assert "  orders.yaml" in again.err
     assert "carts.yaml" not in again.err
     run("import", "-o", str(folder), "--force")
@@ -233,8 +233,8 @@ def test_a_kustomization_lists_what_is_there(run: Run, dcs: FakeDcs, folder: Pat
         (
             AuthFailed(ErrorDetail("APIGW.0301", "Incorrect IAM authentication information.")),
             (
-                "DCS at https://dcs.cn-north-4.myhuaweicloud.com says no: APIGW.0301: Incorrect IAM"
-                " authentication information; check the access key"
+                "DCS at https://dcs.cn-north-4.myhuaweicloud.com refused the request: APIGW.0301:"
+                " Incorrect IAM authentication information; check the access key"
             ),
         ),
         (
@@ -294,7 +294,7 @@ def with_endpoint(endpoint: str) -> Callable[[FakeApi], None]:
         (with_secret(accessKey="not base64!"), "key accessKey of Secret shop/credentials is"),
         (
             with_endpoint("https://dcs.evil.example.com"),
-            "names the endpoint https://dcs.evil.example.com, which is none of Huawei Cloud's",
+            "names the endpoint https://dcs.evil.example.com, which is not one of Huawei Cloud's",
         ),
     ],
 )

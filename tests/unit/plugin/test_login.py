@@ -144,7 +144,7 @@ def test_a_server_that_is_no_url_is_named(tmp_path: Path) -> None:
     """It would be asked in a way that nobody expects."""
     clusters = [{"name": "c", "cluster": {"server": "k8s.example.com"}}]
     path = written(tmp_path / "config", config(clusters=clusters))
-    with pytest.raises(Problem, match=r"names a server that is no URL: k8s\.example\.com"):
+    with pytest.raises(Problem, match=r"names a server that is not a URL: k8s\.example\.com"):
         log_in(Where(kubeconfig=path))
 
 

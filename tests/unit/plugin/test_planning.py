@@ -122,7 +122,7 @@ def test_a_call_is_as_large_as_it_will_be() -> None:
     lines = list(as_lines(plan, verbose=False))
     assert lines[:2] == [
         "Would stop: 1 by 1 call to DCS",
-        f"  call 1: 50 ids, 49 of them not asked about, project {'p' * 32} at {ENDPOINT}",
+        f"  call 1: 50 ids, 49 of them not selected, project {'p' * 32} at {ENDPOINT}",
     ]
     (call,) = as_json(plan)["calls"]
     assert (call["size"], call["chosen"]) == (50, 1)

@@ -60,20 +60,20 @@ def test_a_time_without_quotes_stays_a_text(tmp_path: Path) -> None:
     "text, why",
     [
         ("a: [b", "is not YAML at line 1: "),
-        ("- a\n- b", "holds something that is no manifest: it has no kind"),
-        ("just text", "holds something that is no manifest"),
-        ("a: 1", "holds something that is no manifest"),
-        ("{kind: List, items: [7]}", "holds something that is no manifest"),
+        ("- a\n- b", "contains something that is not a manifest: it has no kind"),
+        ("just text", "contains something that is not a manifest"),
+        ("a: 1", "contains something that is not a manifest"),
+        ("{kind: List, items: [7]}", "contains something that is not a manifest"),
         (
             "{apiVersion: dcs.huaweicloud.com/v1alpha1, kind: MigrationTask, spec: {}}",
-            "holds a MigrationTask without metadata.name",
+            "contains a MigrationTask without metadata.name",
         ),
         (
             (
                 "{apiVersion: dcs.huaweicloud.com/v1alpha1, kind: MigrationTask,"
                 " metadata: {name: 订单}}"
             ),
-            "holds a MigrationTask called '订单', which is no name of an object",
+            "contains a MigrationTask called '订单', which is not a valid object name",
         ),
         ("a: !!python/object:os.system {}", "is not YAML at line 1"),
         ("a: \x00", "is not YAML"),

@@ -37,7 +37,7 @@ def test_a_state_that_is_there_is_not_written(api: FakeApi, run: Run) -> None:
     """Saying it twice is no error."""
     api.put("migrationwaves", bodies.wave(state="Go"))
     ran = run("go", "night")
-    assert (ran.status, ran.out) == (0, "Wave night was at Go already.\n")
+    assert (ran.status, ran.out) == (0, "Wave night was already at Go.\n")
     assert api.patches() == []
 
 

@@ -50,7 +50,7 @@ def test_the_number_is_asked_for_and_then_each_is_written(api: FakeApi, run: Run
         ("2\n", 1, "3 was not typed; nothing was changed"),
         ("yes\n", 1, "3 was not typed; nothing was changed"),
         ("\n", 1, "3 was not typed; nothing was changed"),
-        ("", 2, "nobody typed the number; in a script use --yes. Nothing was changed"),
+        ("", 2, "the number was not typed; in a script, use --yes. Nothing was changed"),
     ],
 )
 def test_anything_but_the_number_changes_nothing(
@@ -93,7 +93,7 @@ def test_what_has_the_wish_is_not_written_again(api: FakeApi, run: Run) -> None:
     api.put("migrationtasks", bodies.task("t9", labels={"group": "1"}))
     ran = run("stop", "-l", "group=1", stdin="1\n")
     assert ran.status == 0
-    assert "1 task had that wish already." in ran.out
+    assert "1 task already had that request." in ran.out
     assert list(specs(api)) == ["t0"]
     api.asked.clear()
     again = run("stop", "-l", "group=1")
@@ -109,7 +109,7 @@ def test_what_git_manages_gets_a_patch_for_git(api: FakeApi, run: Run) -> None:
     ran = run("stop", "-l", "group=1", stdin="1\n")
     assert ran.status == 1
     assert list(specs(api)) == ["t0"]
-    assert "Flux Kustomization b/a would undo the change, so git has to say it" in ran.err
+    assert "Flux Kustomization b/a would undo the change, so make it in git" in ran.err
     patch = yaml.safe_load(ran.out.partition("---\n")[2])
     assert patch["metadata"] == {"name": "fluxed", "namespace": "shop"}
     assert patch["spec"] == {"cutover": {}}
@@ -197,7 +197,7 @@ def test_waves_that_hold_are_mentioned(api: FakeApi, run: Run) -> None:
     api.put("migrationtasks", bodies.task("a", "True/Holding", spec=spec))
     api.put("migrationwaves", bodies.wave("night"))
     ran = run("stop", "--wave", "night", "--yes")
-    assert "Orders leave only while their wave is at Go: night." in ran.err
+    assert "Orders are sent only while their wave is at Go: night." in ran.err
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_waves_that_hold_are_mentioned(api: FakeApi, run: Run) -> None:
         (["t0", "t8", "t9"], "no MigrationTask in namespace shop is called t8, t9"),
         (["--wave", "none"], "no MigrationWave in namespace shop is called none; there are night"),
         (["--wave", "night"], "no MigrationTask in namespace shop names the wave night"),
-        (["t0", "-l", "group=1"], "say which tasks in one way"),
+        (["t0", "-l", "group=1"], "choose tasks in one way only"),
     ],
 )
 def test_what_selects_nothing_is_wrong_usage(

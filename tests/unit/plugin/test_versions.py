@@ -64,8 +64,7 @@ def test_newer_crds_are_told_with_what_is_not_considered() -> None:
     wave = spec_of("migrationwaves")
     (line,) = versions.differences(document(MigrationTask=new, MigrationWave=wave))
     assert line.endswith(
-        "does not consider MigrationTask.spec.after, MigrationTask.spec.restart; upgrade the"
-        " plugin."
+        "ignores MigrationTask.spec.after, MigrationTask.spec.restart; upgrade the plugin."
     )
 
 

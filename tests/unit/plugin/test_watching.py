@@ -208,7 +208,7 @@ def test_a_selector_that_is_none_is_wrong_usage(api: FakeApi, run: Run) -> None:
         (["-l", "g=9"], "no MigrationTask in namespace shop has 'g=9'"),
         (["none"], "no MigrationWave in namespace shop is called none"),
         (["--name", "none"], "no MigrationTask in namespace shop is called none"),
-        (["--name", "a", "-l", "g=1"], "say which tasks in one way"),
+        (["--name", "a", "-l", "g=1"], "choose tasks in one way only"),
     ],
 )
 def test_a_wait_for_nothing_is_wrong_usage(
@@ -251,8 +251,8 @@ def test_ctrl_c_leaves_a_sentence(api: FakeApi, run: Run, monkeypatch: pytest.Mo
     ran = run("stop", "-l", "g=1", "--yes", "--wait", "-n", "shop")
     assert ran.status == 130
     assert ran.err == (
-        "kubectl dcs: interrupted: no longer waiting, but the operator goes on with what was"
-        " wished. To wait again: kubectl dcs wait -l g=1 -n shop --until stopped\n"
+        "kubectl dcs: interrupted: no longer waiting, but the operator carries on as requested."
+        " To wait again: kubectl dcs wait -l g=1 -n shop --until stopped\n"
     )
 
 

@@ -58,7 +58,7 @@ const en = {
     `${shown} of ${total} tasks`,
   clearFilters: "Clear filters",
   waves: "Waves",
-  overTime: "Where the tasks stand, over time",
+  overTime: "States of the tasks over time",
   since: (/** @type {string} */ time) => `since ${time}`,
   columns: {
     state: "State",
@@ -79,9 +79,9 @@ const en = {
   outdated: "not seen by the operator yet",
   opensIn: (/** @type {string} */ span) => `may go in ${span}`,
   closesIn: (/** @type {string} */ span) => `window closes in ${span}`,
-  closed: "window is over",
+  closed: "window has closed",
   firstTimeout: (/** @type {string} */ span) => `first time limit in ${span}`,
-  timeIsUp: "a time limit is over",
+  timeIsUp: "a time limit has passed",
   doneAfter: (/** @type {string} */ span) => `complete after ${span}`,
   goneFor: (/** @type {string} */ span) => `open for ${span}`,
   ofTotal: (/** @type {string} */ done, /** @type {string} */ total) => `${done} of ${total} stopped`,
@@ -91,7 +91,7 @@ const en = {
   line: {
     trouble: (/** @type {string} */ name, /** @type {string} */ why) =>
       `Look at ${name} first: ${why}`,
-    done: "Every task that shall be stopped is stopped.",
+    done: "Every task that is to be stopped has been stopped.",
     observed: "No task is to be stopped; the operator only observes.",
     stopping: (/** @type {string} */ count) =>
       `Waiting for DCS to carry out ${count} ${count === "1" ? "stop" : "stops"}.`,
@@ -100,42 +100,42 @@ const en = {
     catchingUpUnknown: (/** @type {string} */ count) =>
       `Waiting for ${count} ${count === "1" ? "target" : "targets"} to catch up.`,
     holding: (/** @type {string} */ count) =>
-      `${count} ${count === "1" ? "task holds" : "tasks hold"}: waiting for somebody to say Go, or for the window.`,
+      `${count} ${count === "1" ? "task holds" : "tasks hold"}: waiting for Go, or for the window.`,
     caughtUp: (/** @type {string} */ count) =>
-      `${count} caught up; orders follow.`,
+      `${count} caught up; stop orders follow.`,
     delayed: (/** @type {string} */ count, /** @type {string} */ why) =>
-      `${count} delayed (${why}); the operator goes on by itself.`,
-    pending: (/** @type {string} */ count) => `Waiting for a first look at ${count}.`,
+      `${count} delayed (${why}); the operator continues by itself.`,
+    pending: (/** @type {string} */ count) => `Waiting for the first poll of ${count}.`,
   },
   lost: {
-    title: (/** @type {string} */ age) => `The connection to the API server is cut. Data is ${age} old.`,
-    text: "It is tried again all the time. The operator goes on by itself; only this view stands still.",
+    title: (/** @type {string} */ age) => `The connection to the API server is lost. Data is ${age} old.`,
+    text: "The board keeps trying to reconnect. The operator continues by itself; only this view stands still.",
   },
   board: {
-    title: "The board does not answer any more.",
-    text: "Was `kubectl dcs board` ended? This page tries again by itself. What you see is as it was then.",
+    title: "The board no longer answers.",
+    text: "Has `kubectl dcs board` ended? This page keeps trying to reconnect. Until then it shows the last known state.",
   },
   session: {
     title: "This page belongs to a board that has ended.",
     text: "Open the address that `kubectl dcs board` printed last.",
   },
   tooMany: {
-    title: "Too many tabs look at this board.",
-    text: "Close some of them; this page tries again by itself.",
+    title: "Too many tabs show this board.",
+    text: "Close some of them; this page keeps trying.",
   },
   forbidden: {
     title: (/** @type {string} */ place) => `You may not see migration tasks in ${place}.`,
-    text: "It needs the rights list and watch on migrationtasks, migrationwaves and dcsprojects. Once they are given, this page goes on by itself within 10 s. To look:",
+    text: "The board needs the rights list and watch on migrationtasks, migrationwaves and dcsprojects. Once they are granted, this page continues by itself within 10 s. To check:",
   },
   unauthorized: {
-    title: "The API server does not accept your login any more.",
-    text: "Log in again as you do for kubectl; this page goes on by itself within 10 s. To look:",
+    title: "The API server no longer accepts your login.",
+    text: "Log in again as you do for kubectl; this page continues by itself within 10 s. To check:",
   },
   unknownKind: {
     title: "This cluster does not know MigrationTask.",
-    text: "The CRDs of dcs-migration-operator are not installed, or you look at another cluster.",
+    text: "The CRDs of dcs-migration-operator are not installed, or you are looking at another cluster.",
   },
-  refused: { title: "The API server refuses to show the tasks.", text: "It is asked again every 10 s." },
+  refused: { title: "The API server refuses to show the tasks.", text: "The board asks again every 10 s." },
   partly: {
     migrationtasks: "",
     migrationwaves: "Waves are not shown",
@@ -143,19 +143,19 @@ const en = {
   },
   empty: {
     title: (/** @type {string} */ place) => `There is no migration task in ${place} yet.`,
-    text: "As soon as one is applied, it is here. Migrations that run in DCS already become manifests by:",
+    text: "As soon as one is applied, it appears here. To write manifests for migrations that already run in DCS:",
     selected: (/** @type {string} */ labels, /** @type {string} */ place) =>
       `No migration task in ${place} has ${labels}.`,
   },
   gone: {
     title: (/** @type {string} */ name) => `The namespace ${name} does not exist.`,
-    text: "It was deleted, or never was. Nothing in DCS was changed by that. If it comes back, this page goes on by itself.",
+    text: "It was deleted, or never existed. That changed nothing in DCS. If it is created again, this page continues by itself.",
   },
   going: {
     title: (/** @type {string} */ name) => `The namespace ${name} is being deleted.`,
-    text: "Its tasks disappear from here. Nothing in DCS is changed by that: migrations that ran go on running.",
+    text: "Its tasks disappear from this page. That changes nothing in DCS: running migrations keep running.",
   },
-  noMatch: { title: "No task matches.", text: "There are tasks, but the filters or the search leave none of them." },
+  noMatch: { title: "No task matches.", text: "There are tasks, but the filters or the search exclude all of them." },
   reading: { title: "Reading the cluster…", text: "The first list of tasks is on its way." },
   details: {
     close: "Close",
@@ -171,8 +171,8 @@ const en = {
     method: "Method",
     source: "Source",
     target: "Target",
-    stop: "The way to the stop",
-    notOrdered: "No stop was ordered.",
+    stop: "Progress of the stop",
+    notOrdered: "No stop has been ordered.",
     timesOut: (/** @type {string} */ span) => `time limit in ${span}`,
     timedOut: (/** @type {string} */ span) => `time limit was ${span} ago`,
     orders: "Orders sent",
@@ -185,12 +185,12 @@ const en = {
     endpoint: "Endpoint",
     projectId: "Cloud project",
     suspended: "suspended: nothing is ordered",
-    unknownProject: "not there, or you may not see it",
-    shared: "a ClusterDCSProject, which an administrator looks after",
+    unknownProject: "does not exist, or you may not see it",
+    shared: "a ClusterDCSProject, which an administrator manages",
     commands: "Commands",
     copy: "Copy",
     copied: "Copied",
-    gone: "This task is not there any more.",
+    gone: "This task no longer exists.",
     failed: "The board did not answer.",
     moments: {
       created: "created",
@@ -198,17 +198,17 @@ const en = {
       caughtUp: "caught up",
       ordered: "stop ordered",
       accepted: "accepted by DCS",
-      terminated: "ended, says DCS",
+      terminated: "ended according to DCS",
     },
   },
   confirm: {
     title: (/** @type {string} */ wave, /** @type {string} */ state) => `Set wave ${wave} to ${state}?`,
-    go: "Each of its tasks is stopped once its target has caught up. A stop cannot be taken back.",
+    go: "Each of its tasks is stopped once its target has caught up. A stop cannot be undone.",
     goWarning: "Stop writing to the sources first: while writers are active, a lag of 0 proves nothing.",
-    hold: "No further order leaves. Orders that have left are carried out.",
+    hold: "No further order is sent. Orders already sent are carried out.",
     counts: "Its tasks now:",
-    noTasks: "No task names it.",
-    asking: "Asking whether you may…",
+    noTasks: "No task refers to it.",
+    asking: "Checking whether you may…",
     may: "You may change this wave.",
     cancel: "Cancel",
     setting: "Writing…",
@@ -234,7 +234,7 @@ const en = {
     play: "Play",
     pause: "Pause",
     speed: "Speed",
-    position: "Moment of the recording",
+    position: "Position in the recording",
   },
 };
 
