@@ -171,12 +171,12 @@ def _from_secret(cluster: Cluster, project: ProjectName, spec: Mapping[str, Any]
         if problem.code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             raise
         why = (
-            "is not there"
+            "does not exist; create it"
             if problem.code == HTTPStatus.NOT_FOUND
-            else "cannot be read with your rights"
+            else "cannot be read with your rights; ask for the right"
         )
         raise Problem(
-            f"Secret {namespace}/{name} {why}; or set {ACCESS_KEY} and {SECRET_KEY}"
+            f"Secret {namespace}/{name} {why}, or set {ACCESS_KEY} and {SECRET_KEY}"
         ) from None
     data = body.get("data") or {}
     token = _value(body, "securityToken") if "securityToken" in data else None

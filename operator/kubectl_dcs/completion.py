@@ -1,7 +1,7 @@
-"""Completion in the way in which kubectl asks its plugins for it.
+"""Completion through kubectl, as it asks its plugins for it.
 
-`kubectl dcs` is completed by kubectl itself, which runs `kubectl_complete-dcs` with what stands
-behind `kubectl dcs` and reads one candidate per line, then a line with what to do about files.
+kubectl itself completes `kubectl dcs`: it runs `kubectl_complete-dcs` with the words after `kubectl
+dcs` and reads one candidate per line, then a line with a directive about files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Kubectl(ShellComplete):
     name = "kubectl"
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the complete words and the one that is being typed."""
+        """Return the complete words and the word being typed."""
         *words, incomplete = sys.argv[1:] or [""]
         return words, incomplete
 
@@ -46,11 +46,11 @@ class Kubectl(ShellComplete):
 
 
 def main() -> int:
-    """Answer kubectl; whatever goes wrong, nothing is offered and nothing is said."""
+    """Answer kubectl; on any failure, offer and print nothing."""
     try:
         sys.stdout.write(Kubectl(group, {}, PROGRAM, "").complete() + "\n")
     except Exception:  # noqa: BLE001 - see above
         sys.stdout.write(f"{NO_FILES}\n")
     sys.stdout.flush()
-    # The connection may hang; nobody waits for its end.
+    # The connection may hang; do not wait for its end.
     os._exit(0)

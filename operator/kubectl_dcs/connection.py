@@ -1,6 +1,7 @@
-"""The way to the cluster, without its price as long as nobody goes it.
+"""Connects to the cluster, and imports what that takes only when it is needed.
 
-What speaks HTTP and reads kubeconfigs takes some tenths of a second to import; `--help` needs none.
+The libraries for HTTP and kubeconfigs take some tenths of a second to import, and `--help` needs
+none of them.
 """
 
 from __future__ import annotations

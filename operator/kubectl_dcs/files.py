@@ -1,4 +1,4 @@
-"""Files that a person keeps in git: written whole or not at all, and never over other edits."""
+"""Files that people keep in git: written completely or not at all, never over their edits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ KUSTOMIZATION = "kustomization.yaml"
 
 
 def write_folder(folder: Path, texts: Mapping[str, str], *, force: bool) -> tuple[int, list[str]]:
-    """Write files into a folder, which is made if need be.
+    """Write files into a folder, which is created if necessary.
 
     Returns:
-        How many were written, and the names of those that were there and say something else: they
-        are kept, unless forced.
+        How many were written, and the names of existing files with other contents, which are kept
+        unless forced.
 
     Raises:
         Problem: The folder cannot be written.
@@ -48,7 +48,7 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
 
     Raises:
         Problem: It cannot be written.
-        WrongUsage: It is there and says something else.
+        WrongUsage: It exists and has other contents.
     """
     try:
         if path.exists() and not force and path.read_text(encoding="utf-8") != text:
@@ -64,7 +64,7 @@ def manifests_in(folder: Path) -> list[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write beside it and put it in place, so that nobody reads half of it."""
+    """Write a temporary file and rename it, so that a reader never sees half of it."""
     handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""Follows the objects of one kind: a list, then a watch, for as long as somebody wants to know.
+"""Follows the objects of one kind: a list, then a watch, until it is stopped.
 
-It runs in a thread and puts what it hears into a queue, so that who reads it can look at the clock
-and at the keyboard too. A lost connection is told, and made again with growing pauses.
+It runs in a thread and puts news into a queue, so that the reader can attend to the clock and the
+keyboard too. A lost connection is reported, and re-established with growing pauses.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
 PAUSE_S_FIRST: Final = 1.0
 PAUSE_S_MAX: Final = 15.0
-"""Between two attempts to connect again; whoever looks at the screen wants it soon."""
+"""Longest pause between two attempts to reconnect; a person is waiting at the screen."""
 
 NEWS_MAX: Final = 10_000
-"""News that nobody has read yet; a screen reads thousands in a second."""
+"""The most unread news; a screen reads thousands per second."""
 
 STOP_S_MAX: Final = 0.2
-"""How long a full queue keeps the thread from noticing that nobody reads any more."""
+"""How long a full queue can keep the thread from noticing that its reader is gone."""
 
 HOPELESS: Final = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}
 )
-"""Answers that do not change by asking again."""
+"""Answers that do not change when the request is repeated."""
 
 
 class What(Enum):
-    """What a piece of news is."""
+    """The kind of a piece of news."""
 
-    LISTED = auto()  # everything that there is now
+    LISTED = auto()  # everything that exists now
     CHANGED = auto()
     DELETED = auto()
-    LOST = auto()  # the connection; it is tried again
+    LOST = auto()  # the connection; it will be retried
     BACK = auto()
-    ENDED = auto()  # it cannot go on
+    ENDED = auto()  # following cannot continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class News:
     """One piece of news.
 
     Attributes:
-        bodies: The objects that are listed, changed or deleted.
-        problem: Why the connection is lost, or why it ended.
+        bodies: The objects that were listed, changed or deleted.
+        problem: Why the connection was lost, or why it ended.
     """
 
     what: What
@@ -80,7 +80,7 @@ class Follower:
         self._cluster, self._kind, self._namespace = cluster, kind, namespace
         self._labels, self._name, self._into = labels, name, into
         self._ended = threading.Event()
-        # A daemon: the read that it may hang in ends with the process.
+        # A daemon: a read that hangs ends with the process.
         self._thread = threading.Thread(target=self._run, name=f"follow {kind.plural}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class Follower:
             except Problem as problem:
                 self._tell(News(What.ENDED, self._kind, problem=problem))
                 return
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            except Exception as error:  # noqa: BLE001 - the reader must learn of it
                 why = Problem(f"following {self._kind.plural} failed: {error!r}")
                 self._tell(News(What.ENDED, self._kind, problem=why))
                 return
@@ -127,7 +127,7 @@ class Follower:
         return listing.version
 
     def _watch(self, version: str) -> str:
-        """Watch until the server ends it; returns the version at which to go on."""
+        """Watch until the server ends it; returns the version from which to continue."""
         events = self._cluster.watch(
             self._kind, self._namespace, labels=self._labels, name=self._name, version=version
         )

@@ -1,7 +1,7 @@
-"""What becomes of migrations that no resource names yet: a manifest each, with a name that stays.
+"""Makes manifests, with stable names, for the migrations that no resource names yet.
 
-Pure. A name is made from what DCS calls the migration and depends on nothing but the project's
-migrations and the names that are taken: not on filters, nor on the order in which DCS lists them.
+Pure. A name is derived from the name in DCS and depends only on the project's migrations and the
+names in use: not on filters, nor on the order in which DCS lists them.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     from kubectl_dcs.where import ProjectName
 
 DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-"""The one in C, where there is one: ten thousand manifests take seconds."""
+"""The dumper in C, if available: otherwise ten thousand manifests take seconds."""
 
 KEY_CHARS: Final = 8
-"""Of an id, behind a name that would not be enough; the whole id if that is not either."""
+"""Digits of an id appended to an ambiguous name; the whole id if these are not enough."""
 
 FALLBACK: Final = "migration"
-"""The name of what is called nothing, or nothing that Kubernetes can write."""
+"""The name of a migration without a name, or without one that Kubernetes allows."""
 
 _OTHERS: Final = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which migrations are wanted; empty means all.
+    """Which migrations to import; empty means all.
 
     Attributes:
-        running: Only those that run.
-        words: Status words of DCS.
+        running: Only running ones.
+        words: Statuses of DCS.
         name: A pattern with `*` and `?` for the name in DCS.
-        target: The same for the name, id or address of the target.
+        target: A pattern for the name, id or address of the target.
     """
 
     running: bool = False
@@ -56,7 +56,7 @@ class Filters:
     target: str = ""
 
     def want(self, one: Observation) -> bool:
-        """Tell whether a migration is wanted."""
+        """Return whether a migration passes the filters."""
         return (
             (not self.running or class_of(one.word) is PhaseClass.ACTIVE)
             and (not self.words or one.word.upper() in self.words)
@@ -67,12 +67,13 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the project's migrations are to an import.
+    """The project's migrations, sorted for an import.
 
     Attributes:
-        new: Those that are wanted and that no resource names, with their names.
-        managed: Those that are wanted and named already, with who names them.
-        others: How many are not wanted.
+        new: Migrations that pass the filters and that no resource names, with their new names.
+        managed: Migrations that pass the filters and are already named, with the resources that
+            name them.
+        others: How many do not pass the filters.
     """
 
     new: tuple[tuple[str, Observation], ...]
@@ -86,7 +87,7 @@ def sort(
     filters: Filters,
     namespace: str,
 ) -> Found:
-    """Tell what is new from what is managed already; `tasks` are those that can be seen."""
+    """Separate new migrations from managed ones; `tasks` are the resources that can be seen."""
     everything = sorted(migrations, key=lambda one: task_key(one.task_id))
     by_id: dict[str, list[TaskView]] = {}
     for task in tasks:
@@ -109,7 +110,7 @@ def named(migrations: Sequence[Observation], taken: Mapping[str, str]) -> dict[s
     """Return a name for each migration, by the key of its id.
 
     Args:
-        migrations: All of the project.
+        migrations: All migrations of the project.
         taken: The names in use, with the keys of the ids of their resources.
     """
     plain = {task_key(one.task_id): plain_name(one.name) for one in migrations}
@@ -120,7 +121,7 @@ def named(migrations: Sequence[Observation], taken: Mapping[str, str]) -> dict[s
         made[key] = name if clear else _longer(name, key[:KEY_CHARS])
     while True:
         again = Counter(made.values())
-        # A name that ends with its whole id is unlike all others of that kind, so this ends.
+        # A name that ends with its whole id is unique among such names, so this terminates.
         clashes = {
             key: longest
             for key, name in made.items()
@@ -133,9 +134,9 @@ def named(migrations: Sequence[Observation], taken: Mapping[str, str]) -> dict[s
 
 
 def plain_name(text: str) -> tuple[str, bool]:
-    """Return the nearest name that Kubernetes can have, and whether it is as good as the text.
+    """Return the closest name that Kubernetes allows, and whether it is as good as the text.
 
-    It is not if letters were lost: two Chinese names would be called the same.
+    It is not if letters were lost: two Chinese names would become the same.
     """
     lower = text.lower()
     name = _OTHERS.sub("-", lower).strip("-")
@@ -152,7 +153,7 @@ def _longer(name: str, suffix: str) -> str:
 def manifest(
     name: str, one: Observation, project: ProjectName, namespace: str, labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the resource for one migration; it wishes nothing."""
+    """Return the resource for one migration; it requests nothing."""
     metadata: dict[str, Any] = {"name": name, "namespace": namespace}
     spec: dict[str, Any] = {"taskId": one.task_id}
     if project.shared:
@@ -168,7 +169,7 @@ def manifest(
 
 
 def as_yaml(one: Observation, body: Mapping[str, Any]) -> str:
-    """Return a manifest as a file has it, with a comment that says what the migration is."""
+    """Return the text of a manifest file, with a comment that describes the migration."""
     about = [one.name or "without a name", one.method, " → ".join(filter(None, _ends(one)))]
     comment = one_line(" · ".join(part for part in about if part))
     return f"# {comment}\n" + _dumped(dict(body))

@@ -11,10 +11,10 @@ VERSION: Final = "v1alpha1"
 GROUP_VERSION: Final = f"{GROUP}/{VERSION}"
 
 FIELD_MANAGER: Final = "kubectl-dcs"
-"""Whose name the API server keeps with the fields that the plugin writes."""
+"""The field manager that the API server records for the fields that the plugin writes."""
 
 LABEL: Final = f"{GROUP}/"
-"""Beginning of the keys of this project's own labels and annotations."""
+"""Prefix of the keys of this project's own labels and annotations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class Kind:
     namespaced: bool = True
 
     def path(self, namespace: str | None = None, name: str = "") -> str:
-        """Return the path of one object or of a collection; without a namespace, of all."""
+        """Return the path of one object or of a collection; without a namespace, of all of them."""
         inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
         return f"{self.base}{inside}/{self.plural}" + (f"/{name}" if name else "")
 
     def called(self, namespace: str, name: str) -> str:
-        """Return how a person calls one object."""
+        """Return a readable name of one object."""
         return f"{self.kind} {namespace}/{name}" if self.namespaced else f"{self.kind} {name}"
 
 
@@ -48,9 +48,9 @@ NAME_CHARS_MAX: Final = 253
 
 
 def is_name(text: str) -> bool:
-    """Tell whether an object can have this name."""
+    """Return whether this is a valid object name."""
     return len(text) <= NAME_CHARS_MAX and NAME.fullmatch(text) is not None
 
 
 BY_KIND: Final = {one.kind: one for one in (TASK, WAVE, PROJECT, CLUSTER_PROJECT)}
-"""Those of this project."""
+"""The kinds of this project."""

@@ -1,4 +1,4 @@
-"""Times and durations: RFC 3339 to and from people, and durations in the form of Go."""
+"""Times and durations: RFC 3339, readable spans, and durations in Go's format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def seconds(text: str) -> float:
     """Return the seconds of a duration such as `90s` or `1h30m`; a bare number is seconds.
 
     Raises:
-        WrongUsage: It is none.
+        WrongUsage: It is not a duration.
     """
     if text.isdecimal():
         return float(text)
@@ -28,7 +28,7 @@ def seconds(text: str) -> float:
 
 
 def parsed(text: str) -> datetime | None:
-    """Return the time behind an RFC 3339 text, or None."""
+    """Return the time of an RFC 3339 text, or None."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

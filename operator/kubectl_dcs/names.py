@@ -1,4 +1,4 @@
-"""Names of objects, for completion: whatever goes wrong, there are none, and nothing is said."""
+"""Names of objects, for completion: any failure results in no names and no message."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMES_MAX: Final = 200
-"""More than a person reads; also the size of the page that is asked for."""
+"""More than a person reads; also the page size of the request."""
 
 
 def names(plural: str, given: Mapping[str, Any], incomplete: str) -> list[str]:
-    """Return names of objects that begin so; none if the cluster cannot be asked."""
+    """Return the names of objects with this prefix; none if the cluster cannot be reached."""
     kind = next(one for one in kinds.BY_KIND.values() if one.plural == plural)
     kubeconfig, context, namespace = (
         str(given.get(key) or "") for key in ("kubeconfig", "context", "namespace")

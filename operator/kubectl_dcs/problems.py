@@ -1,6 +1,6 @@
-"""What ends a command early: one line that says what to do, and the exit status that goes with it.
+"""Errors that end a command early: one line that says what to do, and an exit status.
 
-0: done. 1: a person is needed. 2: wrong usage. 3: time is up. 130: interrupted, as shells have it.
+0: done. 1: a person is needed. 2: wrong usage. 3: time is up. 130: interrupted, as in shells.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ INTERRUPTED: Final = 130
 OLD_CRDS: Final = "apply crds/ of this version, or upgrade the chart"
 
 LINE_CHARS_MAX: Final = 2000
-"""Longer texts of servers are cut; a refusal with all its sentences has some hundreds."""
+"""Longer texts from servers are cut; a refusal with all its sentences has several hundred."""
 
 
 class Problem(Exception):
@@ -30,13 +30,13 @@ class Problem(Exception):
 
 
 class WrongUsage(Problem):
-    """What was typed cannot be meant so: names and selectors that select nothing included."""
+    """The command line is invalid; that includes names and selectors that select nothing."""
 
     status = WRONG_USAGE
 
 
 class TimeIsUp(Problem):
-    """What was waited for did not happen in time."""
+    """The goal of a wait was not reached in time."""
 
     status = TIME_IS_UP
 
@@ -54,20 +54,20 @@ class ApiProblem(Problem):
 
 
 class NotFound(ApiProblem):
-    """The object is not there."""
+    """The object does not exist."""
 
     status = WRONG_USAGE
 
 
 def about_selector(problem: Problem, labels: str) -> Problem:
-    """Return what is wrong with a selector, if that is what the API server complains about."""
+    """Return what is wrong with a selector, if that is the API server's complaint."""
     if labels and isinstance(problem, ApiProblem) and problem.code == HTTPStatus.BAD_REQUEST:
         return WrongUsage(f"the selector {labels!r} is none: {problem}")
     return problem
 
 
 class Interrupted(Problem):
-    """Somebody pressed Ctrl-C; the text says what goes on without the command."""
+    """The user pressed Ctrl-C; the text says what continues without the command."""
 
     status = INTERRUPTED
 

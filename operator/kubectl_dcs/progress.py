@@ -1,6 +1,6 @@
-"""How far a set of tasks is on the way to a goal: counts, changes, and when waiting is over.
+"""The progress of a set of tasks towards a goal: counts, changes, and when to stop waiting.
 
-Pure: told what there is and what changed, it answers. Screens and clocks are elsewhere.
+Pure: it is given what exists and what changed. Screens and clocks are elsewhere.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Key = tuple[str, str]
 
 
 class Goal(Enum):
-    """What is waited for; the value is the word on the command line."""
+    """What to wait for; the value is the word used on the command line."""
 
     CAUGHT_UP = "caught-up"
     STOPPED = "stopped"
 
     def reached_by(self, task: TaskView) -> bool:
-        """Tell whether a task is there."""
+        """Return whether a task has reached the goal."""
         return task.caught_up if self is Goal.CAUGHT_UP else task.state is State.STOPPED
 
 
 class Verdict(Enum):
-    """Whether waiting goes on."""
+    """Whether to keep waiting."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -41,7 +41,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one task that a person wants to see: another state, or another reason."""
+    """One change of one task that is worth showing: a new state, or a new reason."""
 
     task: TaskView
     before: TaskView | None
@@ -49,10 +49,10 @@ class Change:
 
 
 class Progress:
-    """The tasks that somebody looks at.
+    """The tasks that are being followed.
 
     Args:
-        wanted: Which of the tasks that are heard of belong to them.
+        wanted: Whether a reported task is one of them.
     """
 
     def __init__(self, wanted: Callable[[TaskView], bool]) -> None:
@@ -62,7 +62,7 @@ class Progress:
         self.wave: WaveView | None = None
 
     def listed(self, tasks: Iterable[TaskView]) -> list[Change]:
-        """Take in everything that there is; what is no longer there was deleted meanwhile."""
+        """Process a full list; tasks missing from it were deleted in the meantime."""
         there = {task.key: task for task in tasks}
         changes = [change for task in there.values() for change in self.changed(task)]
         for key in [key for key in self.tasks if key not in there]:
@@ -70,7 +70,7 @@ class Progress:
         return changes
 
     def changed(self, task: TaskView) -> list[Change]:
-        """Take in one task; returns what a person wants to see of it."""
+        """Process one task; returns the change if it is worth showing."""
         before = self.tasks.get(task.key)
         if not self._wanted(task):
             return self.gone(task) if before else []
@@ -79,7 +79,7 @@ class Progress:
         return [] if before and _looks(before) == _looks(task) else [Change(task, before)]
 
     def gone(self, task: TaskView) -> list[Change]:
-        """Take in that a task was deleted, or no longer belongs to those that are looked at."""
+        """Process a task that was deleted, or is no longer one of those being followed."""
         before = self.tasks.pop(task.key, None)
         if before is None:
             return []
@@ -92,7 +92,7 @@ class Progress:
         return {state: found[state] for state in State if found[state]}
 
     def highest_lag(self) -> TaskView | None:
-        """Return the task that is farthest behind, of those that are not stopped."""
+        """Return the task that is farthest behind among those that are not stopped."""
         behind = [
             task
             for task in self.tasks.values()
@@ -101,14 +101,14 @@ class Progress:
         return max(behind, key=lambda task: task.lag or 0, default=None)
 
     def by_urgency(self) -> list[TaskView]:
-        """Return the tasks, those that need a person first, then by lag."""
+        """Return the tasks: those that need a person first, then by lag."""
         return sorted(self.tasks.values(), key=by_urgency)
 
     def verdict(self, goal: Goal) -> Verdict:
-        """Tell whether waiting for a goal is over.
+        """Return whether waiting for a goal is over.
 
-        It goes on as long as any task may still get there by itself, so that one in trouble does
-        not hide the others. A wave that needs a person lets none of its tasks get there.
+        Waiting continues while any task may still reach the goal by itself, so that one in trouble
+        does not hide the others. If a wave needs a person, none of its tasks can reach it.
         """
         open_tasks = [task for task in self.tasks.values() if not goal.reached_by(task)]
         if not open_tasks:
@@ -122,5 +122,5 @@ class Progress:
 
 
 def _looks(task: TaskView) -> tuple[object, ...]:
-    """Return what a person would see change; a lag alone is not worth a line."""
+    """Return what counts as a visible change; a new lag alone is not worth a line."""
     return task.state, task.phase, task.ready.reason, task.caught_up

@@ -1,6 +1,6 @@
 """Manifests from files and standard input, as kubectl reads them: YAML or JSON, lists included.
 
-Times stay texts, as the API server stores them; what other kinds are there is only counted.
+Times stay text, as the API server stores them; objects of other kinds are only counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves times as they are written."""
+    """Leaves times unparsed."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,7 +40,7 @@ class Manifests:
 
     Attributes:
         bodies: The objects of this project, in their order.
-        foreign: How many objects of other kinds there were, by kind.
+        foreign: The number of objects of other kinds, by kind.
     """
 
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -68,7 +68,7 @@ def read(places: tuple[str, ...]) -> Manifests:
 
 
 def _texts(place: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each file that is meant."""
+    """Yield the name and the text of each selected file."""
     if place == STDIN:
         yield "standard input", sys.stdin.read()
         return
@@ -88,7 +88,7 @@ def _texts(place: str) -> Iterator[tuple[str, str]]:
 
 
 def _take(document: object, name: str, found: Manifests) -> None:
-    """Keep an object if it is one of ours; a list is its items."""
+    """Keep an object of this project; of a list, keep its items."""
     if document is None:
         return
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):

@@ -1,4 +1,4 @@
-"""What the API server refused, or why it cannot be reached, in a sentence that says what to do."""
+"""Refusals of the API server, and failures to reach it, as sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def refusal(status: int, data: bytes, kind: Kind | None) -> ApiProblem:
-    """Return what the API server said, with what to do where it does not say so itself."""
+    """Return the API server's message, with advice where the message has none."""
     try:
         said = json.loads(data)
         text, details = str(said["message"]), said.get("details") or {}
@@ -39,13 +39,13 @@ def refusal(status: int, data: bytes, kind: Kind | None) -> ApiProblem:
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """Return what is behind the errors that urllib3 wraps around each other."""
+    """Return the innermost of the errors that urllib3 nests."""
     reason = getattr(error, "reason", None)
     return cause_of(reason) if isinstance(reason, BaseException) else error
 
 
 def in_words(error: BaseException) -> str:
-    """Return what is behind an error of urllib3, to be read after the name of the server."""
+    """Describe an error of urllib3, in words that follow the name of the server."""
     match error:
         case urllib3.exceptions.NameResolutionError():
             return "cannot be reached: its name cannot be resolved"

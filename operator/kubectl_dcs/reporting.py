@@ -1,6 +1,6 @@
-"""What became of a wave or of some tasks: timings, the lag at the order, request ids.
+"""The outcome of a wave or of some tasks: timings, the lag at the order, request ids.
 
-Pure. It is what a change ticket wants: the same objects give the same report, as JSON or Markdown.
+Pure. Made for change tickets: the same objects give the same report, as JSON or Markdown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kubectl_dcs.tasks import TaskView
 
 MARKDOWN: Final = re.compile(r"([\\`*_\[\]|~#])")
-"""What would make something of a name, in a page that shows it."""
+"""Characters in a name that Markdown would interpret."""
 
 HEADS: Final = (
     *("task", "migration", "result", "lag at order", "opened", "ordered", "accepted", "terminated"),
@@ -80,7 +80,7 @@ def _text(fields: Mapping[str, Any], key: str) -> str | None:
 
 
 def as_markdown(made: Mapping[str, Any]) -> str:
-    """Return a report as a page."""
+    """Return a report as a Markdown page."""
     wave = made["wave"]
     title = f"Wave {plain(wave['name'])}" if wave else "Migrations"
     lines = [f"# {title}", "", *_summary(made), ""]
@@ -146,5 +146,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text that a page in Markdown shows as it is; names are what people typed in DCS."""
+    """Return a text that Markdown shows unchanged; names are free text typed in DCS."""
     return MARKDOWN.sub(r"\\\1", html.escape(one_line(text), quote=False))

@@ -31,7 +31,7 @@ WAVE_HEADS: Final = (
 )
 
 MESSAGE_CELLS_MAX: Final = 100
-"""Of a message in a table; `kubectl describe` has all of it."""
+"""Length of a message in a table; `kubectl describe` shows all of it."""
 
 
 def task_row(task: TaskView, now: datetime) -> tuple[str, ...]:

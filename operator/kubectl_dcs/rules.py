@@ -1,7 +1,7 @@
-"""What the API server would refuse of a manifest, as far as it can be told without asking it.
+"""What the API server would refuse in a manifest, as far as that is known without asking it.
 
-Pure. The CRDs have the whole of it; a test compares the two on a real API server. What is not told
-here is refused when it is applied, and changes nothing either.
+Pure. The complete rules are in the CRDs; a test compares the two on a real API server. What is not
+found here is refused when the manifest is applied, and does not change anything then either.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ READ: Final[Mapping[kinds.Kind, Callable[[Mapping[str, Any]], object]]] = {
     kinds.PROJECT: project_of,
     kinds.CLUSTER_PROJECT: project_of,
 }
-"""How the operator reads each kind."""
+"""The operator's own reader of each kind."""
 
 UNDER_WAY_MAX: Final = 100
-"""Of `spec.maxUnderWay` in the CRD."""
+"""The maximum of `spec.maxUnderWay` in the CRD."""
 
 WINDOW: Final = ("notBefore", "notAfter")
 
 
 def breach(kind: kinds.Kind, spec: Mapping[str, Any], there: Mapping[str, Any] | None) -> str:
-    """Return why the API server would refuse an object; empty if nothing is known against it.
+    """Return why the API server would refuse an object; empty if no reason is known.
 
     Args:
-        kind: Of the object.
-        spec: As it would be stored, defaults included.
-        there: As it is stored now; None if the object is new.
+        kind: The kind of the object.
+        spec: The spec as it would be stored, with defaults.
+        there: The spec as it is stored now; None if the object is new.
     """
     found: Iterator[str] = iter(())
     if kind is kinds.TASK:

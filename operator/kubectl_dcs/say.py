@@ -1,6 +1,6 @@
-"""What is printed: results to standard output, everything about the way to standard error.
+"""Printing: results go to standard output, progress and notes to standard error.
 
-Tables are as kubectl prints them: columns without lines, so that `awk` and people can read them.
+Tables look as in kubectl: columns without lines, readable for `awk` and for people.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 GAP: Final = "   "
 
 LISTED_MAX: Final = 20
-"""Items of a list that are printed; of the others only the number is."""
+"""How many items of a list are printed; of the rest, only the number is."""
 
 _OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters but line ends and tabs, and those that turn the direction of a text."""
+"""Control characters except line ends and tabs, and those that change the text direction."""
 
 WIDE: Final = frozenset("WF")
 """East Asian widths that take two cells."""
@@ -32,29 +32,29 @@ def result(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print something about the way, which scripts need not read."""
+    """Print a note that scripts need not read."""
     sys.stdout.flush()
     sys.stderr.write(f"{_harmless(text)}\n")
     sys.stderr.flush()
 
 
 def _harmless(text: str) -> str:
-    """Return a text with blanks for what a terminal would obey."""
+    """Return a text in which spaces replace whatever a terminal would interpret."""
     return _OBEYED.sub(" ", text)
 
 
 def is_terminal() -> bool:
-    """Tell whether somebody looks at the results as they come."""
+    """Return whether the results go to a terminal."""
     return sys.stdout.isatty()
 
 
 def document(value: Any) -> None:
-    """Print a result as JSON, as it is for `-o json`."""
+    """Print a result as JSON, for `-o json`."""
     result(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def json_line(value: Any) -> None:
-    """Print one of many results as JSON on one line, at once."""
+    """Print one of many results as JSON on one line, without buffering."""
     result(json.dumps(value, ensure_ascii=False))
     sys.stdout.flush()
 
@@ -78,7 +78,7 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def cells(text: str) -> int:
-    """Return how many cells of a terminal a text takes: Chinese characters take two."""
+    """Return how many terminal cells a text occupies: Chinese characters take two."""
     if text.isascii():
         return len(text)
     return sum(

@@ -1,4 +1,4 @@
-"""Which tasks are meant: by names, by labels, by their wave, or all of a namespace."""
+"""Which tasks are selected: by names, by labels, by their wave, or all of a namespace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was typed to name tasks. With nothing of it, all of the namespace are meant."""
+    """What was typed to select tasks. If it is empty, all tasks of the namespace are selected."""
 
     names: tuple[str, ...] = ()
     labels: str = ""
@@ -36,16 +36,16 @@ class Selection:
         return bool(self.names or self.labels or self.wave)
 
     def check(self) -> None:
-        """Refuse what does not go together.
+        """Refuse combinations that exclude each other.
 
         Raises:
-            WrongUsage: More than one way was used.
+            WrongUsage: Tasks were selected in more than one way.
         """
         if bool(self.names) + bool(self.labels) + bool(self.wave) > 1:
             raise WrongUsage("choose tasks in one way only: by names, by --selector or by a wave")
 
     def wants(self, task: TaskView) -> bool:
-        """Tell whether a task is meant; labels were compared by the API server."""
+        """Return whether a task is selected; the API server has already compared the labels."""
         if self.names:
             return task.name in self.names
         return not self.wave or task.wave == self.wave
@@ -55,7 +55,7 @@ class Selection:
         return Subject(namespace_of(cluster, where), self.labels, self.wave)
 
     def words(self) -> str:
-        """Return the options that select the same, with a blank before each, to be copied."""
+        """Return the options for the same selection, each after a space, ready to be copied."""
         parts = [shlex.quote(name) for name in self.names]
         parts += ["-l", shlex.quote(self.labels)] if self.labels else []
         parts += ["--wave", self.wave] if self.wave else []
@@ -63,19 +63,19 @@ class Selection:
 
 
 def namespace_of(cluster: Cluster, where: Where) -> str | None:
-    """Return the namespace that is meant; None for all."""
+    """Return the selected namespace; None for all."""
     return None if where.everywhere else cluster.namespace
 
 
 def select(
     cluster: Cluster, where: Where, selection: Selection, *, managers: bool = False
 ) -> list[TaskView]:
-    """Return the tasks that are meant, in the order of the API server.
+    """Return the selected tasks, in the order of the API server.
 
-    `managers`: whether it matters who manages which fields.
+    With `managers`, the tasks include their managed fields.
 
     Raises:
-        WrongUsage: Something was said, and selects nothing; or a name is not there.
+        WrongUsage: A selection was given and selects nothing, or a name does not exist.
     """
     selection.check()
     if selection.wave:
@@ -89,10 +89,10 @@ def select(
 def demand(
     cluster: Cluster, where: Where, selection: Selection, found: Collection[TaskView]
 ) -> None:
-    """Demand that what was said selects something; of nothing said, that is only a note.
+    """Require that a given selection selects something; without one, only print a note.
 
     Raises:
-        WrongUsage: Something was said, and selects nothing; or a name is not there.
+        WrongUsage: A selection was given and selects nothing, or a name does not exist.
     """
     missing = sorted(set(selection.names) - {task.name for task in found})
     place = "any namespace" if where.everywhere else f"namespace {cluster.namespace}"
@@ -118,7 +118,7 @@ def wave_of(cluster: Cluster, name: str) -> WaveView:
     """Return a wave of the current namespace.
 
     Raises:
-        WrongUsage: There is none of this name; with those that there are, if they may be listed.
+        WrongUsage: None has this name; the message lists those that exist, if they may be listed.
     """
     try:
         return wave_view(cluster.get(WAVE, cluster.namespace, name))

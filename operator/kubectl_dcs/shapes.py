@@ -1,4 +1,4 @@
-"""The shapes in which `-o json` prints things; scripts rely on them, so fields are only added."""
+"""The shapes of `-o json`; scripts rely on them, so fields may only be added."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def task_json(task: TaskView) -> dict[str, Any]:
-    """Return where one task stands."""
+    """Return the state of one task."""
     wish = "stop" if task.stopped else "cutover" if task.wished else None
     return {
         "namespace": task.namespace,
@@ -36,7 +36,7 @@ def task_json(task: TaskView) -> dict[str, Any]:
 
 
 def wave_json(wave: WaveView) -> dict[str, Any]:
-    """Return where one wave stands, as the operator counts."""
+    """Return the state of one wave, with the operator's counts."""
     return {
         "namespace": wave.namespace,
         "name": wave.name,
@@ -53,10 +53,10 @@ def wave_json(wave: WaveView) -> dict[str, Any]:
 
 
 def counts_json(counts: Mapping[State, int]) -> dict[str, int]:
-    """Return how many tasks are in each state; all states are there."""
+    """Return the number of tasks in each state, including empty ones."""
     return {state.value: counts.get(state, 0) for state in State}
 
 
 def tasks_json(tasks: Iterable[TaskView]) -> list[dict[str, Any]]:
-    """Return where tasks stand, in their order."""
+    """Return the states of tasks, in their order."""
     return [task_json(task) for task in tasks]

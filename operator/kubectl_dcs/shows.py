@@ -1,4 +1,4 @@
-"""What goes on, for those who are not at a terminal: one line per change, or nothing at all."""
+"""Progress without a terminal: one line per change, or nothing at all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """Prints a line per change, with the time; as JSON if wanted.
+    """Prints a line per change, with the time; as JSON on request.
 
     Args:
-        everything: Whether to begin with a line for each task as it is.
+        everything: Whether to begin with a line for the current state of each task.
     """
 
     def __init__(self, *, everything: bool, as_json: bool = False) -> None:
@@ -35,15 +35,15 @@ class Lines:
                 say.result(f"{moments.now():%H:%M:%S}Z  {change_line(change)}")
 
     def tick(self, progress: Progress, *, force: bool = False) -> None:
-        """Do nothing: lines are printed when something changes."""
+        """Do nothing: lines are printed only when something changes."""
 
     def lost(self, problem: Problem | None) -> None:
-        """Say that the connection is lost, or back."""
+        """Print that the connection is lost, or restored."""
         tell_lost(problem)
 
 
 class Silence:
-    """Says nothing but that the connection is lost."""
+    """Prints nothing except that the connection is lost."""
 
     def changes(self, changes: Sequence[Change], *, first: bool) -> None:
         """Do nothing."""
@@ -52,12 +52,12 @@ class Silence:
         """Do nothing."""
 
     def lost(self, problem: Problem | None) -> None:
-        """Say that the connection is lost, or back."""
+        """Print that the connection is lost, or restored."""
         tell_lost(problem)
 
 
 def tell_lost(problem: Problem | None) -> None:
-    """Say that the connection is lost, or back."""
+    """Print that the connection is lost, or restored."""
     if problem is None:
         say.note("Connected again; nothing was missed.")
     else:

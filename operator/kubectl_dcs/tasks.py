@@ -99,7 +99,7 @@ class TaskView:
 
     @property
     def current(self) -> bool:
-        """Whether the status speaks of the latest spec."""
+        """Whether the status describes the latest spec."""
         return 0 < self.generation <= self.observed
 
     @cached_property

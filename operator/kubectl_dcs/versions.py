@@ -1,6 +1,7 @@
-"""Both sides of a rolling upgrade: says in one line if plugin and CRDs do not know the same.
+"""Both sides of a rolling upgrade: one line tells if the plugin and the CRDs differ.
 
-What the CRDs lack is refused when it is written. What only they know, the plugin does not consider.
+Fields that the CRDs lack are refused when they are written. Fields that only the CRDs have are
+ignored by the plugin.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ KNOWN: Final = {
         {"state", "notBefore", "notAfter", "maxUnderWay", "pauseAfterFailures", "cutover"}
     ),
 }
-"""The fields of `spec` that this plugin considers; a test compares them with the CRDs."""
+"""The fields of `spec` that this plugin supports; a test compares them with the CRDs."""
 
 
 def check(cluster: Cluster) -> None:
-    """Say if the CRDs are older or newer than the plugin.
+    """Print a note if the CRDs are older or newer than the plugin.
 
-    A cluster that does not tell is not an obstacle: every write is checked by the API server.
+    A cluster that does not publish them is no obstacle: the API server checks every write.
     """
     try:
         schema = cluster.schema()

@@ -1,4 +1,4 @@
-"""Waits for a goal with the right show, and says how it ended."""
+"""Waits for a goal with a suitable display, and tells how the wait ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Waited:
 
     Attributes:
         sentence: For people.
-        seconds: How long it took.
+        seconds: How long the wait took.
     """
 
     goal: Goal
@@ -51,7 +51,7 @@ class Waited:
         return STATUSES[self.verdict]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as data, with the tasks that are not there yet."""
+        """Return the result as data, with the tasks that have not reached the goal."""
         words = {
             Verdict.DONE: "done",
             Verdict.PERSON: "person needed",
@@ -81,12 +81,12 @@ def wait_for(
 ) -> Waited:
     """Wait until the goal is reached, a person is needed or time is up.
 
-    With `quiet` nothing is shown on the way. `again` is the command with which somebody may go on
-    waiting after Ctrl-C; `check` is asked about what there is at first, and may raise.
+    With `quiet`, no progress is shown. `again` is the command that resumes waiting after Ctrl-C;
+    `check` is called with the initial state, and may raise.
 
     Raises:
-        Interrupted: By Ctrl-C; the text says that the operator goes on.
-        Problem: The cluster cannot be followed any more.
+        Interrupted: By Ctrl-C; the text says that the operator carries on.
+        Problem: The cluster can no longer be followed.
     """
     began_s = time.monotonic()
     try:
@@ -104,7 +104,7 @@ def wait_for(
 
 
 def wait_words(selection: Selection) -> str:
-    """Return what `kubectl dcs wait` takes for a selection, with a blank before each part."""
+    """Return the arguments of `kubectl dcs wait` for a selection, each after a space."""
     names = "".join(f" --name {name}" for name in selection.names)
     return names or (f" {selection.wave}" if selection.wave else selection.words())
 
@@ -114,7 +114,7 @@ def _show(goal: Goal, *, quiet: bool) -> Iterator[Show]:
     if quiet:
         yield Silence()
     elif say.is_terminal():
-        from kubectl_dcs.screen import Screen  # noqa: PLC0415 - rich, for a terminal alone
+        from kubectl_dcs.screen import Screen  # noqa: PLC0415 - rich is needed only on a terminal
 
         with Screen(goal) as screen:
             yield screen

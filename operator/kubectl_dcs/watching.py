@@ -1,6 +1,6 @@
 """Follows tasks, and a wave, until a goal is reached, a person is needed, or time is up.
 
-Owns the loop between what is heard of the cluster, the clock, and what is shown.
+Owns the loop between the news from the cluster, the clock, and the display.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ if TYPE_CHECKING:
     from kubectl_dcs.progress import Change, Goal, Progress
 
 TICK_S: Final = 0.25
-"""How often the screen is drawn anew: a clock on it moves, and eyes see no more."""
+"""How often the screen is redrawn: its clock has to move, and the eye sees no more."""
 
 FIRST_S_MAX: Final = 120.0
-"""For the first list, however short the wait itself shall be: with a timeout of 0 it is all."""
+"""Time limit of the first list, however short the wait: with a timeout of 0 it is the whole
+wait."""
 
 DRAIN_MAX: Final = 1000
-"""News taken in before the screen is drawn again."""
+"""The most news processed before the screen is redrawn."""
 
 
 class Show(Protocol):
-    """Shows what goes on; each method returns at once."""
+    """Shows progress; each method returns immediately."""
 
     def changes(self, changes: Sequence[Change], *, first: bool) -> None:
-        """Tell what changed; `first` with what was there at the beginning."""
+        """Show what changed; `first` marks the initial state."""
 
     def tick(self, progress: Progress, *, force: bool = False) -> None:
         """Draw the screen, if there is one."""
 
     def lost(self, problem: Problem | None) -> None:
-        """Tell that the connection is lost, or with None that it is back."""
+        """Show that the connection is lost or, with None, that it is restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Subject:
     Attributes:
         namespace: None for all.
         labels: A label selector.
-        wave: The wave to follow too, in that namespace; empty for none.
+        wave: A wave in that namespace to follow as well; empty for none.
     """
 
     namespace: str | None
@@ -91,10 +92,10 @@ class Watching:
         self._stack.close()
 
     def until_listed(self) -> None:
-        """Wait until everything that there is was heard of once.
+        """Wait until everything that exists has been listed once.
 
         Raises:
-            Problem: The cluster cannot be asked.
+            Problem: The cluster cannot be reached.
         """
         deadline_s = time.monotonic() + FIRST_S_MAX
         while self._unlisted:
@@ -104,13 +105,13 @@ class Watching:
         self._show.tick(self._progress, force=True)
 
     def until(self, goal: Goal | None, timeout_s: float) -> Verdict:
-        """Wait for the goal; without one, until the time is up.
+        """Wait for the goal or, without one, until the time is up.
 
         Returns:
             The verdict; it is `WAITING` if time is up.
 
         Raises:
-            Problem: The cluster cannot be followed any more.
+            Problem: The cluster can no longer be followed.
         """
         self.until_listed()
         deadline_s = time.monotonic() + timeout_s
@@ -127,7 +128,7 @@ class Watching:
         return self._progress.verdict(goal) if goal else Verdict.WAITING
 
     def _take(self, wait_s: float) -> None:
-        """Take in what has been heard, waiting for the first piece of it."""
+        """Process the news, waiting for the first piece."""
         with contextlib.suppress(queue.Empty):
             self._hear(self._news.get(timeout=wait_s))
             for _ in range(DRAIN_MAX):

@@ -1,4 +1,4 @@
-"""A `MigrationWave` as a person looks at it."""
+"""A `MigrationWave` as people see it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COUNTS: Final = ("total", "waiting", "caughtUp", "stopping", "stopped", "trouble")
-"""Those in a wave's status."""
+"""The counts in the status of a wave."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaveView:
-    """One `MigrationWave`; times are RFC 3339, empty if not set or not come.
+    """One `MigrationWave`; times are RFC 3339, empty if not set or not reached.
 
     Attributes:
-        state: `Hold` or `Go`, as wished.
-        counts: What the operator counted; empty before it has.
+        state: `Hold` or `Go`, from the spec.
+        counts: The operator's counts; empty before it has counted.
         body: The object itself.
     """
 
@@ -40,7 +40,7 @@ class WaveView:
 
     @property
     def current(self) -> bool:
-        """Whether the status speaks of the latest spec."""
+        """Whether the status describes the latest spec."""
         return 0 < self.generation <= self.observed
 
     @property

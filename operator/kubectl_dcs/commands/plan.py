@@ -101,7 +101,7 @@ def _chosen(cluster: Cluster, where: Where, selection: Selection, found: Gathere
     """Return the tasks that are asked about: those of the files, if files are all that was said.
 
     Raises:
-        WrongUsage: Something was said, and selects nothing.
+        WrongUsage: A selection was given and selects nothing.
     """
     if not selection.is_said:
         return list(found.changes) or list(found.world.tasks)

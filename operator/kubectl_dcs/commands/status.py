@@ -98,7 +98,7 @@ def _watch(cluster: Cluster, where: Where, selection: Selection, *, as_json: boo
     subject = selection.subject(cluster, where)
     try:
         if say.is_terminal() and not as_json:
-            from kubectl_dcs.screen import Screen  # noqa: PLC0415 - rich, for a terminal alone
+            from kubectl_dcs.screen import Screen  # noqa: PLC0415 - needed on a terminal only
 
             with Screen(None, heads=TASK_HEADS) as screen:
                 watching = Watching(cluster, subject, progress, screen)

@@ -289,7 +289,10 @@ def with_endpoint(endpoint: str) -> Callable[[FakeApi], None]:
 @pytest.mark.parametrize(
     "change, line",
     [
-        (without_secret, "Secret shop/credentials is not there; or set HUAWEICLOUD_SDK_AK"),
+        (
+            without_secret,
+            "Secret shop/credentials does not exist; create it, or set HUAWEICLOUD_SDK_AK",
+        ),
         (with_secret(), "key accessKey of Secret shop/credentials is missing, empty or not"),
         (with_secret(accessKey="not base64!"), "key accessKey of Secret shop/credentials is"),
         (
