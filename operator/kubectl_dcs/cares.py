@@ -1,6 +1,6 @@
-"""What needs care before a migration is stopped, though nothing forbids it.
+"""What needs care before a migration is stopped, although nothing prevents the stop.
 
-Pure. Each care is a sentence about one task that a person should have read before a wave goes.
+Pure. Each care is a sentence about one task that a person should read before a wave is set to Go.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ FULL_METHOD: Final = "full_amount_migration"
 DONE_PERCENT: Final = 100
 
 NAMES_MAX: Final = 5
-"""Tasks that are named in one sentence."""
+"""The most tasks that one sentence names."""
 
 _HOST: Final = re.compile(r"[\w.-]+:\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """One sentence about one task; `what` is a word that scripts can compare."""
+    """One sentence about one task; `what` is a keyword that scripts can compare."""
 
     task: Key
     what: str
@@ -43,7 +43,7 @@ class Care:
 
 
 def cares(world: World, about: Iterable[Key]) -> list[Care]:
-    """Return what needs care about these tasks, each of which has a wish that is not fulfilled."""
+    """Return what needs care about these tasks, all of which have a pending stop request."""
     chosen = [world.tasks[key] for key in about]
     by_id: dict[str, list[TaskView]] = defaultdict(list)
     by_target: dict[tuple[str, str, str], list[TaskView]] = defaultdict(list)
@@ -63,7 +63,7 @@ def cares(world: World, about: Iterable[Key]) -> list[Care]:
 
 
 def _full_phase(task: TaskView) -> Iterator[Care]:
-    """Yield a care if a stop would leave a half-filled target."""
+    """Yield a care if a stop would leave the target half filled."""
     progress = task.part("lag").get("fullProgress")
     full = _about(task).get("method") == FULL_METHOD or task.phase in FULL_WORDS
     partly = isinstance(progress, int | float) and progress < DONE_PERCENT
@@ -119,7 +119,7 @@ def _same_id(task: TaskView, same: list[TaskView]) -> Iterator[Care]:
 
 
 def _not_admitted(task: TaskView, world: World) -> Iterator[Care]:
-    """Yield a care if the project does not exist, or does not admit the task's namespace."""
+    """Yield a care if the project does not exist or does not admit the task's namespace."""
     kind, namespace, name = _project(task)
     project = world.projects.get((kind, namespace, name))
     if project is None:
@@ -158,7 +158,7 @@ def _runs(task: TaskView) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    """Tell an address, as of a Redis of one's own, from the name or the id of an instance."""
+    """Return whether this is an address, as of a self-hosted Redis, and not an instance."""
     hosts = [part.strip() for part in text.split(",")]
     for host in hosts:
         try:

@@ -1,8 +1,8 @@
-"""Judges a world by the operator's own pure decision: what it would do next about each task.
+"""Forecasts, by the operator's own pure decision, what it would do next about each task.
 
-The world is frozen: the newest lag of each task counts as sampled this moment, and what DCS was
-last seen to say as just observed. What only the operator can know (a Secret, the limits that it
-was started with) is taken from what statuses say of it.
+The world is frozen: the newest lag of each task counts as sampled at this moment, and the last
+reported status as just observed. What only the operator can know (a Secret, the limits that it was
+started with) is taken from the statuses.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from kubectl_dcs.forecasts import Key, World
 
 NOW_S: Final = 1e6
-"""The monotonic second of the frozen moment; any that is later than every duration."""
+"""The monotonic time of the frozen moment, in seconds; any value above every duration."""
 
 _WAITS: Final = frozenset({Case.HOLDING, Case.EARLY, Case.WAVE_PAUSED, Case.SUSPENDED})
 _NEVER: Final = float("-inf")
@@ -61,7 +61,7 @@ _NEVER: Final = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One task with everything that its decision depends on."""
+    """One task with everything that the decision about it depends on."""
 
     task: Task
     project: Project | None
@@ -73,8 +73,8 @@ def forecast(world: World, *, batch_size: int = BATCH_IDS_MAX) -> Forecast:
     """Return what the operator would do with a world (a `Forecaster`).
 
     Args:
-        world: Frozen.
-        batch_size: Most ids of one call, as the operator was told by its `--batch-size`.
+        world: The frozen world.
+        batch_size: The most ids per call, as given to the operator by `--batch-size`.
     """
     now = Instant(NOW_S, world.now.replace(microsecond=0))
     projects = _projects(world)
@@ -116,7 +116,7 @@ def _waves(world: World) -> dict[Key, tuple[Wave, Status]]:
 
 
 def _with_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object with a uid: one that is only in a file has none yet."""
+    """Return an object with a uid: an object that is only in a file has none yet."""
     metadata = {"uid": "", **body["metadata"]}
     return {**body, "metadata": metadata}
 
@@ -165,7 +165,7 @@ def _judge(
 
 
 def _blocked(world: World, task: Task, project: Project | None) -> Trouble | None:
-    """Return why the project of a task cannot be used, as far as can be seen."""
+    """Return why the project of a task cannot be used, as far as the plugin can see."""
     ref = task.project
     if project is None:
         if ref.kind in world.unknown:
@@ -195,7 +195,7 @@ def _wish(
     now: Instant,
     request: StopRequest,
 ) -> Conditional | None:
-    """Return what a conditional wish depends on, with the lag that the status shows."""
+    """Return what a cutover depends on, with the lag that the status shows."""
     cutover = task.cutover
     if cutover is None or task.stopped:
         return None
@@ -241,7 +241,7 @@ def _opening(task: Task, shown: Status, now: Instant) -> Opening | None:
 def _sampled(
     shown: Status, max_lag: int, stable_for_s: float, now: Instant
 ) -> tuple[Lag | None, Streak]:
-    """Return the lag that a status shows as a sample of this moment, with its streak."""
+    """Return the lag in a status as a sample of this moment, with its streak."""
     says, lag = shown.condition(CAUGHT_UP), shown.lag
     if says is None or lag is None:
         return None, Streak(max_lag)
@@ -296,7 +296,7 @@ def _opened(one: _Judged, now: Instant) -> _Judged:
 
 def _verdict(one: _Judged, now: Instant) -> Verdict:
     decision, shown = one.decision, one.situation.shown
-    settled = decision.case is Case.SETTLED  # of which the operator leaves the status as it is
+    settled = decision.case is Case.SETTLED  # for which the operator leaves the status unchanged
     status = shown if settled else describe(one.situation, decision, now)
     says = status.condition(READY)
     reason, message = (says.reason, says.message) if says else ("", "")
@@ -317,10 +317,10 @@ def _group(decision: Decision, now: Instant) -> Group:
 
 
 def _calls(judged: Mapping[Key, _Judged], batch_size: int) -> Iterable[Call]:
-    """Yield the calls: per cloud project, each id once, in full batches.
+    """Yield the calls: per cloud project, with each id once, in full batches.
 
-    Unconditional stops leave at once, and those of cutovers at the end of a round of samples; so
-    the two do not share a call.
+    Unconditional stops are sent at once, those of cutovers at the end of a round of samples, so the
+    two do not share a call.
     """
     due: dict[tuple[str, str, bool], dict[str, Key]] = defaultdict(dict)
     for conditional in (False, True):

@@ -1,7 +1,7 @@
-"""What the operator would do about each task of a world: the form of the answer, not the answer.
+"""The types of a forecast: what the operator would do about each task of a world.
 
-`plan` gathers a world, has it judged by a `Forecaster`, and prints what that says. The forecaster
-asks the operator's own pure code; tests have others.
+`plan` gathers a world, passes it to a `Forecaster`, and prints the result. The real forecaster uses
+the operator's own pure code; tests use others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 
 class Group(Enum):
-    """What happens to a task next; the value is the word in `-o json`."""
+    """What happens to a task next; the value is used in `-o json`."""
 
     STOP = "stop"
     WAIT = "wait"
@@ -34,12 +34,12 @@ class World:
     """Everything a forecast depends on, frozen.
 
     Attributes:
-        tasks: By namespace and name.
-        waves: The same.
-        projects: The objects, by kind, namespace (empty for a cluster-scoped one) and name.
-        namespaces: The labels of namespaces, as far as they may be read.
-        unknown: The kinds that may not be read, so that what is not there says nothing.
-        now: The moment for windows and deadlines.
+        tasks: The tasks, by namespace and name.
+        waves: The waves, by namespace and name.
+        projects: The project objects, by kind, namespace (empty if cluster-scoped) and name.
+        namespaces: The labels of those namespaces that may be read.
+        unknown: The kinds that may not be read; a missing object of these proves nothing.
+        now: The time for windows and deadlines.
     """
 
     tasks: Mapping[Key, TaskView]
@@ -68,9 +68,9 @@ class Call:
     """One call that would be made.
 
     Attributes:
-        endpoint: Of DCS.
-        project_id: Of the cloud project.
-        tasks: The tasks whose ids it would carry; equal ids are there once.
+        endpoint: The endpoint of DCS.
+        project_id: The id of the cloud project.
+        tasks: The tasks whose ids it would carry; each id only once.
     """
 
     endpoint: str
@@ -87,7 +87,7 @@ class Forecast:
 
 
 class Forecaster(Protocol):
-    """Judges a world."""
+    """Makes a forecast for a world."""
 
     def __call__(self, world: World, /) -> Forecast:
         """Return what the operator would do; the same world gives the same answer."""

@@ -1,6 +1,6 @@
-"""The options that commands have in common, as decorators.
+"""The options that several commands share, as decorators.
 
-They turn what was typed into a `Where`, which the commands get as `where`.
+They parse what was typed into a `Where`, which the commands receive as `where`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., int] | click.Command")
 
 COMPLETE: Final = "_KUBECTL_DCS_COMPLETE"
-"""The variable by which the completion scripts ask."""
+"""The environment variable that completion scripts set to request candidates."""
 
 SPAN_S_MAX: Final = 30 * 24 * 3600.0
-"""No wait is longer; a typing error is."""
+"""The longest wait; anything above is a typing error."""
 
 
 class Duration(click.ParamType[float]):
@@ -49,10 +49,10 @@ class Duration(click.ParamType[float]):
 
 
 class ObjectName(click.ParamType[str]):
-    """A name that an object in Kubernetes can have; completed from the cluster.
+    """A valid name of an object in Kubernetes; completed from the cluster.
 
     Args:
-        plural: Of the kind whose names are offered.
+        plural: The plural of the kind whose names are offered.
     """
 
     def __init__(self, plural: str) -> None:
@@ -60,7 +60,7 @@ class ObjectName(click.ParamType[str]):
         self._plural = plural
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name; it becomes part of an API path, so nothing but a name may pass."""
+        """Return the name; it becomes part of an API path, so only valid names may pass."""
         text = str(value)
         if not kinds.is_name(text):
             self.fail(f"{text!r} is not the name of an object", param, ctx)
@@ -69,14 +69,14 @@ class ObjectName(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the names that begin so."""
+        """Return the names with this prefix."""
         del param
         found = names(self._plural, ctx.params, incomplete)
         return [CompletionItem(name) for name in found]
 
 
 def cluster(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say which cluster and which namespace."""
+    """Add the options that select the cluster and the namespace."""
 
     @click.option("--kubeconfig", metavar="PATH", default="", help="The kubeconfig to use.")
     @click.option("--context", metavar="NAME", default="", help="The context in it to use.")
@@ -137,7 +137,7 @@ wave_name = click.argument("wave", metavar="WAVE", type=ObjectName("migrationwav
 
 
 def timeout(default: str) -> Callable[[Command], Command]:
-    """Return the option that says how long to wait."""
+    """Return the option that limits a wait."""
     return click.option(
         "--timeout",
         "timeout_s",
@@ -157,13 +157,13 @@ CUTOVER: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "cutover_timeout": ("timeout", str),
     "on_timeout": ("onTimeout", str),
 }
-"""The options that make a cutover: the field of each, and the form of its value."""
+"""The options of a cutover: the field of each, and how its value is written."""
 
 
 def cutover(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options of a cutover; the command gets what was given of it as `cutover`.
+    """Add the options of a cutover; the command receives the given ones as `cutover`.
 
-    What is out of bounds is refused by the API server, in the words of the CRD.
+    Values out of bounds are refused by the API server, with the messages of the CRD.
     """
 
     @click.option(
@@ -199,7 +199,7 @@ def cutover(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def reach(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say how DCS is reached, as `secret_namespace` and `allowed`."""
+    """Add the options for access to DCS, as `secret_namespace` and `allowed`."""
     command = click.option(
         "--allow-endpoint",
         "allowed",
@@ -218,7 +218,7 @@ def reach(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def project(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say which project of DCS; the command gets them as `project`."""
+    """Add the options that select the DCS project; the command receives them as `project`."""
 
     @click.option(
         "--project",

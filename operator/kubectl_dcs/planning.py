@@ -1,6 +1,6 @@
-"""A plan: what would happen to the tasks that somebody asks about, in groups, as text or data.
+"""A plan: what would happen to the selected tasks, in groups, as text or data.
 
-Pure. The verdicts are a forecaster's; here they are put in order and counted.
+Pure. The verdicts come from a forecaster; this module sorts and counts them.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Plan:
     """What would happen.
 
     Attributes:
-        chosen: The tasks that somebody asks about, in order.
-        forecast: Of the whole world, since others may share a call with them.
-        before: What would happen to them without the files.
-        cares: About those of them that have a wish which is not fulfilled.
+        chosen: The selected tasks, in order.
+        forecast: The forecast for the whole world, since other tasks may share a call with them.
+        before: What would happen to the tasks without the files.
+        cares: What needs care about those of them whose requested stop is still pending.
     """
 
     gathered: Gathered
@@ -59,12 +59,12 @@ class Plan:
         return self.forecast.verdicts[key]
 
     def group(self, group: Group) -> list[TaskView]:
-        """Return the chosen tasks of a group, in order."""
+        """Return the selected tasks of a group, in order."""
         tasks = self.gathered.world.tasks
         return [tasks[key] for key in self.chosen if self.verdict(key).group is group]
 
     def calls(self) -> Iterator[tuple[Call, int]]:
-        """Yield the calls that carry a chosen task, with how many of them."""
+        """Yield the calls that carry selected tasks, with the number of these."""
         chosen = set(self.chosen)
         for call in self.forecast.calls:
             if ours := sum(key in chosen for key in call.tasks):

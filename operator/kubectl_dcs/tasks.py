@@ -1,6 +1,6 @@
-"""A `MigrationTask` as a person looks at it: its wish, its lag, and where it stands.
+"""A `MigrationTask` as people see it: what is requested, its lag, and its state.
 
-Reading is forgiving: CRDs of another version may lack fields, or have more of them.
+Parsing is lenient: CRDs of another version may lack fields or have additional ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CATCHING_UP: Final = frozenset({"Queued", "CatchingUp", "LagUnknown"})
 
 
 class State(Enum):
-    """Where a task stands; the value is the word that people read. In the order of a night."""
+    """The state of a task; the value is shown to people. In the order of a cutover."""
 
     TROUBLE = "needs a person"
     DELAYED = "delayed"
@@ -38,7 +38,7 @@ _ORDER: Final = {state: number for number, state in enumerate(State)}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition; empty if it is not there."""
+    """One condition; empty if it does not exist."""
 
     status: str = ""
     reason: str = ""
@@ -52,12 +52,12 @@ class TaskView:
     Attributes:
         stopped: `spec.stopped`.
         cutover: `spec.cutover`; None if there is none.
-        generation: Of the object.
-        observed: The generation that the status speaks of; 0 if nobody has written it.
-        lag: DCS's `offset`; None if it is not known.
-        created_at: RFC 3339, as every time here; empty if the moment has not come.
+        generation: The generation of the object.
+        observed: The generation that the status describes; 0 if it has never been written.
+        lag: DCS's `offset`; None if unknown.
+        created_at: RFC 3339, as all times here; empty if not reached yet.
         title: What DCS calls the migration.
-        body: The object itself, for who needs more of it.
+        body: The object itself, for users of other fields.
     """
 
     namespace: str
@@ -79,17 +79,17 @@ class TaskView:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What names it within the cluster."""
+        """Its identity within the cluster."""
         return self.namespace, self.name
 
     @property
     def wave(self) -> str:
-        """The name of the wave, in the same namespace; empty if it names none."""
+        """The name of its wave, in the same namespace; empty if it has none."""
         return _text(_fields(self.cutover, "waveRef"), "name")
 
     @property
     def wished(self) -> bool:
-        """Whether it shall be stopped, now or once the target has caught up."""
+        """Whether it is to be stopped, now or once the target has caught up."""
         return self.stopped or self.cutover is not None
 
     @property
@@ -104,20 +104,20 @@ class TaskView:
 
     @cached_property
     def state(self) -> State:
-        """Where it stands."""
+        """The state of the task."""
         return _state(self)
 
     @property
     def caught_up(self) -> bool:
-        """Whether its target has caught up, or it no longer matters because it is stopped."""
+        """Whether its target has caught up, or no longer matters because the task is stopped."""
         return self.holds("CaughtUp") or self.state in {State.STOPPING, State.STOPPED}
 
     def condition(self, kind: str) -> Condition:
-        """Return a condition; an empty one if it is not there."""
+        """Return a condition; an empty one if it does not exist."""
         return self.conditions.get(kind, Condition())
 
     def holds(self, kind: str) -> bool:
-        """Tell whether a condition is true for the latest spec."""
+        """Return whether a condition is true for the latest spec."""
         return self.current and self.condition(kind).status == "True"
 
     def part(self, *path: str) -> Mapping[str, Any]:
@@ -165,7 +165,7 @@ def number(value: object) -> int | None:
 
 
 def by_urgency(task: TaskView) -> tuple[bool, int, bool, int, str, str]:
-    """Return a sort key: who needs a person first, then by lag, then what is still under way."""
+    """Return a sort key: tasks that need a person first, then by lag, then those under way."""
     state = task.state
     done = state in {State.STOPPED, State.OBSERVED}
     lag = -1 if task.lag is None or done else task.lag

@@ -1,4 +1,4 @@
-"""Which cluster, which namespace and which project of DCS the command line means."""
+"""Which cluster, namespace and DCS project the command line selects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which cluster and which namespace the command line names; empty means as kubectl has it."""
+    """The cluster and the namespace on the command line; empty means kubectl's default."""
 
     kubeconfig: str = ""
     context: str = ""
@@ -16,7 +16,7 @@ class Where:
     everywhere: bool = False
 
     def words(self) -> str:
-        """Return the options that mean the same, with a blank before each, to be copied."""
+        """Return the options with the same meaning, each after a space, ready to be copied."""
         given = (
             ("--kubeconfig", self.kubeconfig),
             ("--context", self.context),
@@ -31,8 +31,8 @@ class ProjectName:
     """Names a project.
 
     Attributes:
-        shared: A ClusterDCSProject is meant.
-        secret_namespace: Where the Secret of a shared one is: the operator's namespace.
+        shared: Whether it is a ClusterDCSProject.
+        secret_namespace: The namespace of a shared project's Secret: the operator's.
         allowed: Patterns of endpoints that may be called; empty for those of Huawei Cloud.
     """
 

@@ -1,4 +1,4 @@
-"""The cluster as the board sees it: when it was last heard, what a user may do, the namespace."""
+"""The cluster as the board sees it: the last contact, the user's rights, the namespace."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ TERMINATING: Final = "terminating"
 
 
 class BoardCluster(Cluster):
-    """A cluster that remembers when each kind was last heard of.
+    """A cluster that remembers the last contact for each kind.
 
     Attributes:
         heard_s: By plural, seconds since 1970: the end of a list, an event, a bookmark, or the
-            regular end of a watch. It is how old the data is once the connection is cut.
+            regular end of a watch. The age of the data is counted from it once the connection is
+            lost.
     """
 
     def __init__(self, login: Login) -> None:
@@ -38,7 +39,7 @@ class BoardCluster(Cluster):
         self.host = login.host
 
     def everything(self, kind: Kind, namespace: str | None = None, **options: Any) -> Listing:
-        """Return all objects, and remember that they were heard of."""
+        """Return all objects, and remember the contact."""
         began_s = time.time()
         listing = super().everything(kind, namespace, **options)
         self.heard_s[kind.plural] = began_s
@@ -47,14 +48,14 @@ class BoardCluster(Cluster):
     def watch(
         self, kind: Kind, namespace: str | None, **options: Any
     ) -> Generator[tuple[str, Body]]:
-        """Yield events, bookmarks among them, and remember when each came."""
+        """Yield events, including bookmarks, and remember when each arrived."""
         for event in super().watch(kind, namespace, **options):
             self.heard_s[kind.plural] = time.time()
             yield event
         self.heard_s[kind.plural] = time.time()
 
     def may(self, verb: str, kind: Kind, namespace: str, name: str) -> tuple[bool, str]:
-        """Ask whether the user may do something to one object; with what the authorizer says."""
+        """Ask whether the user may do something to one object; also return the reason given."""
         attributes = {
             "group": GROUP,
             "resource": kind.plural,
@@ -71,7 +72,7 @@ class BoardCluster(Cluster):
         return status.get("allowed") is True, str(status.get("reason") or "")
 
     def namespace_word(self, name: str) -> str:
-        """Return `missing` or `terminating`; empty if it is there, or if it may not be seen."""
+        """Return `missing` or `terminating`; empty if the namespace exists, or may not be read."""
         try:
             body = self.get(NAMESPACE, "", name)
         except NotFound:
@@ -83,5 +84,5 @@ class BoardCluster(Cluster):
 
 
 def connect(where: Where) -> BoardCluster:
-    """Return the cluster that the command line means; it is not asked anything yet."""
+    """Return the cluster that the command line names, without contacting it yet."""
     return BoardCluster(log_in(where))

@@ -1,4 +1,4 @@
-"""Hold and Go, the only two things that the board changes, each after asking whether it may."""
+"""Hold and Go, the only two changes that the board makes, each after a check of the right."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Refused(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody confirmed.
+    """The change that the user confirmed.
 
     Attributes:
-        uid: Of the wave that was on the screen; another one of its name is left alone.
+        uid: The uid of the wave on the screen; another wave of the same name is not changed.
         state: `Hold` or `Go`.
-        was: The state that was on the screen.
+        was: The state shown on the screen.
     """
 
     namespace: str
@@ -48,7 +48,7 @@ def may_change(cluster: BoardCluster, namespace: str, name: str) -> None:
     """Ask the API server whether this user may change a wave.
 
     Raises:
-        Refused: Not so.
+        Refused: The user may not.
     """
     allowed, why = cluster.may("patch", WAVE, namespace, name)
     if not allowed:
@@ -60,10 +60,10 @@ def may_change(cluster: BoardCluster, namespace: str, name: str) -> None:
 
 
 def change(cluster: BoardCluster, wanted: Wanted) -> None:
-    """Set the state of a wave, unless it is not the one, or not as it was, on the screen.
+    """Set the state of a wave, if it is still the one, in the state, shown on the screen.
 
     Raises:
-        Refused: It was left alone.
+        Refused: The wave was not changed.
         Problem: The API server refused, or cannot be reached.
     """
     if wanted.state not in STATES:

@@ -1,4 +1,4 @@
-"""The files of the page, read once: what is not among them is not served."""
+"""The files of the page, read once; nothing else is served."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the page gets of an object: rows, cards, and all that a row opens into. Pure.
+"""What the page receives of an object: rows, cards, and the details of an opened row. Pure.
 
-Times are seconds since 1970, so that a page compares them without parsing; None if they have not
-come. Field names are those in `page/types.js`.
+Times are seconds since 1970, so that the page compares them without parsing; None if not reached
+yet. Field names are those in `page/types.js`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from kubectl_dcs.waves import WaveView
 
 MESSAGE_CHARS_MAX: Final = 240
-"""Of a message in a row, which shows fewer; an opened row has all of it."""
+"""Length of a message in a row, which shows less; an opened row has all of it."""
 
 CONDITION_CHARS_MAX: Final = 4000
 CONDITIONS_MAX: Final = 16
-"""As the CRDs have it; a recording is somebody else's file."""
+"""The limit of the CRDs, checked because a recording may be any file."""
 
 
 def key_of(namespace: str, name: str) -> str:
-    """Return the key of an object; neither part can hold a slash."""
+    """Return the key of an object; neither part can contain a slash."""
     return f"{namespace}/{name}"
 
 
@@ -44,7 +44,7 @@ def at(text: str) -> float | None:
 
 
 def task_entry(task: TaskView) -> dict[str, Any]:
-    """Return the row of a task, without the lags before."""
+    """Return the row of a task, without its earlier lags."""
     return {
         "ns": task.namespace,
         "name": task.name,
@@ -82,7 +82,7 @@ def wave_entry(wave: WaveView) -> dict[str, Any]:
 
 
 def project_entry(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page says about a `DCSProject`."""
+    """Return what the page shows of a `DCSProject`."""
     metadata, spec = fields(body, "metadata"), fields(body, "spec")
     ready = next((one for one in conditions(body) if one["type"] == "Ready"), None)
     return {
@@ -101,12 +101,12 @@ def project_entry(body: Mapping[str, Any]) -> dict[str, Any]:
 def task_details(
     task: TaskView, project: Mapping[str, Any] | None, context_words: str
 ) -> dict[str, Any]:
-    """Return what a row opens into.
+    """Return the details of an opened row.
 
     Args:
         task: The task.
-        project: Its `DCSProject`; None if it is not there, may not be seen, or is a shared one.
-        context_words: Options of kubectl that name the same cluster, with a blank before each.
+        project: Its `DCSProject`; None if it does not exist, may not be read, or is a shared one.
+        context_words: Options of kubectl that select the same cluster, each after a space.
     """
     stop, cutover, lag = task.part("stop"), task.part("cutover"), task.part("lag")
     about, error = task.part("task"), task.part("lastError")
@@ -135,7 +135,7 @@ def task_details(
 
 
 def timeline(task: TaskView) -> list[dict[str, Any]]:
-    """Return the moments on the way to the stop, those that have come, in their order."""
+    """Return the steps of the stop that have been reached, in order."""
     stop, cutover, lag = task.part("stop"), task.part("cutover"), task.part("lag")
     found = (
         ("created", at(task.created_at)),
@@ -149,7 +149,7 @@ def timeline(task: TaskView) -> list[dict[str, Any]]:
 
 
 def commands(task: TaskView, context_words: str) -> list[str]:
-    """Return commands that look closer, to be copied; none of them changes anything."""
+    """Return commands for a closer look, ready to be copied; none of them changes anything."""
     name = shlex.quote(task.name)
     place = f"{context_words} -n {shlex.quote(task.namespace)}"
     return [
@@ -169,7 +169,7 @@ def conditions(body: Mapping[str, Any]) -> list[dict[str, Any]]:
             "status": text(one, "status"),
             "reason": text(one, "reason"),
             "message": cut(text(one, "message"), CONDITION_CHARS_MAX),
-            "at": at(text(one, "lastTransitionTime")) or None,  # 1970: the CRD's own default
+            "at": at(text(one, "lastTransitionTime")) or None,  # 1970 is the CRD's own default
         }
         for one in (found if isinstance(found, list) else [])[:CONDITIONS_MAX]
         if isinstance(one, dict)
@@ -186,23 +186,23 @@ def _error(error: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def version_of(body: Mapping[str, Any]) -> str:
-    """Return the resource version, by which the page knows that an opened row is out of date."""
+    """Return the resource version, which tells the page that an opened row is out of date."""
     return text(fields(body, "metadata"), "resourceVersion")
 
 
 def fields(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return an object within another; an empty one if it is none."""
+    """Return an object within another; an empty one if it is not an object."""
     found = body.get(key)
     return found if isinstance(found, dict) else {}
 
 
 def text(body: Mapping[str, Any], key: str) -> str:
-    """Return a text; an empty one if it is none."""
+    """Return a text; an empty one if it is not a text."""
     found = body.get(key)
     return found if isinstance(found, str) else ""
 
 
 def cut(said: str, chars_max: int) -> str:
-    """Return a text on one line and not longer than that."""
+    """Return a text on one line, cut to that length."""
     line = one_line(said)
     return line if len(line) <= chars_max else line[: chars_max - 1] + "…"

@@ -1,6 +1,6 @@
-"""What was before: the last lags of each task, and how many tasks were where over the night.
+"""The history: the last lags of each task, and the number of tasks in each state over time.
 
-Pure and bounded: the lags by their number, the night by thinning it out as it gets longer.
+Pure and bounded: the lags by their number, the night by thinning it out as it grows.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ SAMPLES_MAX: Final = 32
 """Lags of a task: at one sample in 15 s the last eight minutes, as wide as a cell of the table."""
 
 POINTS_MAX: Final = 360
-"""Of a night: more than a strip of 1,280 pixels can show apart."""
+"""Points of a night: more than a strip of 1,280 pixels can show separately."""
 
 STEP_S_FIRST: Final = 1.0
-"""The finest distance of two points; it doubles each time they get too many."""
+"""The smallest distance between two points; it doubles whenever there are too many."""
 
 Sample = tuple[float, int]
 
 
 class Lags:
-    """The lags of tasks by their keys.
+    """The lags of tasks, by key.
 
     Args:
-        samples_max: How many of each task; None keeps all, for a recording.
+        samples_max: How many are kept per task; None keeps all, for a recording.
     """
 
     def __init__(self, samples_max: int | None = SAMPLES_MAX) -> None:
@@ -36,7 +36,7 @@ class Lags:
         self._of: dict[str, deque[Sample]] = {}
 
     def note(self, key: str, moment_s: float | None, lag: int | None) -> None:
-        """Take in a lag; one that was noted before, or is older, changes nothing."""
+        """Add a lag; one that is known already, or older, changes nothing."""
         if moment_s is None or lag is None:
             return
         samples = self._of.setdefault(key, deque(maxlen=self._samples_max))
@@ -63,9 +63,9 @@ class Lags:
 
 
 class Night:
-    """How many tasks were in each state, from when the board began.
+    """How many tasks were in each state since the board was started.
 
-    A point says what was from its time on, until the next one.
+    A point is valid from its time until the next one.
     """
 
     def __init__(self, points_max: int = POINTS_MAX) -> None:
@@ -74,7 +74,7 @@ class Night:
         self.points: list[tuple[float, tuple[int, ...]]] = []
 
     def note(self, moment_s: float, counts: tuple[int, ...]) -> bool:
-        """Take in the counts of this moment; tells whether the points changed."""
+        """Add the current counts; returns whether the points changed."""
         last = self.points[-1] if self.points else None
         if last and last[1] == counts:
             return False
@@ -87,7 +87,7 @@ class Night:
         return True
 
     def entry(self) -> list[list[float]]:
-        """Return the points as the page gets them: a time, then a count for each state."""
+        """Return the points as sent to the page: a time, then a count for each state."""
         return [[round(moment_s, 1), *counts] for moment_s, counts in self.points]
 
     def _thin(self) -> None:

@@ -1,4 +1,4 @@
-"""A board that looks at a cluster: news to the state, to the stream and to a recording."""
+"""A live board: passes news to the state, to the stream and to a recording."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a board shows, as it was typed.
+    """What a board shows, from the command line.
 
     Attributes:
         namespace: None for all.
         labels: A selector for tasks.
         host: The API server.
-        context_words: Options that name the same cluster, with a blank before each.
+        context_words: Options that select the same cluster, each after a space.
     """
 
     namespace: str | None
@@ -39,7 +39,7 @@ class Scope:
     context_words: str
 
     def entry(self) -> dict[str, Any]:
-        """Return it as the page and a recording get it."""
+        """Return it as sent to the page and to a recording."""
         return {
             "namespace": self.namespace,
             "labels": self.labels,
@@ -49,13 +49,13 @@ class Scope:
 
 
 class Live:
-    """Answers of a board that looks at a cluster.
+    """The answers of a live board.
 
     Args:
         scope: What it shows.
-        cluster: For Hold and Go; None if nothing may be changed.
-        record: Where to record; None if it shall not.
-        clock: Seconds since 1970.
+        cluster: The cluster for Hold and Go; None if nothing may be changed.
+        record: Where to record; None for no recording.
+        clock: Returns seconds since 1970.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Live:
         self.recorder = Recorder(record, scope.entry(), self.state) if record else None
 
     def hear(self, news: News, contact_s: float | None = None) -> None:
-        """Take in a piece of news."""
+        """Process a piece of news."""
         now_s = self._clock()
         self.state.hear(news, now_s, contact_s)
         if self.recorder:
@@ -81,17 +81,17 @@ class Live:
         self._stream.touch()
 
     def namespace_is(self, word: str) -> None:
-        """Take in how the namespace is."""
+        """Process the state of the namespace."""
         self.state.namespace_is(word)
         self._stream.touch()
 
     @property
     def stream(self) -> Stream:
-        """What happens, for the tabs."""
+        """The stream of changes for the tabs."""
         return self._stream
 
     def about(self) -> dict[str, Any]:
-        """Return what the page has to know at first."""
+        """Return what the page needs first."""
         return {
             "scope": self._scope.entry(),
             "states": STATES,
@@ -101,7 +101,7 @@ class Live:
         }
 
     async def details(self, namespace: str, name: str, at_s: float | None) -> dict[str, Any] | None:
-        """Return what a row opens into."""
+        """Return the details of an opened row."""
         del at_s
         return self.state.details(namespace, name, self._scope.context_words)
 
@@ -121,6 +121,6 @@ class Live:
         return self._cluster
 
     async def moment(self, at_s: float, from_s: float | None) -> dict[str, Any]:
-        """Refuse: there is only now."""
+        """Refuse: a live board has no other moments."""
         del at_s, from_s
         raise Refused("this board is live")

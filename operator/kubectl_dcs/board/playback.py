@@ -1,8 +1,8 @@
-"""A recording, read again: what the board knew at any moment of it.
+"""Playback of a recording: what the board knew at any moment of it.
 
-Reading it once gives the place of each line, the lags and the counts of the whole night. A moment
-is made from the last line before it that says everything, and the lines from there on; going on
-from the moment that was asked for last is quick.
+Reading it once yields the position of each line, and the lags and the counts of the whole night. A
+moment is built from the last full snapshot before it and the lines that follow; continuing from the
+moment requested last is fast.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NIGHT_STEP_S: Final = 1.0
-"""How often the counts are taken while reading: counting thousands takes a millisecond."""
+"""Interval between counts while reading: counting thousands takes a millisecond."""
 
 LINE_BYTES_MAX: Final = 256 * 2**20
-"""A line with 100,000 objects is shorter; what is longer is no recording."""
+"""A line with 100,000 objects is shorter; a file with a longer one is not a recording."""
 
 WORDS: Final = {what.name.lower(): what for what in What}
 BY_NAME: Final = {kind.kind: kind for kind in KINDS}
 
 
 class Playback:
-    """A recording that was read. Its methods may be called from several threads.
+    """A recording that has been read. Its methods may be called from several threads.
 
     Attributes:
-        about: What its first line says.
+        about: The contents of its first line.
         begin_s: The time of the first line.
         end_s: The time of the last line.
-        skipped: Lines that could not be read, as the last one of a board that was killed.
+        skipped: Number of lines that could not be read, such as the last one of a board that was
+            killed.
     """
 
     def __init__(self, files: list[BinaryIO]) -> None:
@@ -82,7 +83,7 @@ class Playback:
                 if read is not None and read.get("format") == FORMAT:
                     self.about = self.about or read
                 elif read is not None and self._heard(state, read):
-                    # A clock that was set back in the night must not turn the order around.
+                    # A clock that was set back during the night must not reverse the order.
                     latest_s = max(latest_s, float(read["at"]))
                     if _is_start(read):
                         self._starts.append(len(self._times))
@@ -99,7 +100,7 @@ class Playback:
             self._night.note(latest_s, state.counts())
 
     def _heard(self, state: State, read: Mapping[str, Any]) -> bool:
-        """Let a state hear a line; tells whether it could be understood."""
+        """Feed a line to a state; returns whether it could be parsed."""
         try:
             news = News(
                 WORDS[read["what"]],
@@ -147,13 +148,13 @@ class Playback:
     def details(
         self, at_s: float, namespace: str, name: str, context_words: str
     ) -> dict[str, Any] | None:
-        """Return what a row opened into at a moment; None if the task was not there."""
+        """Return the details of a row at a moment; None if the task did not exist."""
         with self._lock:
             self._go(at_s)
             return self._state.details(namespace, name, context_words)
 
     def _go(self, at_s: float) -> None:
-        """Bring the state to a moment."""
+        """Advance the state to a moment."""
         wanted = bisect_right(self._times, at_s)
         start = self._start_before(wanted)
         if wanted < self._done or start > self._done:
@@ -166,7 +167,7 @@ class Playback:
         self._done = wanted
 
     def _start_before(self, wanted: int) -> int:
-        """Return the last line before which nothing needs to be known."""
+        """Return the last line that can be read without any earlier one."""
         place = bisect_right(self._starts, wanted - 1)
         return self._starts[place - 1] if place else 0
 
@@ -177,7 +178,7 @@ class Playback:
 
 
 def _is_start(read: Mapping[str, Any]) -> bool:
-    """Tell whether everything that is known follows: the tasks come first, then the rest."""
+    """Return whether a full snapshot starts here: tasks first, then the rest."""
     return read.get("again") is True and read["what"] == "listed" and read["kind"] == TASK.kind
 
 
@@ -190,10 +191,10 @@ def _read(line: bytes) -> dict[str, Any] | None:
 
 
 def play(path: Path) -> Playback:
-    """Read a recording, with the older files beside it.
+    """Read a recording, with its older files.
 
     Raises:
-        WrongUsage: There is none, or it is something else.
+        WrongUsage: The file does not exist, or is not a recording.
     """
     paths = [rotated(path, number) for number in reversed(range(FILES_MAX))]
     files: list[BinaryIO] = []

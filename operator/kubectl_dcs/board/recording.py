@@ -1,9 +1,9 @@
-"""The recording of a night: what was heard of the cluster, as JSON lines, in files that rotate.
+"""The recording of a night: the news from the cluster, as JSON lines in rotating files.
 
-The lines are what the API server said, not what the page made of it, so that a later board shows
-an old night. A file starts with a line about the recording and with everything that is there, so
-each file stands alone. Written in a thread; a disk that is slow or full costs the recording, never
-the board.
+The lines hold what the API server sent, not what the page derived from it, so that a later version
+of the board can show an old night. A file starts with a line about the recording and a full
+snapshot, so each file is complete in itself. A thread writes it; a slow or full disk harms the
+recording, never the board.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ FORMAT: Final = "kubectl-dcs-board/1"
 
 FILE_BYTES_MAX: Final = 64 * 2**20
 FILES_MAX: Final = 8
-"""Half a GiB in all. A wave of 60 writes about 20 MiB in an hour; then the oldest file goes."""
+"""Half a GiB in all, then the oldest file is deleted. A wave of 60 takes 20 MiB per hour."""
 
 KEYFRAME_BYTES: Final = 8 * 2**20
-"""After so many, everything is written again, so that a slider finds its place in a second."""
+"""A full snapshot is written after this many, so that a slider finds its place in a second."""
 
 KEYFRAME_RATIO: Final = 2
-"""Nor before the changes are so many times as long as what is written again."""
+"""But not before the changes are this many times as long as the snapshot."""
 
 PENDING_BYTES_MAX: Final = 64 * 2**20
-"""What waits for the disk. Beyond it a gap is recorded instead."""
+"""The most data that waits for the disk. Beyond it, a gap is recorded instead."""
 
 PAUSE_S: Final = 0.5
-"""Between two writes; a board that is killed loses no more than that."""
+"""Interval between writes; a board that is killed loses no more than that."""
 
 METADATA: Final = (
     *("namespace", "name", "uid", "generation", "resourceVersion", "creationTimestamp", "labels"),
 )
-"""What is kept of an object's metadata. Annotations may hold anything, so none is."""
+"""What is kept of an object's metadata. Annotations may contain anything, so none are kept."""
 
 LEFT_OUT: Final = frozenset({"caBundle"})
-"""Of a spec: certificates, which are long and which nobody looks at here."""
+"""Left out of a spec: certificates, which are long and not shown."""
 
 
 def kept(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def kept(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def line_of(news: News, at_s: float, contact_s: float | None, *, again: bool = False) -> bytes:
-    """Return a piece of news as a line; `again` if it only repeats what is known."""
+    """Return a piece of news as a line; `again` marks a repetition of known facts."""
     made: dict[str, Any] = {
         "at": round(at_s, 3),
         "what": news.what.name.lower(),
@@ -79,7 +79,7 @@ def line_of(news: News, at_s: float, contact_s: float | None, *, again: bool = F
 
 
 def rotated(path: Path, number: int) -> Path:
-    """Return where a file is after so many rotations."""
+    """Return the path of a file after this many rotations."""
     return path.with_name(f"{path.name}.{number}") if number else path
 
 
@@ -87,15 +87,15 @@ class Recorder:
     """Writes a recording.
 
     Args:
-        path: Of the newest file; older ones have a number behind it.
-        about: What the first line says, besides the format.
-        state: What is known, for the beginning of each file.
+        path: The path of the newest file; older ones have a number appended.
+        about: The contents of the first line, besides the format.
+        state: The known state, for the snapshot at the start of each file.
 
     Raises:
-        WrongUsage: There is a recording already, or nothing can be written there.
+        WrongUsage: A recording exists already, or the file cannot be written.
 
     Attributes:
-        trouble: Why it does not record any more; empty if it does.
+        trouble: Why it no longer records; empty while it does.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Recorder:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
 
     def note(self, news: News, at_s: float, contact_s: float | None) -> None:
-        """Take in a piece of news that the state has heard already."""
+        """Record a piece of news that the state has already processed."""
         if not self._started:
             self._started = True
             self._add(self._head(at_s))
@@ -161,7 +161,7 @@ class Recorder:
         self._keyframe, self._since_keyframe = sum(map(len, lines)), 0
 
     async def run(self, clock: Callable[[], float]) -> None:
-        """Write what waits, until it is cancelled; then the rest."""
+        """Write pending lines until cancelled, then the rest."""
         try:
             while True:
                 await asyncio.sleep(PAUSE_S)
@@ -169,7 +169,7 @@ class Recorder:
         finally:
             self._write(self._taken())
             if os.fstat(self._file).st_size == 0:
-                # A board that could not begin must not stand in its own way the next time.
+                # A board that failed to start must not block its next start.
                 self._path.unlink(missing_ok=True)
             os.close(self._file)
 
@@ -181,7 +181,7 @@ class Recorder:
             self._rotate = False
             self._file_bytes = 0
             if await asyncio.to_thread(self._next_file):
-                # What came meanwhile is in what follows already.
+                # News that arrived in the meantime is already in the snapshot that follows.
                 self._taken()
                 self._add(self._head(now_s))
                 self._add_everything(now_s)
@@ -191,8 +191,8 @@ class Recorder:
         return lines
 
     def _write(self, lines: Sequence[bytes]) -> bool:
-        """Write lines; tells whether that worked. What did not is gone, and told."""
-        # After a write that broke off in a line, the next one begins on a line of its own.
+        """Write lines; returns whether that worked. Lines that fail are lost, which is reported."""
+        # After a write that broke off within a line, the next one starts on a new line.
         data = memoryview((b"\n" if self.trouble else b"") + b"".join(lines))
         try:
             while data:
@@ -220,7 +220,7 @@ class Recorder:
 
 
 def everything(state: State, at_s: float) -> Iterable[bytes]:
-    """Yield lines that say all that is known, as if it had just been listed."""
+    """Yield lines with everything known, as if it had just been listed."""
     for kind in KINDS:
         link = state.links[kind.plural]
         if link.word != LISTING:

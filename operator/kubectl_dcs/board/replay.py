@@ -1,4 +1,4 @@
-"""A board that shows a recording: moments of a night that is over."""
+"""A board that replays a recording: moments of a past night."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Replay:
-    """Answers of a board that shows a recording.
+    """The answers of a board that replays a recording.
 
     Args:
         playback: The recording.
-        name: Of its file.
+        name: The name of its file.
     """
 
     def __init__(self, playback: Playback, name: str) -> None:
@@ -27,11 +27,11 @@ class Replay:
 
     @property
     def stream(self) -> Stream | None:
-        """None: a page asks for moments."""
+        """None: the page requests moments instead."""
         return None
 
     def about(self) -> dict[str, Any]:
-        """Return what the page has to know at first."""
+        """Return what the page needs first."""
         playback, about = self._playback, self._playback.about
         return {
             "scope": {key: about.get(key) for key in ("namespace", "labels", "host", "context")},
@@ -47,23 +47,23 @@ class Replay:
         }
 
     async def details(self, namespace: str, name: str, at_s: float | None) -> dict[str, Any] | None:
-        """Return what a row opened into at a moment."""
+        """Return the details of a row at a moment."""
         at_s = self._playback.end_s if at_s is None else at_s
         words = str(self._playback.about.get("context") or "")
         return await asyncio.to_thread(self._playback.details, at_s, namespace, name, words)
 
     async def may(self, namespace: str, name: str) -> None:
-        """Refuse: what is over cannot be changed."""
+        """Refuse: the past cannot be changed."""
         del namespace, name
         raise Refused("this is a recording")
 
     async def change(self, wanted: Wanted) -> None:
-        """Refuse: what is over cannot be changed."""
+        """Refuse: the past cannot be changed."""
         del wanted
         raise Refused("this is a recording")
 
     async def moment(self, at_s: float, from_s: float | None) -> dict[str, Any]:
-        """Return a moment, or what changed since an earlier one."""
+        """Return a moment, or the changes since an earlier one."""
         if from_s is None or from_s > at_s:
             return await asyncio.to_thread(self._playback.snapshot, at_s)
         return await asyncio.to_thread(self._playback.changes, from_s, at_s)

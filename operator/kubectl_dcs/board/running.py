@@ -1,4 +1,4 @@
-"""Runs a board until somebody ends it: wires its parts and says where it is."""
+"""Runs a board until the user ends it: wires its parts and prints its address."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a board shall run.
+    """The settings of a board.
 
     Attributes:
-        port: 0 for any that is free.
-        browser: Whether to open one.
+        port: 0 for any free port.
+        browser: Whether to open a browser.
         actions: Whether Hold and Go are offered.
-        record: Where to record; None if it shall not.
+        record: Where to record; None for no recording.
     """
 
     port: int
@@ -77,7 +77,7 @@ def run_recording(path: Path, wish: Wish) -> None:
 
 
 async def _serve(answers: Answers, wish: Wish, jobs: list[Coroutine[Any, Any, None]]) -> None:
-    """Serve until a signal comes or a job fails; then end everything that was begun."""
+    """Serve until a signal arrives or a job fails; then end everything that was started."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     server = Server(answers, Keys())

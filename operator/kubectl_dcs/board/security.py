@@ -1,8 +1,9 @@
-"""Who may ask the page's server, and what the page may do. Pure.
+"""Which requests the page's server accepts, and what the page may do. Pure.
 
-The server listens on 127.0.0.1, where every program and every web page that a browser of this
-machine shows can reach it. So a request needs the session that came by the random address, a name
-of this machine in `Host` (against DNS that is bent to 127.0.0.1), and no origin but its own.
+The server listens on 127.0.0.1, where every program on this machine, and every web page in a
+browser on it, can reach it. So a request needs the session obtained through the random address, a
+name of this machine in `Host` (against DNS rebinding to 127.0.0.1), and no origin other than its
+own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ POLICY: Final = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
     " require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Nothing from elsewhere, nothing inline; texts cannot become markup even by mistake."""
+"""Nothing external, nothing inline; text cannot become markup even by mistake."""
 
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": POLICY,
@@ -34,10 +35,10 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Of every answer."""
+"""The headers of every answer."""
 
 TOKEN_HEADER: Final = "X-Board-Token"  # noqa: S105 - the name of a header
-"""Of what changes something: a page from elsewhere cannot read it, nor send it without asking."""
+"""Required for changes: another site's page can neither read nor send it without a preflight."""
 
 
 def _random() -> str:
@@ -46,12 +47,12 @@ def _random() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets of one run of the board; each opens one thing.
+    """The secrets of one run of the board, each for one purpose.
 
     Attributes:
-        address: In the address that is printed; becomes the session.
-        session: In the cookie.
-        change: What a page sends with Hold or Go.
+        address: In the printed address; exchanged for the session.
+        session: In the session cookie.
+        change: Sent by the page with Hold or Go.
     """
 
     address: str = field(default_factory=_random, repr=False)
@@ -60,25 +61,25 @@ class Keys:
 
 
 def is_same(given: str, secret: str) -> bool:
-    """Tell whether somebody knows a secret, in a time that says nothing about it."""
+    """Return whether a secret matches, in constant time."""
     return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def hosts(port: int) -> frozenset[str]:
-    """Return what `Host` may say."""
+    """Return the accepted values of `Host`."""
     return frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
 
 
 def cookie_name(port: int) -> str:
-    """Return the name of the cookie; cookies do not know ports, and two boards may run."""
+    """Return the name of the cookie; cookies ignore ports, and two boards may run."""
     return f"dcs-board-{port}"
 
 
 def refusal(method: str, path: str, headers: Mapping[str, str], port: int) -> str:
-    """Return why a request is refused, whoever sends it; empty if it is not.
+    """Return why a request is refused, whoever sends it; empty if it is accepted.
 
-    The page itself may be opened from elsewhere, as by a link in a chat: only its address has the
-    token, and no frame shows it.
+    The page itself may be opened from elsewhere, such as a link in a chat: only its address has the
+    token, and no frame may show it.
     """
     host = headers.get("Host", "")
     if host not in hosts(port):

@@ -1,7 +1,7 @@
 """The server of the page, on 127.0.0.1. The board's door to aiohttp.
 
-Owns the addresses and what they answer. What is asked of the cluster, or of a recording, comes
-from an `Answers`, which live and played back boards bring along.
+Owns the routes and their responses. The data of the cluster, or of a recording, comes from an
+`Answers`, which live boards and replays each implement.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 
 TABS_MAX: Final = 64
-"""Streams at once; ten people look at one screen."""
+"""The most concurrent streams; ten people look at one screen."""
 
 WRITE_S_MAX: Final = 20.0
-"""A tab that takes nothing for so long is dropped; it comes back for a snapshot."""
+"""A tab that reads nothing for this long is dropped; it reconnects and gets a snapshot."""
 
 REQUEST_BYTES_MAX: Final = 4096
-"""Of the body of a change."""
+"""Size of the body of a change."""
 
 HEADER_BYTES_MAX: Final = 16 * 2**10
 
 SHUTDOWN_S_MAX: Final = 0.5
-"""Streams never end by themselves."""
+"""Streams never end on their own."""
 
 RETRY_MS: Final = 1000
-"""After which a browser connects again by itself."""
+"""The time after which a browser reconnects automatically."""
 
 
 class Answers(Protocol):
-    """What the addresses answer; blocking ones run in threads of their own."""
+    """What the routes answer; blocking methods run in threads of their own."""
 
     @property
     def stream(self) -> Stream | None:
-        """What happens, for the tabs; None for a recording, which is asked for by moments."""
+        """The stream of changes for the tabs; None for a recording, which serves moments."""
 
     def about(self) -> dict[str, Any]:
-        """Return what the page has to know at first."""
+        """Return what the page needs first."""
 
     async def details(self, namespace: str, name: str, at_s: float | None) -> dict[str, Any] | None:
-        """Return what a row opens into."""
+        """Return the details of an opened row."""
 
     async def may(self, namespace: str, name: str) -> None:
         """Ask whether a wave may be changed; raises `Refused`."""
@@ -68,14 +68,14 @@ class Answers(Protocol):
         """Set the state of a wave; raises `Refused` or `Problem`."""
 
     async def moment(self, at_s: float, from_s: float | None) -> dict[str, Any]:
-        """Return a moment of a recording, or what changed since an earlier one."""
+        """Return a moment of a recording, or the changes since an earlier one."""
 
 
 class Server:
     """Serves the page.
 
     Args:
-        answers: See there.
+        answers: What the routes answer.
         keys: The secrets of this run.
     """
 
@@ -87,7 +87,7 @@ class Server:
         self.port = 0
 
     def app(self) -> web.Application:
-        """Return the application; `port` has to be known before the first request."""
+        """Return the application; `port` must be set before the first request."""
         app = web.Application(middlewares=[self._guard], client_max_size=REQUEST_BYTES_MAX)
         app.on_response_prepare.append(_add_headers)
         app.add_routes(
@@ -108,7 +108,7 @@ class Server:
         """Listen; returns the address with its token.
 
         Raises:
-            WrongUsage: The port is in use, or may not be.
+            WrongUsage: The port is in use, or may not be used.
         """
         runner = web.AppRunner(
             self.app(),
@@ -159,10 +159,10 @@ class Server:
         return security.is_same(token, self._keys.address)
 
     async def _page(self, request: web.Request) -> web.Response:
-        """Answer the page, and make a session of the token in its address.
+        """Serve the page, and exchange the token in its address for a session.
 
-        Without a redirect: a browser that comes from elsewhere would not send the new cookie with
-        it. The page takes the token out of the address itself.
+        There is no redirect: a browser that comes from another site would not send the new cookie
+        with it. The page itself removes the token from the address.
         """
         response = self._answer(PAGE)
         if "token" in request.query:
@@ -231,7 +231,7 @@ class Server:
             await _write(response, f"retry: {RETRY_MS}\n\n".encode())
             await _follow(response, stream, stream.place_of(came))
         except (TimeoutError, ConnectionError):
-            # The tab is gone, or takes nothing; if it is still there it comes again.
+            # The tab is gone, or reads nothing; if it still exists, it reconnects.
             if request.transport:
                 request.transport.abort()
         finally:
@@ -240,7 +240,7 @@ class Server:
 
 
 async def _follow(response: web.StreamResponse, stream: Stream, place: int | None) -> None:
-    """Write what happens after a place; a snapshot first if the place is not known any more."""
+    """Write what follows a position; a snapshot first if the position is no longer known."""
     while True:
         missed = None if place is None else stream.after(place)
         if missed is None:

@@ -1,7 +1,7 @@
-"""Brings the news of a cluster to the board: one follower per kind, whatever the number of tabs.
+"""Brings the news of a cluster to the board: one follower per kind, however many tabs.
 
-Followers block, so they have threads; the board has an event loop. What was refused is asked for
-again, rarely: rights are given, logins are renewed, CRDs are applied while the page is open.
+Followers block, so they run in threads; the board has an event loop. Refused requests are retried
+at long intervals: rights are granted, logins renewed and CRDs applied while the page is open.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     from kubectl_dcs.kinds import Kind
 
 AGAIN_S: Final = 10.0
-"""After a refusal: nobody waits longer for a right that was just given."""
+"""Pause after a refusal: the longest wait for a right that was just granted."""
 
 NAMESPACE_S: Final = 10.0
-"""Between two looks for the namespace, as long as there is no task in it."""
+"""Interval between reads of the namespace, while there is no task in it."""
 
 WAIT_S: Final = 0.5
-"""For the first news of a batch; the end of the board waits for it."""
+"""Wait for the first news of a batch; the end of the board is delayed by it."""
 
 BATCH_MAX: Final = 1000
-"""News taken in before the loop may do something else."""
+"""The most news processed before the event loop gets its turn."""
 
 
 class Source:
     """Follows all kinds.
 
     Args:
-        cluster: What is followed.
+        cluster: The cluster to follow.
         namespace: None for all.
         labels: A selector for the tasks.
-        state: What is known; asked whether there are tasks.
-        hear: Gets each piece of news, with the time at which its kind was last heard of.
+        state: The known state, asked whether there are tasks.
+        hear: Receives each piece of news, with the time of the last contact for its kind.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Source:
         self._followers: dict[str, Follower] = {}
 
     async def run(self) -> None:
-        """Bring news until it is cancelled.
+        """Bring news until cancelled.
 
         Raises:
-            Problem: The selector is none.
+            Problem: The selector is invalid.
         """
         with contextlib.ExitStack() as stack:
             stack.callback(self._stop)
@@ -77,7 +77,7 @@ class Source:
                     self._take(news)
 
     async def run_namespace(self, tell: Callable[[str], None]) -> None:
-        """Look for the namespace as long as it has no task, until it is cancelled."""
+        """Check the namespace while it has no task, until cancelled."""
         while self._namespace is not None:
             if not self._state.tasks and self._state.links[TASK.plural].word == LIVE:
                 tell(await asyncio.to_thread(self._cluster.namespace_word, self._namespace))

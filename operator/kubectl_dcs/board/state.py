@@ -1,6 +1,6 @@
-"""Everything that the board knows: fed with news, asked for snapshots and for what changed. Pure.
+"""Everything that the board knows: consumes news, returns snapshots and changes. Pure.
 
-Live and played back it is the same; only who brings the news, and who has the clock, differs.
+It is the same for live boards and replays; only the source of the news and the clock differ.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kubectl_dcs.waves import WaveView
 
 STATES: Final = tuple(state_key(state) for state in TaskState)
-"""In the order in which counts are sent."""
+"""The states, in the order in which counts are sent."""
 
 KINDS: Final = (TASK, WAVE, PROJECT)
 
@@ -45,14 +45,14 @@ REFUSED: Final = "refused"
 
 @dataclass(slots=True)
 class Link:
-    """How good the watch of one kind is.
+    """The health of the watch of one kind.
 
     Attributes:
         word: One of `LISTING`, `LIVE`, `LOST`, `REFUSED`.
-        since_s: If it is lost or refused, the last moment at which what is shown was known to be
-            true; seconds since 1970.
+        since_s: If it is lost or refused, the last time at which the data was known to be current;
+            seconds since 1970.
         code: HTTP status of the refusal; 0 if there was none.
-        why: What the API server, or the connection, said.
+        why: The message of the API server, or of the connection.
     """
 
     word: str = LISTING
@@ -61,13 +61,13 @@ class Link:
     why: str = ""
 
     def entry(self) -> dict[str, Any]:
-        """Return it as the page gets it."""
+        """Return it as sent to the page."""
         return {"word": self.word, "since": self.since_s, "code": self.code, "why": self.why}
 
 
 @dataclass(slots=True)
 class _Dirty:
-    """What changed since it was last taken, by key; None for what is gone."""
+    """What changed since the last message, by key; None for deleted objects."""
 
     objects: dict[str, dict[str, dict[str, Any] | None]] = field(
         default_factory=lambda: {kind.plural: {} for kind in KINDS}
@@ -77,7 +77,7 @@ class _Dirty:
 
 
 class State:
-    """What is known."""
+    """The known state."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, TaskView] = {}
@@ -91,12 +91,12 @@ class State:
         self._dirty = _Dirty()
 
     def hear(self, news: News, now_s: float, contact_s: float | None = None) -> None:
-        """Take in one piece of news.
+        """Process one piece of news.
 
         Args:
-            news: What was heard.
-            now_s: When, in seconds since 1970.
-            contact_s: When the API server was last heard, if the news is that it is not any more.
+            news: The news.
+            now_s: The time of the news, in seconds since 1970.
+            contact_s: The last contact with the API server, if the news is that it was lost.
         """
         kind = news.kind
         match news.what:
@@ -116,13 +116,13 @@ class State:
                 self._link(kind, LIVE)
 
     def namespace_is(self, word: str) -> None:
-        """Take in how the namespace is: empty for as it should be, `missing` or `terminating`."""
+        """Process the state of the namespace: empty for normal, `missing` or `terminating`."""
         if word != self.namespace:
             self.namespace = word
             self._dirty.links = True
 
     def recording_is(self, trouble: str) -> None:
-        """Take in why nothing is recorded at this moment; empty if it is, or was not wished."""
+        """Process why nothing is being recorded; empty if it is, or was not requested."""
         if trouble != self.recording:
             self.recording = trouble
             self._dirty.links = True
@@ -176,18 +176,18 @@ class State:
         return tuple(found[state] for state in TaskState)
 
     def note_counts(self, now_s: float) -> None:
-        """Write the counts of this moment into the history of the night."""
+        """Add the current counts to the history of the night."""
         if self.links[TASK.plural].word != LISTING and self.night.note(now_s, self.counts()):
             self._dirty.night = True
 
     @property
     def changed(self) -> bool:
-        """Whether anything changed since changes were last taken."""
+        """Whether anything has changed since changes were last taken."""
         dirty = self._dirty
         return dirty.links or dirty.night or any(dirty.objects.values())
 
     def take_changes(self) -> dict[str, Any]:
-        """Return what changed since this was last asked, as the page gets it."""
+        """Return what changed since the last call, as sent to the page."""
         dirty, self._dirty = self._dirty, _Dirty()
         made: dict[str, Any] = {}
         for plural, objects in dirty.objects.items():
@@ -204,9 +204,9 @@ class State:
         return made
 
     def snapshot(self, lags: Lags | None = None, until_s: float | None = None) -> dict[str, Any]:
-        """Return all that is known.
+        """Return the complete known state.
 
-        A recording brings its own lags, of which nothing after `until_s` is known yet.
+        A recording has its own lags; those after `until_s` are not known yet.
         """
         tasks = []
         for key, task in self.tasks.items():
@@ -226,7 +226,7 @@ class State:
         return {"links": links, "namespace": self.namespace, "recording": self.recording}
 
     def details(self, namespace: str, name: str, context_words: str) -> dict[str, Any] | None:
-        """Return what a row opens into; None if there is no such task."""
+        """Return the details of an opened row; None if the task does not exist."""
         task = self.tasks.get(key_of(namespace, name))
         if task is None:
             return None
@@ -239,12 +239,12 @@ def _key(body: Mapping[str, Any]) -> str:
 
 
 def _flat(samples: Iterable[tuple[float, int]]) -> list[float]:
-    """Return samples as one list, time and lag in turn, which is half as long as pairs."""
+    """Return samples as one list of alternating times and lags, half as long as pairs."""
     return [value for sample in samples for value in sample]
 
 
 def bodies(state: State, kind: Kind) -> list[Mapping[str, Any]]:
-    """Return the objects of a kind as the API server had them."""
+    """Return the objects of a kind as the API server sent them."""
     if kind == TASK:
         return [task.body for task in state.tasks.values()]
     if kind == WAVE:

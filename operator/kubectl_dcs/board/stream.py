@@ -1,8 +1,8 @@
-"""Messages for any number of tabs: joined, numbered, kept for a while, never queued per tab.
+"""Messages for any number of tabs: merged, numbered, kept for a while, never queued per tab.
 
-A tab holds nothing here but the number of the message it had last. What it missed is in the ring;
-if it missed more than that, or comes from before, it gets a snapshot. So neither many tabs nor a
-slow one cost memory.
+The only state per tab is the number of its last message. Messages that it missed are in the ring;
+if it missed more, or comes from an earlier run, it gets a snapshot. So neither many tabs nor a slow
+one cost memory.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from kubectl_dcs.board.state import State
 
 PAUSE_S: Final = 0.2
-"""Between two messages: five a second are as many as eyes follow."""
+"""Interval between messages: the eye follows no more than five per second."""
 
 BEAT_S: Final = 10.0
-"""A sign of life after so long without a message, so that a tab tells silence from a lost board."""
+"""A heartbeat after this silence, so that a tab can tell a quiet board from a lost one."""
 
 MESSAGES_MAX: Final = 150
-"""Kept for tabs that were away: half a minute when something changes all the time."""
+"""Messages kept for tabs that were away: half a minute of continuous changes."""
 
 BYTES_MAX: Final = 8 * 2**20
-"""Of all that are kept; a snapshot of 5,000 tasks is shorter."""
+"""Size of all kept messages; a snapshot of 5,000 tasks is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class Message:
 
 
 def encoded(value: Any) -> bytes:
-    """Return compact JSON, which has no line breaks, as server-sent events need it."""
+    """Return compact JSON without line breaks, as server-sent events require."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class Stream:
-    """Turns a state that changes into numbered messages.
+    """Turns the changes of a state into numbered messages.
 
     Args:
-        state: What is shown.
-        clock: Seconds since 1970.
+        state: The state to show.
+        clock: Returns seconds since 1970.
     """
 
     def __init__(self, state: State, clock: Callable[[], float]) -> None:
@@ -72,7 +72,7 @@ class Stream:
         self._dirty.set()
 
     async def run(self) -> None:
-        """Make messages of what changes, until it is cancelled."""
+        """Publish changes as messages, until cancelled."""
         while True:
             await self._dirty.wait()
             self._dirty.clear()
@@ -80,7 +80,7 @@ class Stream:
             await asyncio.sleep(PAUSE_S)
 
     def publish(self) -> None:
-        """Make one message of all that changed, if anything did."""
+        """Publish all pending changes as one message, if there are any."""
         now_s = self._clock()
         self._state.note_counts(now_s)
         if not self._state.changed:
@@ -99,7 +99,7 @@ class Stream:
             self._ring_bytes -= len(self._ring.popleft().data)
 
     def snapshot(self) -> Message:
-        """Return all that is known; made once for the tabs that come at the same moment."""
+        """Return a snapshot; made only once for tabs that connect at the same time."""
         self.publish()
         if self._snapshot is None:
             made = self._state.snapshot() | {"now": self._clock()}
@@ -107,24 +107,24 @@ class Stream:
         return self._snapshot
 
     def place_of(self, event_id: str) -> int | None:
-        """Return the number in an id of this stream; None if it is of another one, or none."""
+        """Return the number in an id of this stream; None if it is not one of its ids."""
         epoch, _, number = event_id.partition("-")
         known = epoch == self._epoch and number.isascii() and number.isdecimal()
         return int(number) if known and int(number) <= self._number else None
 
     def id_of(self, message: Message) -> str:
-        """Return the id of a message, which a tab sends when it comes back."""
+        """Return the id of a message, which a tab sends when it reconnects."""
         return f"{self._epoch}-{message.number}"
 
     def after(self, number: int) -> list[Message] | None:
-        """Return the messages after one; None if not all of them are kept any more."""
+        """Return the messages after a number; None if some of them are no longer kept."""
         missing = self._number - number
         if missing > len(self._ring):
             return None
         return list(self._ring)[len(self._ring) - missing :]
 
     async def wait(self, number: int) -> bool:
-        """Wait for a message after this one; False if none came within `BEAT_S`."""
+        """Wait for a message after this one; False if none arrived within `BEAT_S`."""
         if self._number > number:
             return True
         try:

@@ -1,4 +1,4 @@
-"""`kubectl dcs board`: a page for the night of the cutover, live or from a recording."""
+"""`kubectl dcs board`: a page for the night of a cutover, live or from a recording."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def board(
     actions: bool,
     record: Path | None,
 ) -> int:
-    """Show waves, phases and lags on a local page, and first of all who needs a person.
+    """Show waves, phases and lags on a local page, with whatever needs a person first.
 
-    With FILE, a recording of another night. The page is served to this machine only; it asks the
-    API server with your rights, by one watch per kind, and never DCS.
+    With FILE, replay a recording of another night. The page is served to this machine only; it
+    queries the API server with your rights, by one watch per kind, and never calls DCS.
     """
     if file and (labels or where.words() or actions or record):
         raise WrongUsage("with a recording, give no options but --port and --no-browser")
-    # The server takes its time to import.
+    # The server is slow to import.
     from kubectl_dcs.board import running  # noqa: PLC0415
 
     wish = running.Wish(port, not no_browser, actions, record)

@@ -1,4 +1,4 @@
-"""`kubectl dcs completion`: the script that a shell loads."""
+"""`kubectl dcs completion`: prints the script that a shell loads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kubectl_dcs.options import COMPLETE
 from kubectl_dcs.problems import Problem
 
 COMMAND = "kubectl-dcs"
-"""What is completed by it; `kubectl dcs` is completed by kubectl, see `completion.py`."""
+"""The program that the script completes; for `kubectl dcs` see `completion.py`."""
 
 
 @click.command()
@@ -23,8 +23,8 @@ def completion(shell: str) -> int:
     zsh:  source <(kubectl-dcs completion zsh)
     fish: kubectl-dcs completion fish | source
 
-    For `kubectl dcs`, kubectl's own completion runs kubectl_complete-dcs, which is installed beside
-    kubectl-dcs; nothing else is needed.
+    For `kubectl dcs`, kubectl's own completion runs kubectl_complete-dcs, which is installed next
+    to kubectl-dcs; nothing else is needed.
     """
     made = get_completion_class(shell)
     if made is None:

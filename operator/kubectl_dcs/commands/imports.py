@@ -1,4 +1,4 @@
-"""`kubectl dcs import`: manifests for the migrations that no resource names yet."""
+"""`kubectl dcs import`: writes manifests for the migrations that no resource names yet."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ def import_(  # noqa: PLR0913 - the options of a command
 ) -> int:
     """Write a manifest for each migration of a project that no resource names yet.
 
-    They wish nothing: applied, they only show what DCS says. Names are made from those in DCS and
-    stay the same however often this runs. DCS is asked with the project's Secret, which you must be
-    allowed to read, or with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK.
+    The manifests request nothing: once applied, they only show what DCS reports. Names are derived
+    from those in DCS and stay the same however often this runs. DCS is called with the key in the
+    project's Secret, which you must be allowed to read, or with HUAWEICLOUD_SDK_AK and
+    HUAWEICLOUD_SDK_SK.
     """
     one_file = output in {STDOUT, JSON} or output.endswith((".yaml", ".yml"))
     if kustomize and one_file:
@@ -71,7 +72,7 @@ def import_(  # noqa: PLR0913 - the options of a command
     marks = dict(_label(text) for text in labels)
     filters = importing.Filters(running, tuple(word.upper() for word in words), pattern, target)
     cluster = connect(where)
-    from kubectl_dcs import cloud  # noqa: PLC0415 - takes its time, and --help does not need it
+    from kubectl_dcs import cloud  # noqa: PLC0415 - slow, and --help does not need it
 
     with cloud.dcs(cloud.account_of(cluster, project)) as client:
         migrations, calls = cloud.migrations(client)
@@ -103,7 +104,7 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def _tasks(cluster: Cluster) -> list[TaskView]:
-    """Return the resources of all namespaces, or of this one if no more may be seen."""
+    """Return the resources of all namespaces, or only of this one if more may not be listed."""
     try:
         found = cluster.everything(kinds.TASK, managers=True).items
     except ApiProblem as problem:
@@ -140,7 +141,7 @@ def _write_folder(folder: Path, texts: dict[str, str], *, kustomize: bool, force
 
 
 def _tell(found: Found) -> None:
-    """Say what was not written, and why not."""
+    """Print what was not written, and why."""
     managed: list[str] = []
     by: Counter[str] = Counter()
     for one, tasks in found.managed:

@@ -1,4 +1,4 @@
-"""`kubectl dcs logs`: what DCS itself has written about one migration."""
+"""`kubectl dcs logs`: prints DCS's own log of one migration."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def logs(
 ) -> int:
     """Print DCS's own log of one migration, the oldest line first.
 
-    DCS is asked with the Secret of the task's project, which you must be allowed to read, or with
-    HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK.
+    DCS is called with the key in the Secret of the task's project, which you must be allowed to
+    read, or with HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK.
     """
     cluster = connect(where)
     task = task_view(cluster.get(kinds.TASK, cluster.namespace, name))
     kind, _, project = task.project.rpartition(" ")
-    from kubectl_dcs import cloud  # noqa: PLC0415 - takes its time, and --help does not need it
+    from kubectl_dcs import cloud  # noqa: PLC0415 - slow, and --help does not need it
 
     named = ProjectName(project, bool(kind), secret_namespace, allowed)
     with cloud.dcs(cloud.account_of(cluster, named)) as client:

@@ -1,4 +1,4 @@
-"""`kubectl dcs plan`: what would happen, call by call; it changes nothing."""
+"""`kubectl dcs plan`: prints what would happen, call by call, and changes nothing."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def plan(
 ) -> int:
     """Print what the operator would do next: which ids in which call, what would wait, and why.
 
-    It is decided by the operator's own code, with what the resources say at this moment; nothing is
-    changed and DCS is not asked. With -f, as if those files were applied. The exit status is 1 if a
-    person is needed first.
+    The operator's own code decides this from the current state of the resources; nothing is
+    changed, and DCS is not called. With -f, plan as if those files were applied. The exit status is
+    1 if a person is needed first.
     """
     selection = Selection(names, labels, wave or "")
     manifests = read(places)
@@ -98,7 +98,7 @@ def plan(
 
 
 def _chosen(cluster: Cluster, where: Where, selection: Selection, found: Gathered) -> Iterable[Key]:
-    """Return the tasks that are asked about: those of the files, if files are all that was said.
+    """Return the selected tasks: those of the files if nothing but files was given.
 
     Raises:
         WrongUsage: A selection was given and selects nothing.
@@ -106,7 +106,7 @@ def _chosen(cluster: Cluster, where: Where, selection: Selection, found: Gathere
     if not selection.is_said:
         return list(found.changes) or list(found.world.tasks)
     world = found.world
-    if selection.labels:  # which the API server compares, so that only what it has is chosen
+    if selection.labels:  # which the API server compares, so only its own objects can be selected
         listed = {task.key for task in select(cluster, where, selection)}
         return listed & set(world.tasks)
     selection.check()

@@ -1,4 +1,4 @@
-"""`kubectl dcs report`: what became of a wave, for the change ticket."""
+"""`kubectl dcs report`: prints the outcome of a wave, for the change ticket."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     help="Markdown or JSON.",
 )
 def report(where: Where, wave: str | None, labels: str, form: str) -> int:
-    """Print what became of a wave, or of the tasks with some labels.
+    """Print the outcome of a wave, or of the tasks with some labels.
 
-    Timings, the lag at each order, the request ids of DCS, and who needs a person.
+    It has timings, the lag at each order, the request ids of DCS, and the tasks that need a person.
     """
     selection = Selection(labels=labels, wave=wave or "")
     if not selection.is_said:

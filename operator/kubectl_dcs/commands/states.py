@@ -1,4 +1,4 @@
-"""`kubectl dcs hold` and `kubectl dcs go`: the state of a wave."""
+"""`kubectl dcs hold` and `kubectl dcs go`: set the state of a wave."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ force_option = click.option(
 @force_option
 @options.as_json
 def hold(where: Where, wave: str, *, force: bool, form: str | None) -> int:
-    """Set a wave to Hold: no further order leaves; orders that have left are carried out."""
+    """Set a wave to Hold: no further order is sent; orders already sent are carried out."""
     return _set(where, wave, HOLD, force=force, form=form)
 
 
@@ -44,7 +44,7 @@ def hold(where: Where, wave: str, *, force: bool, form: str | None) -> int:
 def go(where: Where, wave: str, *, force: bool, form: str | None) -> int:
     """Set a wave to Go: each of its tasks is stopped once its target has caught up.
 
-    Stop writing to the sources first: while writers are active a lag of 0 proves nothing.
+    Stop writing to the sources first: while writers are active, a lag of 0 proves nothing.
     """
     return _set(where, wave, GO, force=force, form=form)
 
@@ -82,7 +82,7 @@ def _set(where: Where, name: str, state: str, *, force: bool, form: str | None) 
 
 
 def _counts(wave: WaveView) -> str:
-    """Return what the operator last counted, in words."""
+    """Return the operator's latest counts, in words."""
     words: tuple[tuple[str, str], ...] = (
         ("total", "tasks"),
         ("caughtUp", "caught up"),

@@ -1,4 +1,4 @@
-"""`kubectl dcs status`: where each migration stands."""
+"""`kubectl dcs status`: shows the state of each migration."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def status(
     watch: bool,
     form: str | None,
 ) -> int:
-    """Show where migrations stand: who needs a person first, then by lag.
+    """Show the state of migrations: those that need a person first, then by lag.
 
-    Names, -l or --wave choose some; without them, all of the namespace. The exit status is 1 if a
-    person is needed.
+    Names, -l or --wave select some; without them, all in the namespace are shown. The exit status
+    is 1 if a person is needed.
     """
     selection = Selection(names, labels, wave or "")
     cluster = connect(where)
@@ -65,7 +65,7 @@ def status(
 
 
 def _waves(cluster: Cluster, namespace: str | None) -> list[WaveView]:
-    """Return the waves; none, with a note, where they are not known or may not be seen."""
+    """Return the waves; none, with a note, if the kind is unknown or may not be listed."""
     try:
         return waves_in(cluster, namespace)
     except ApiProblem as problem:

@@ -1,4 +1,4 @@
-"""`kubectl dcs stop`: wishes that migrations stop, and waits for it if wanted."""
+"""`kubectl dcs stop`: requests that migrations stop, and waits for it on request."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def stop(  # noqa: PLR0913 - the options of a command
     timeout_s: float,
     form: str | None,
 ) -> int:
-    """Wish that migrations stop once their targets have caught up.
+    """Request that migrations stop once their targets have caught up.
 
-    Names, -l or --wave choose them. The operator then orders the stops, many per call; with --now
-    it does so at once. Stop writing to the sources first: while writers are active a lag of 0
+    Names, -l or --wave select them. The operator then orders the stops, many per call; with --now
+    it does so at once. Stop writing to the sources first: while writers are active, a lag of 0
     proves nothing.
     """
     selection = Selection(names, labels, wave or "")
@@ -96,11 +96,11 @@ def stop(  # noqa: PLR0913 - the options of a command
 
 
 def _ask(number: int, wish: Wish) -> None:
-    """Have the number of tasks typed.
+    """Ask the user to type the number of tasks.
 
     Raises:
         Problem: Something else was typed.
-        WrongUsage: There is nobody to type it.
+        WrongUsage: Nothing was typed, as in a script.
     """
     each = "each " if number > 1 else ""
     what = "now, whatever the lag" if wish.now else f"{each}once its target has caught up"
@@ -153,7 +153,7 @@ def _wait(
 
 
 def _tell(results: Sequence[Result], wish: Wish, *, dry_run: bool) -> None:
-    """Print what became of the wishes: the patch for git on standard output, the rest in words."""
+    """Print the outcome: the patch for git on standard output, the rest in sentences."""
     counts = Counter(one.outcome for one in results)
     would = "would be" if dry_run else "will be"
     how = "stopped now" if wish.now else "stopped once the target has caught up"

@@ -1,4 +1,4 @@
-"""`kubectl dcs wait`: waits for a wave or some tasks, for scripts."""
+"""`kubectl dcs wait`: waits, in scripts, for a wave or for some tasks."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def wait(
 ) -> int:
     """Wait until all tasks of a wave, or of a selector, have caught up or are stopped.
 
-    The exit status is 0 then, 1 if no other than a person can get them there, 3 if time is up. One
-    in trouble does not end the wait for the others. Tasks that are applied meanwhile count too.
+    The exit status is then 0; it is 1 if only a person can get them there, and 3 if time is up. A
+    task in trouble does not end the wait for the others. Tasks applied in the meantime count too.
     """
     selection = Selection(names, labels, wave or "")
     if not selection.is_said:

@@ -1,5 +1,5 @@
 /**
- * What the page asks the board for.
+ * The page's requests to the board.
  * @module
  */
 
@@ -34,7 +34,7 @@ export async function about() {
 /**
  * @param {string} ns
  * @param {string} name
- * @param {number | null} at Of a recording.
+ * @param {number | null} at The moment of a recording.
  * @returns {Promise<TaskDetails | null>}
  */
 export async function details(ns, name, at) {

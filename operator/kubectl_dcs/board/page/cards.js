@@ -1,5 +1,5 @@
 /**
- * The waves: what each wishes, how far it is, how long there is left.
+ * The waves: the state of each, how far it is, how much time is left.
  * @module
  */
 
@@ -12,7 +12,7 @@ import { words } from "./words.js";
 /** @typedef {import("./types.js").Task} Task */
 
 /**
- * What the tasks of a wave add up to.
+ * The totals of the tasks of a wave.
  * @typedef {object} Sum
  * @property {Map<string, number>} counts By state.
  * @property {number} total
@@ -49,7 +49,7 @@ export function sums(tasks) {
 }
 
 /**
- * Say how long there is left, or how long it took.
+ * Return how much time is left, or how long it took.
  * @param {Wave} wave
  * @param {Sum} sum
  * @param {number} now
@@ -130,7 +130,7 @@ export class Cards {
   /**
    * @param {object} wishes
    * @param {boolean} wishes.actions Whether Hold and Go are offered.
-   * @param {boolean} wishes.everywhere Whether names say their namespace.
+   * @param {boolean} wishes.everywhere Whether names include the namespace.
    * @param {(key: string) => void} wishes.onPick
    * @param {(key: string) => void} wishes.onChange
    */
@@ -147,7 +147,7 @@ export class Cards {
   }
 
   /**
-   * Show the waves: who needs a person first, then who goes, then by name.
+   * Show the waves: those that need a person first, then those at Go, then by name.
    * @param {Iterable<Wave>} waves
    * @param {Map<string, Sum>} added
    * @param {string} picked

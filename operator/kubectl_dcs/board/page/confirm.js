@@ -1,5 +1,5 @@
 /**
- * Hold and Go, after a question that names the wave and what is in it.
+ * Hold and Go, after a confirmation that names the wave and what is in it.
  * @module
  */
 
@@ -13,19 +13,19 @@ import { words } from "./words.js";
 const said = words.confirm;
 
 /**
- * What somebody wants, with what was on the screen.
+ * The requested change, with the state that was on the screen.
  * @typedef {{namespace: string, name: string, uid: string, state: string, was: string}} Wanted
  */
 
 /**
- * What was refused, and for git the lines that it should have.
+ * Why a change was refused, and the lines to put into git.
  * @typedef {{why: string, git: string}} Refusal
  */
 
 export class Confirm {
   /**
    * @param {(wave: Wave) => Promise<Refusal | null>} may Null if it may be changed.
-   * @param {(wanted: Wanted) => Promise<Refusal | null>} change Null if it was.
+   * @param {(wanted: Wanted) => Promise<Refusal | null>} change Null if it was changed.
    */
   constructor(may, change) {
     this.may = may;
@@ -34,9 +34,9 @@ export class Confirm {
   }
 
   /**
-   * @param {Wave} wave As it is on the screen.
-   * @param {Map<string, number>} counts Of its tasks, by state.
-   * @param {string[]} states In their order.
+   * @param {Wave} wave The wave as shown on the screen.
+   * @param {Map<string, number>} counts The counts of its tasks, by state.
+   * @param {string[]} states The states, in order.
    */
   async ask(wave, counts, states) {
     const state = wave.state === "Go" ? "Hold" : "Go";

@@ -1,5 +1,5 @@
 /**
- * What a row opens into: lag, the way to the stop, conditions, the project, commands to copy.
+ * The details of a row: lag, progress of the stop, conditions, the project, commands to copy.
  * @module
  */
 
@@ -20,7 +20,7 @@ const said = words.details;
 
 export class Drawer {
   /**
-   * @param {(key: string) => Promise<TaskDetails | null>} ask Null if there is no such task.
+   * @param {(key: string) => Promise<TaskDetails | null>} ask Null if the task does not exist.
    * @param {() => void} onClose
    */
   constructor(ask, onClose) {
@@ -56,9 +56,9 @@ export class Drawer {
   }
 
   /**
-   * Bring what is open up to date, if it has changed since it was asked for.
+   * Refresh the open details, if they have changed since they were requested.
    * @param {Task | undefined} task
-   * @param {string} version What tells a change apart; of a recording its moment too.
+   * @param {string} version Identifies the state; for a recording it includes the moment.
    * @param {number} now
    */
   async update(task, version, now) {
@@ -154,7 +154,7 @@ function lagSection(found, task, now) {
 /** @param {TaskDetails} found @param {number} now */
 function stopSection(found, now) {
   const steps = found.timeline.map(({ what, at }, index) => {
-    // How long ago it was created says nothing about the way to the stop.
+    // The time since its creation says nothing about the progress of the stop.
     const before = index > 1 ? found.timeline[index - 1].at : at;
     const after = at > before ? `+${span(at - before)}` : "";
     const name = /** @type {Record<string, string>} */ (said.moments)[what] ?? what;
@@ -256,7 +256,7 @@ export function copyable(text) {
       await navigator.clipboard.writeText(text);
       button.textContent = said.copied;
     } catch {
-      // Without the right to the clipboard, the text is marked to be copied by hand.
+      // Without access to the clipboard, select the text to be copied by hand.
       getSelection()?.selectAllChildren(code);
     }
   });

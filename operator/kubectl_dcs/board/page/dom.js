@@ -1,5 +1,5 @@
 /**
- * Elements, made without markup: every text is a text, whoever wrote it.
+ * Elements, made without markup: every text stays text, whoever wrote it.
  * @module
  */
 
@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * Make an element.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, string | boolean | null>} [attributes] False and null leave one out.
+ * @param {Record<string, string | boolean | null>} [attributes] False and null omit an attribute.
  * @param {(Node | string)[]} [children]
  * @returns {HTMLElementTagNameMap[K]}
  */
@@ -36,7 +36,7 @@ export function svg(tag, attributes = {}, children = []) {
 }
 
 /**
- * Set or remove an attribute, unless it is so already.
+ * Set or remove an attribute, unless it already has that value.
  * @param {Element} element
  * @param {string} name
  * @param {string | boolean | null} value
@@ -51,7 +51,7 @@ export function set(element, name, value) {
 }
 
 /**
- * Set a text, unless it is so already: what does not change is not laid out again.
+ * Set a text, unless it is already set: unchanged elements are not laid out again.
  * @param {Node} node
  * @param {string} text
  */

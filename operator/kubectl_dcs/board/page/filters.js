@@ -1,5 +1,5 @@
 /**
- * Which tasks somebody looks for, and how the address says so. Pure.
+ * Which tasks the user is looking for, and how the address encodes it. Pure.
  * @module
  */
 
@@ -21,7 +21,7 @@ export const everything = () => ({ states: [], wave: "", text: "" });
 export const isEverything = (filter) => !filter.states.length && !filter.wave && !filter.text;
 
 /**
- * Read the filter of an address; states that there are not are left out.
+ * Read the filter from an address; unknown states are left out.
  * @param {URLSearchParams} query
  * @param {string[]} states
  * @returns {Filter}
@@ -46,13 +46,13 @@ export function toQuery(filter, open) {
   if (filter.wave) query.set("wave", filter.wave);
   if (filter.text) query.set("q", filter.text);
   if (open) query.set("task", open);
-  // Commas and slashes may stand there as they are, and people read the address.
+  // Commas and slashes are allowed unescaped, and people read the address.
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
   return text ? `?${text}` : "";
 }
 
 /**
- * Add a state to a filter, or take it away.
+ * Add a state to a filter, or remove it.
  * @param {Filter} filter
  * @param {string} state
  * @param {string[]} states All, in their order, so that one filter has one address.
@@ -64,7 +64,7 @@ export function toggled(filter, state, states) {
 }
 
 /**
- * Tell whether a task is looked for, whatever its state.
+ * Return whether a task matches, whatever its state.
  * @param {Filter} filter
  * @returns {(task: Task) => boolean}
  */

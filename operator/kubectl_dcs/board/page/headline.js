@@ -1,5 +1,5 @@
 /**
- * The one line that says what is waited for, and why. Pure.
+ * The one line that tells what is being waited for, and why. Pure.
  * @module
  */
 

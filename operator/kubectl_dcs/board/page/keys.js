@@ -7,13 +7,13 @@ import { el, find } from "./dom.js";
 import { words } from "./words.js";
 
 /**
- * What keys do.
+ * The actions of the keys.
  * @typedef {object} Deeds
  * @property {() => void} search
  * @property {() => void} escape
  * @property {(by: number | "page" | "-page") => void} move
  * @property {() => void} open
- * @property {(index: number) => void} state By its place, from 0.
+ * @property {(index: number) => void} state By its index, from 0.
  * @property {() => void} clear
  * @property {() => boolean} play False if there is nothing to play.
  */
@@ -53,7 +53,7 @@ export function listen(deeds) {
  * @param {string} key
  * @param {Deeds} deeds
  * @param {boolean} onButton Whether Enter and Space belong to a button.
- * @returns {boolean} Whether it was one of ours.
+ * @returns {boolean} Whether the key was handled.
  */
 function act(key, deeds, onButton) {
   switch (key) {

@@ -151,7 +151,7 @@ class Page {
   }
 
   /**
-   * Look for other tasks.
+   * Change the filter.
    * @param {import("./types.js").Filter} filter
    */
   look(filter) {
@@ -236,13 +236,13 @@ class Page {
     const due = ms - this.sortedMs >= SORT_MS && !pointed;
     if (!due && !this.model.reshaped) return;
     if (!due && this.model.reshaped && ms - this.sortedMs < SORT_MS) {
-      // Those that are gone leave at once; who comes waits for the next order.
+      // Deleted tasks disappear at once; new ones wait for the next sorting.
       this.table.keys = this.table.keys.filter((key) => this.model.tasks.has(key));
       return;
     }
     this.sortedMs = ms;
     this.model.reshaped = false;
-    // Almost in order already, which sorting makes use of: begin with the order before.
+    // Start from the previous order: sorting is fast on almost sorted input.
     const { tasks } = this.model;
     const before = this.ordered.map((task) => tasks.get(keyOf(task))).filter((task) => task !== undefined);
     if (before.length < tasks.size) {
@@ -398,7 +398,7 @@ class Page {
 async function begin() {
   const token = new URLSearchParams(location.search);
   if (token.has("token")) {
-    // It has become a cookie; nobody should read it off the screen or out of the history.
+    // It has become a cookie; keep it off the screen and out of the history.
     token.delete("token");
     const rest = token.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
     history.replaceState(null, "", rest ? `?${rest}` : location.pathname);

@@ -104,8 +104,8 @@ export const waveKey = (task) => (task.wave ? `${task.ns}/${task.wave}` : "");
 export const isOver = (task) => task.state === "stopped" || task.state === "observed";
 
 /**
- * Compare by urgency: who needs a person first, then the highest lag, then what is under way.
- * The same order as `kubectl dcs status` has.
+ * Compare by urgency: tasks that need a person first, then the highest lag, then those under way.
+ * The same order as in `kubectl dcs status`.
  * @param {string[]} states
  * @returns {(a: Task, b: Task) => number}
  */

@@ -1,5 +1,5 @@
 /**
- * What to say when there is nothing to see, or when what is seen is old: each case in its own words.
+ * The notices for an empty page or old data: each case has its own text.
  * @module
  */
 
@@ -10,18 +10,18 @@ import { words } from "./words.js";
 /** @typedef {import("./model.js").Model} Model */
 
 /**
- * What is said.
+ * A notice.
  * @typedef {object} Notice
  * @property {string} id For tests, and for colours.
  * @property {"calm" | "old" | "bad"} tone
  * @property {string} title
  * @property {string} text
- * @property {string} why What the API server said.
- * @property {string} command To be copied.
+ * @property {string} why The message of the API server.
+ * @property {string} command A command to copy.
  */
 
 /**
- * How the page hears from the board itself.
+ * The state of the connection to the board itself.
  * @typedef {"connected" | "lost" | "ended" | "crowded" | "none"} Contact
  */
 
@@ -29,7 +29,7 @@ import { words } from "./words.js";
 const notice = (id, tone, said, more = {}) => ({ id, tone, why: "", command: "", title: said.title, text: said.text, ...more });
 
 /**
- * Say why there is nothing, or nothing new, to be seen; null if all is well.
+ * Return why nothing, or nothing new, is shown; null if all is well.
  * @param {Model} model
  * @param {Contact} contact
  * @param {import("./types.js").About["scope"]} scope
@@ -83,7 +83,7 @@ export const placeOf = (scope) =>
   scope.namespace === null ? words.allNamespaces : `${words.namespace} ${scope.namespace}`;
 
 /**
- * Say which of the other kinds are not shown, in a few words; empty if all are.
+ * Return which of the other kinds are not shown, in a few words; empty if all are.
  * @param {Model} model
  */
 export function partly(model) {

@@ -16,8 +16,8 @@ const SPEED_FIRST = 10;
 export class Player {
   /**
    * @param {{begin: number, end: number}} recording
-   * @param {(at: number, from: number | null) => Promise<void>} show Show a moment; with `from`
-   *     what changed since.
+   * @param {(at: number, from: number | null) => Promise<void>} show Shows a moment or, with `from`,
+   *     the changes since then.
    */
   constructor(recording, show) {
     this.begin = recording.begin;
@@ -50,7 +50,7 @@ export class Player {
   }
 
   /**
-   * Go to a moment. While one is on its way only the last wish is kept.
+   * Go to a moment. While one is loading, only the latest request is kept.
    * @param {number} at
    */
   async seek(at) {

@@ -5,7 +5,7 @@
 
 /**
  * Return the points of the line, from the first sample to the last one, zero at the bottom.
- * @param {number[]} lags Times and lags in turn.
+ * @param {number[]} lags Alternating times and lags.
  * @param {number} width
  * @param {number} height
  * @param {number} inset Room at the edges for the stroke and the dot.

@@ -1,8 +1,8 @@
 /**
- * The stream of what happens: resumes where it broke off, rests while nobody looks.
+ * The stream of changes: resumes where it broke off, pauses while the tab is hidden.
  *
- * A browser makes few connections to one server, and a stream keeps one. So a tab that is hidden
- * gives its own back after a while, and goes on from there once it is seen again.
+ * A browser allows few connections to one server, and a stream occupies one. So a hidden tab gives
+ * its connection up after a while, and resumes from there once it is visible again.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * Where the tasks stood over the night: one layer for each state, and the counts as filters.
+ * The states of the tasks over the night: one layer for each state, and the counts as filters.
  * @module
  */
 
@@ -51,8 +51,8 @@ export function outlines(points, states, from, to, width, height) {
  * Return the outline of one layer: a closed piece for each time in which it had any task, so that
  * nothing is drawn where there was none.
  * @param {number[][]} points
- * @param {number} place Of the layer in a point.
- * @param {number[]} ends Of each point, in seconds.
+ * @param {number} place The index of the layer in a point.
+ * @param {number[]} ends The end of each point, in seconds.
  * @param {number[]} above
  * @param {number[]} below
  * @param {(at: number) => number} x
@@ -91,7 +91,7 @@ export class Strip {
   /**
    * @param {string[]} states
    * @param {(state: string) => void} onToggle
-   * @param {() => void} onResize When it has to be drawn at once.
+   * @param {() => void} onResize Called when it has to be redrawn at once.
    */
   constructor(states, onToggle, onResize) {
     this.states = states;
@@ -141,7 +141,7 @@ export class Strip {
   }
 
   /**
-   * Draw the night up to now; of a recording all of it, with a line where it stands.
+   * Draw the night up to now; of a recording, all of it, with a line at the current moment.
    * @param {number[][]} points
    * @param {number} now
    * @param {{begin: number, end: number} | null} recording

@@ -88,7 +88,7 @@ class Row {
 export class Table {
   /**
    * @param {object} wishes
-   * @param {boolean} wishes.everywhere Whether names say their namespace.
+   * @param {boolean} wishes.everywhere Whether names include the namespace.
    * @param {(key: string) => void} wishes.onOpen
    */
   constructor({ everywhere, onOpen }) {
@@ -137,7 +137,7 @@ export class Table {
       for (const row of this.pool) row.index = -1;
     }
     this.viewPx = this.scroller.clientHeight;
-    // The heads stand above the rows, whether the scroll bar takes room or not.
+    // The heads align with the rows, whether or not the scroll bar takes up space.
     this.head.style.marginRight = `${this.scroller.offsetWidth - this.scroller.clientWidth}px`;
   }
 
@@ -169,7 +169,7 @@ export class Table {
     }
     while (this.pool.length > wanted) this.pool.pop()?.root.remove();
     for (let index = first; index < first + wanted; index += 1) {
-      // A place in the list keeps its row while it is scrolled, so most rows need no new text.
+      // An index of the list keeps its row while scrolling, so most rows need no new text.
       const task = this.tasks.get(this.keys[index]);
       if (task) this.pool[index % wanted].show(task, index, this, this.now);
     }
@@ -178,8 +178,8 @@ export class Table {
   }
 
   /**
-   * Move the mark by so many rows, and into sight.
-   * @param {number} by Infinity and its negative for the ends.
+   * Move the selection by this many rows, and scroll it into view.
+   * @param {number} by Infinity or -Infinity for the ends.
    */
   move(by) {
     if (!this.keys.length) return;

@@ -1,6 +1,6 @@
 /**
  * The shapes of what the server sends; `board/entries.py` and `board/state.py` make them.
- * Times are seconds since 1970, null if they have not come.
+ * Times are seconds since 1970, null if not reached yet.
  * @module
  */
 
@@ -11,16 +11,16 @@
  * @property {string} name
  * @property {string} id Of the migration in DCS.
  * @property {string} state One of the states of `About`.
- * @property {string} phase What DCS says.
+ * @property {string} phase The status that DCS reports.
  * @property {number | null} lag
  * @property {number | null} lagAt
- * @property {string} wave Empty if it names none.
+ * @property {string} wave Empty if it has none.
  * @property {string} title Its name in DCS.
  * @property {string} reason
  * @property {string} message
  * @property {number | null} due When its cutover times out.
  * @property {string} v The version of the resource.
- * @property {number[]} lags Times and lags in turn, the oldest first.
+ * @property {number[]} lags Alternating times and lags, the oldest first.
  */
 
 /**
@@ -33,7 +33,7 @@
  * @property {string} reason
  * @property {string} message
  * @property {boolean} stalled
- * @property {boolean} current Whether the status speaks of the latest spec.
+ * @property {boolean} current Whether the status describes the latest spec.
  * @property {number | null} notBefore
  * @property {number | null} notAfter
  * @property {number | null} openedAt
@@ -55,10 +55,10 @@
  */
 
 /**
- * How good the watch of a kind is.
+ * The health of the watch of a kind.
  * @typedef {object} Link
  * @property {"listing" | "live" | "lost" | "refused"} word
- * @property {number} since When what is shown was last known to be true.
+ * @property {number} since When the data was last known to be current.
  * @property {number} code HTTP status of a refusal, else 0.
  * @property {string} why
  */
@@ -66,7 +66,7 @@
 /** @typedef {"migrationtasks" | "migrationwaves" | "dcsprojects"} Plural */
 
 /**
- * Everything that is known.
+ * The complete known state.
  * @typedef {object} Snapshot
  * @property {number} now
  * @property {Task[]} migrationtasks
@@ -75,11 +75,11 @@
  * @property {number[][]} nights Each a time, then a count for each state.
  * @property {Record<Plural, Link>} links
  * @property {string} namespace Empty, `missing` or `terminating`.
- * @property {string} recording Why nothing is recorded at this moment; empty if it is.
+ * @property {string} recording Why nothing is being recorded; empty if it is.
  */
 
 /**
- * What changed; of a task without `lags`, which the page keeps itself.
+ * What changed; tasks come without `lags`, which the page keeps itself.
  * @typedef {object} Changes
  * @property {number} now
  * @property {Task[]} [migrationtasks]
@@ -95,7 +95,7 @@
  */
 
 /**
- * What the page has to know at first.
+ * What the page needs first.
  * @typedef {object} About
  * @property {{namespace: string | null, labels: string, host: string, context: string}} scope
  * @property {string[]} states In the order of the counts.
@@ -115,7 +115,7 @@
  */
 
 /**
- * What a row opens into.
+ * The details of an opened row.
  * @typedef {object} Details
  * @property {Task} entry
  * @property {string} taskId
@@ -140,7 +140,7 @@
  */
 
 /**
- * What somebody looks for.
+ * What the user is looking for.
  * @typedef {object} Filter
  * @property {string[]} states Empty for all.
  * @property {string} wave Its key; empty for all.
