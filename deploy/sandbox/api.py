@@ -1,12 +1,12 @@
-"""The API client of the tests, the demo and the bench: pykube-ng's, spoken to by paths.
+"""The API client of the tests, the demo and the bench: pykube-ng's, addressed by paths.
 
-Owns what pykube-ng does not have: many creates at once, the kinds of a patch (its objects know
-neither JSON patch nor server-side apply), and refusals with the server's own words that are an
-`OSError`, so that `sandbox.waiting` waits through them. kubectl is for what people would type.
+Owns what pykube-ng lacks: many creates at once, the types of patches (its objects support neither
+JSON patch nor server-side apply), and refusals with the server's own message as an `OSError`, so
+that `sandbox.waiting` waits through them. kubectl is used for what people would type.
 
-It blocks, and several threads may use one client: they share nothing of pykube-ng's session but its
-pool of connections, which urllib3 locks. A kept connection that the server has closed meanwhile
-is noticed there too, before anything is sent on it.
+It blocks, and several threads may use one client: all they share of pykube-ng's session is its
+connection pool, which urllib3 locks. urllib3 also notices kept connections that the server has
+closed in the meantime, before anything is sent on them.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ PATCH_TYPES: Final = {
 }
 
 REQUEST_TIMEOUT_S: Final = 30.0
-"""For one request; a paused API server shows as a timeout after this."""
+"""Time limit of one request; a paused API server shows as a timeout after this."""
 
 WORKERS: Final = 16
-"""Parallel requests of `create_many`; more do not make a server on two cores faster."""
+"""Concurrent requests of `create_many`; more would not be faster with a server on two cores."""
 
 
 class ApiError(OSError):
@@ -42,7 +42,7 @@ class ApiError(OSError):
 
     Attributes:
         status: The HTTP status.
-        message: The server's own words, as a person reads them in kubectl.
+        message: The server's own message, as kubectl shows it.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -105,7 +105,7 @@ class Api:
         return self.request("PATCH", path, body, PATCH_TYPES[kind])
 
     def apply(self, path: str, body: Any, manager: str) -> Any:
-        """Apply an object on the server as this field manager, whoever owned its fields before."""
+        """Apply an object by server-side apply as this field manager, forcing conflicts."""
         kind = PATCH_TYPES["apply"]
         return self.request("PATCH", path, body, kind, fieldManager=manager, force="true")
 
@@ -114,10 +114,10 @@ class Api:
         return self.request("DELETE", path)
 
     def watch(self, path: str, version: str) -> Iterator[dict[str, Any]]:
-        """Yield the events of a collection after a resourceVersion, until nothing comes any more.
+        """Yield the events of a collection after a resourceVersion, until no more arrive.
 
         Raises:
-            OSError: Nothing came for as long as one request may take.
+            OSError: No event arrived within the time limit of one request.
         """
         response = self._client.request(
             "GET",

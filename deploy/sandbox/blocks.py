@@ -1,4 +1,4 @@
-"""The blocks of commands of a page, in order, as a reader copies them."""
+"""The command blocks of a page, in order, as a reader copies them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """One block of commands; `reason` says why the tests do not run it, if they do not."""
+    """One block of commands; `reason` says why the tests do not run it, if so."""
 
     page: str
     text: str
@@ -24,7 +24,7 @@ class Block:
 
     @property
     def title(self) -> str:
-        """What it is called in lists: its page and its first command."""
+        """Its name in lists: its page and its first command."""
         return f"{self.page}: {self.text.splitlines()[0]}"
 
 

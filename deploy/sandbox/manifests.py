@@ -1,6 +1,6 @@
 """Manifests of the project's resources as plain data, and where they live in the API.
 
-Owns the shapes that tests and the demo create by the hundred. What people write by hand is in
+Owns the shapes that tests and the demo create by the hundred. Manifests written by hand are in
 `docs/examples`.
 """
 
@@ -20,7 +20,7 @@ PROJECTS = "dcsprojects"
 
 
 def written_status(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the status that an operator wrote, or nothing if there is only what the CRD says."""
+    """Return the status that an operator wrote; empty if there is only the CRD's default."""
     status: dict[str, Any] = body.get("status") or {}
     return status if "observedGeneration" in status else {}
 
@@ -47,7 +47,7 @@ def migration_task(name: str, task_id: str = "", **spec: Any) -> dict[str, Any]:
 
 
 def migration_wave(name: str = "wave", **spec: Any) -> dict[str, Any]:
-    """Return a MigrationWave, which holds if nothing else is said."""
+    """Return a MigrationWave, at Hold by default."""
     return {
         "apiVersion": GROUP_VERSION,
         "kind": "MigrationWave",
@@ -59,7 +59,7 @@ def migration_wave(name: str = "wave", **spec: Any) -> dict[str, Any]:
 def dcs_project(name: str = "default", **spec: Any) -> dict[str, Any]:
     """Return a DCSProject that names the Secret `credentials`.
 
-    `spec` has to say `region` or `endpoint`, and may replace everything else.
+    `spec` must have `region` or `endpoint`, and may replace everything else.
     """
     credentials = {"secretRef": {"name": "credentials"}}
     return {

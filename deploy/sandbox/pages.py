@@ -1,4 +1,4 @@
-"""Reads what a process on this machine serves by plain HTTP: pages, and the simulator's admin."""
+"""Reads pages and the simulator's admin API, which processes on this machine serve over HTTP."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 from typing import Any
 
 ANSWER_S_MAX = 10.0
-"""For one page: it takes milliseconds, on a busy machine a second."""
+"""Time limit of one page: it takes milliseconds, or a second on a busy machine."""
 
 
 def read_page(address: str, path: str, timeout_s: float = ANSWER_S_MAX) -> tuple[int, str]:
     """Return the HTTP status and the text of a page; `address` is HOST:PORT.
 
     Raises:
-        OSError: No answer came, or it came too late.
+        OSError: No answer arrived in time.
     """
     return _exchange(address, "GET", path, None, timeout_s)
 
@@ -22,10 +22,10 @@ def read_page(address: str, path: str, timeout_s: float = ANSWER_S_MAX) -> tuple
 def ask(
     address: str, method: str, path: str, body: Any = None, timeout_s: float = ANSWER_S_MAX
 ) -> Any:
-    """Return the decoded answer of the simulator's admin API, which speaks JSON both ways.
+    """Return the decoded answer of the simulator's admin API, which uses JSON both ways.
 
     Raises:
-        OSError: Nobody answers there or not in time, or the simulator refused; then with its words.
+        OSError: No answer arrived in time, or the simulator refused; then with its message.
     """
     sent = None if body is None else json.dumps(body)
     status, text = _exchange(address, method, path, sent, timeout_s)

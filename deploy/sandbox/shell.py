@@ -1,7 +1,7 @@
-"""Runs kubectl, helm and whole blocks of commands against one cluster, apart from the user's own.
+"""Runs kubectl, helm and whole blocks of commands, isolated from the user's own clusters.
 
-Owns their environment: which binaries are found, which cluster is meant, and that nothing of it is
-kept in a home folder. What is run is up to the caller.
+Owns their environment: which binaries are found, which cluster is used, and that nothing is stored
+in a home folder. The caller decides what is run.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout, where the pages' commands are run."""
 
 COMMAND_S_MAX = 120.0
-"""For one command; each that waits has a shorter timeout of its own."""
+"""Time limit of one command; commands that wait have a shorter timeout of their own."""
 
 
 class ShellError(OSError):
-    """A command failed; the text names it and ends with what it said."""
+    """A command failed; the text names it and ends with its output."""
 
 
 class Shell:
     """One person's terminal in the checkout.
 
     Args:
-        kubeconfig: The cluster, and who the person is there.
-        folder: Where kubectl and helm keep what they remember.
+        kubeconfig: The cluster, and the person's identity there.
+        folder: Where kubectl and helm keep their caches.
         path: Folders to find further programs in.
     """
 

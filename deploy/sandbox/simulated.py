@@ -1,6 +1,6 @@
-"""The simulated DCS as a separate process, and its record of the orders that it got.
+"""The simulated DCS as a separate process, and its record of the orders that it received.
 
-Owns its start, its account, and the exact sum: who was ordered to stop, and how often.
+Owns its start, its account, and the exact sum: which tasks were ordered to stop, and how often.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ READY_S_MAX: Final = 60.0
 """From start to listening: 1 s on an idle machine."""
 
 ANSWER_S_MAX: Final = 30.0
-"""For one question to its admin API; it answers in milliseconds."""
+"""Time limit of one call to its admin API, which answers in milliseconds."""
 
 ORDER: Final = "batch_stop"
 
@@ -33,11 +33,11 @@ SECRET_NAME: Final = "dcs-credentials"  # noqa: S105 - the name of a Secret, as 
 
 @dataclass(frozen=True)
 class Sum:
-    """What DCS was ordered in all.
+    """The sum of all orders to DCS.
 
     Attributes:
-        orders: Calls to stop, whatever came of them.
-        ids: Ids in these calls; an id that came twice counts twice.
+        orders: Calls to stop, whatever their outcome.
+        ids: Ids in these calls; an id sent twice counts twice.
         accepted: Stops that DCS accepted, by task id; only those with at least one.
         errors: Calls that were refused, by error code.
     """
@@ -108,15 +108,15 @@ class SimulatedDcs:
         return found
 
     def word(self, task_id: str) -> str:
-        """Return what DCS says of one migration."""
+        """Return the status that DCS reports for one migration."""
         return str(self.ask("GET", f"/migrations/{task_id}")["word"])
 
     def orders(self) -> int:
-        """Return how many orders to stop there were until now."""
+        """Return how many orders to stop there have been."""
         return len(self.ask("GET", "/counts")["batch_sizes"].get(ORDER, []))
 
     def sum(self) -> Sum:
-        """Return what was ordered until now."""
+        """Return what has been ordered so far."""
         counts = self.ask("GET", "/counts")
         sizes = counts["batch_sizes"].get(ORDER, [])
         accepted = {
@@ -132,10 +132,10 @@ class SimulatedDcs:
 
 
 def mismatches(found: Sum, wished: Collection[str]) -> list[str]:
-    """Return in what a sum differs from one accepted stop for each task that was to be stopped.
+    """Return where a sum differs from one accepted stop for each task that was to be stopped.
 
     Args:
-        found: What DCS says.
+        found: The sum from DCS.
         wished: Ids of all tasks that were ever to be stopped.
     """
     wrong = []
@@ -156,7 +156,7 @@ def mismatches(found: Sum, wished: Collection[str]) -> list[str]:
 
 
 def account(endpoint: str, name: str = "default") -> list[dict[str, Any]]:
-    """Return the Secret and the DCSProject by which a namespace reaches a simulator."""
+    """Return the Secret and the DCSProject that connect a namespace to a simulator."""
     reference = {"secretRef": {"name": SECRET_NAME}}
     key = {"accessKey": dcs.ACCESS_KEY, "secretKey": dcs.SECRET_KEY}
     return [

@@ -1,7 +1,7 @@
 """Waits for facts instead of for time.
 
-Owns the one loop with which the sandbox and the cluster tests wait: look, pause briefly, look
-again, and on giving up say what was last seen.
+Owns the one loop with which the sandbox and the cluster tests wait: check, pause briefly, check
+again and, on giving up, report the last value.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ def test_what_is_not_as_it_has_to_be_is_told(
     run = change(measured())
     assert told in " ".join(mismatches(FLEET, run))
     text = " ".join(summary(FLEET, run).split())
-    assert "This is not as it has to be: - " in text
+    assert "This is not as expected: - " in text
     assert told in text
 
 

@@ -146,7 +146,7 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert any(sentence in one for one in mismatches(FLEET, run)), mismatches(FLEET, run)
     text = summary(FLEET, run)
     assert HOLDS not in text
-    assert "This is not as it has to be:" in text
+    assert "This is not as expected:" in text
 
 
 def test_a_long_list_of_names_is_cut() -> None:
@@ -209,7 +209,7 @@ def test_the_summary_has_the_figures_and_the_people() -> None:
         "kubectl needed 1.2 s, and DCS 5.0 s from the first order on",
         "Needs a person: 3",
         f"{FAILED.name}: phase FAILED, TaskFailed. About {FAILED.name}.",
-        f"StopRejected. About {REFUSED.name}. (The operator goes on trying.)",
+        f"StopRejected. About {REFUSED.name}. (The operator keeps trying.)",
     ):
         assert part in text
     assert text.endswith(HOLDS)

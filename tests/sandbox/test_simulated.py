@@ -15,7 +15,7 @@ WISHED = ("a", "b")
 @pytest.mark.parametrize(
     "found,words",
     [
-        pytest.param(Sum(1, 2, {"a": 1, "b": 1}, {}), [], id="as it has to be"),
+        pytest.param(Sum(1, 2, {"a": 1, "b": 1}, {}), [], id="as expected"),
         pytest.param(
             Sum(2, 3, {"a": 2, "b": 1}, {}),
             ["stopped more than once: a", "3 ids were sent in orders, for 2 tasks"],

@@ -1,7 +1,7 @@
 """Command line: keeps a control plane running until Ctrl-C, or only builds its binaries.
 
-Owns options, exit status and what is printed. Standard output has only lines for a shell to read;
-everything for people goes to standard error.
+Owns options, exit status and output. Standard output has only lines for a shell to read; everything
+for people goes to standard error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ALIVE_CHECK_S = 0.5
-"""How often to see whether a server ended by itself; soon enough for a person."""
+"""How often to check whether a server has ended by itself; soon enough for a person."""
 
 INTERRUPTED = 130
 """Exit status that shells use for a program ended by Ctrl-C, so that `make` stops as well."""
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
     with plane:
         if not options.no_crds:
             plane.install_crds()
-        # Ending it once it runs is what it is for; before that, it is an interruption.
+        # Once everything runs, Ctrl-C is the normal end; before that, it is an interruption.
         with contextlib.suppress(KeyboardInterrupt):
             sys.stdout.write(f"export KUBECONFIG={plane.kubeconfig}\n")
             sys.stdout.flush()
@@ -99,11 +99,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def end_on_signals() -> None:
-    """Let the usual signals end the program as Ctrl-C does, cleaning up on the way."""
-    # SIGINT too: a shell makes the processes in its background ignore it.
+    """Make the usual signals end the program as Ctrl-C does, with cleanup."""
+    # SIGINT too: shells make their background processes ignore it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    # Not if it is ignored: then `nohup` was meant to keep this running.
+    # Not if it is ignored: then `nohup` is meant to keep this running.
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 

@@ -1,7 +1,7 @@
-"""Builds Go commands of pinned modules, one after the other, showing that it is alive.
+"""Builds Go commands of pinned modules, one after the other, with a sign of life.
 
-Owns one `go build` each: environment, progress, the text of a failure, and that no half-written
-binary is ever found. Which binaries are needed, and where they belong, is `toolchain.py`.
+Owns each `go build`: environment, progress, the text of a failure, and that no half-written binary
+is ever found. `toolchain.py` knows which binaries are needed, and where they belong.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROGRESS_S_TERMINAL = 1.0
 """How often a terminal's line of progress is redrawn while a build runs."""
 
 PROGRESS_S_LOG = 30.0
-"""The same where output is a log: often enough to see life, seldom enough not to flood it."""
+"""The same if the output is a log: a sign of life that does not flood it."""
 
 OUTPUT_LINES_MAX = 15
 """How much of a failed build's output is shown; Go puts the cause near the end."""
@@ -38,7 +38,7 @@ class Build:
     """One binary to build.
 
     Attributes:
-        name: What people call it.
+        name: Its usual name.
         module_dir: The folder with the `go.mod`.
         package: Its Go package, as seen from there.
         target: Where the binary belongs.
@@ -76,7 +76,7 @@ def build_all(go: str, builds: list[Build], announce: Callable[[str], None] = sa
 
 
 class Progress:
-    """Shows how long one build has been running: in place on a terminal, else now and then."""
+    """Shows how long one build has been running: in place on a terminal, otherwise now and then."""
 
     def __init__(self, label: str, announce: Callable[[str], None]) -> None:
         self._label = label
@@ -121,8 +121,8 @@ def _build(go: str, build: Build, progress: Progress) -> None:
         try:
             _wait(process, progress)
         finally:
-            # Still running only if this was interrupted. Go cleans up after itself on no signal,
-            # and its compilers end with the package they are at.
+            # Still running only if this was interrupted. Go cleans up on no signal, and its
+            # compilers end after their current package.
             process.kill()
             process.wait()
     if process.returncode != 0:

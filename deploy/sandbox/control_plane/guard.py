@@ -1,4 +1,4 @@
-"""Becomes another program that the kernel ends when its parent dies, even by `kill -9`.
+"""Turns into another program that the kernel ends when its parent dies, even by `kill -9`.
 
 Run as `python guard.py PARENT_PID PROGRAM [ARGUMENT ...]`, with nothing but the standard library.
 A wrapper and not a `preexec_fn`, because that runs Python in a forked child and may deadlock where
@@ -11,7 +11,7 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
-"""From <sys/prctl.h>: the signal to get when the parent dies. It outlives exec."""
+"""From <sys/prctl.h>: sets the signal for the parent's death. It survives exec."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Keys, tokens and kubeconfig files of the control plane.
 
-Owns all credentials. They are created for each start, are kept in the control plane's own folder,
-readable by its owner only, and are of no use anywhere else.
+Owns all credentials. They are created at each start, kept in the control plane's own folder,
+readable only by its owner, and useless anywhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ADMIN = "admin"
 ADMIN_GROUP = "system:masters"
-"""The group that Kubernetes itself lets do everything, without any RBAC object."""
+"""The group to which Kubernetes itself allows everything, without any RBAC object."""
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the curve P-256 (FIPS 186-4): a private key is a number below it."""

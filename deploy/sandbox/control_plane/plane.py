@@ -1,8 +1,8 @@
 """Starts etcd and kube-apiserver on this machine, and ends them.
 
-Owns the life of one control plane: free ports, a temporary folder, readiness, bad days on demand
-(restart, crash, freeze), and the end of every process it started. There is no kubelet: pods are
-stored and never run. `python -m sandbox.control_plane` keeps one running for use by hand.
+Owns the life cycle of one control plane: free ports, a temporary folder, readiness, failures on
+demand (restart, crash, freeze), and the end of every process it started. There is no kubelet: pods
+are stored and never run. `python -m sandbox.control_plane` keeps one running for use by hand.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ READY_S_MAX = 60.0
 """From start to ready: 3 s on an idle machine, many times that on one that is building."""
 
 PORT_ATTEMPTS_MAX = 3
-"""How often other ports are tried when someone takes one between finding and using it."""
+"""How often to try other ports if one is taken between finding and using it."""
 
 PORT_TAKEN = "address already in use"
-"""How both servers' logs say it."""
+"""The wording in both servers' logs."""
 
 CONTROLLER_MANAGER = "kube-controller-manager"
 
 KUBECTL_S_MAX = 120.0
-"""For one kubectl command; `kubectl wait` has a timeout of its own."""
+"""Time limit of one kubectl command; `kubectl wait` has its own timeout."""
 
 
 class ControlPlaneError(Exception):
@@ -47,7 +47,7 @@ class ControlPlaneError(Exception):
 
 
 class KubectlError(Exception):
-    """kubectl failed; the text is what it said."""
+    """kubectl failed; the text is its output."""
 
 
 class ControlPlane:
@@ -62,7 +62,7 @@ class ControlPlane:
         apiserver_flags: Additional flags of kube-apiserver, as `--name=value`.
         controller_manager: Whether to run kube-controller-manager too; only then does deleting a
             namespace or an owner delete what belongs to it.
-        announce: Told what is going on during a build.
+        announce: Called with the progress of a build.
 
     Attributes:
         api: A client with all rights.
@@ -110,16 +110,16 @@ class ControlPlane:
 
     @property
     def ca_file(self) -> Path:
-        """What clients of the API server trust."""
+        """The CA that clients of the API server trust."""
         return self._layout.ca_file
 
     @property
     def folder(self) -> Path:
-        """Where everything lies, logs included; removed by `stop`."""
+        """The folder of everything, including logs; removed by `stop`."""
         return self._layout.folder
 
     def start(self) -> None:
-        """Start the servers and wait until they are ready, building them first if need be.
+        """Start the servers and wait until they are ready, building them first if necessary.
 
         Raises:
             ToolchainError: A binary is missing and cannot be built.
@@ -144,7 +144,7 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End every process that was started and remove the folder. Harmless if not started."""
-        # In reverse order, so that nothing loses what it depends on.
+        # In reverse order, so that no server loses what it depends on.
         self._cleanup.close()
         self._servers.clear()
 
@@ -157,7 +157,7 @@ class ControlPlane:
         identity.write_private(layout.signing_key, identity.new_signing_key())
         identity.write_private(layout.tokens, identity.token_file(self._tokens, self._groups))
         self.kubeconfig_for(identity.ADMIN)
-        # Both at once: the API server keeps asking until etcd is there.
+        # Both at once: the API server retries until etcd is available.
         self.etcd = self._serve(servers.etcd(self.binaries["etcd"], layout))
         self.apiserver = self._serve(self._apiserver_command(self._flags))
         self._wait_for(lambda: bool(layout.ca_file.read_bytes()))
@@ -179,7 +179,7 @@ class ControlPlane:
         return servers.apiserver(self.binaries["kube-apiserver"], self._layout, flags)
 
     def wait_until_ready(self, timeout_s: float = READY_S_MAX) -> None:
-        """Wait until the API server says that it is ready.
+        """Wait until the API server reports that it is ready.
 
         Raises:
             ControlPlaneError: A server ended instead, or it takes too long.
@@ -194,7 +194,7 @@ class ControlPlane:
             raise ControlPlaneError(f"kube-apiserver is not ready. {error}\n{tail}") from error
 
     def check_alive(self) -> bool:
-        """Say yes, or raise with the end of the log of a server that has ended."""
+        """Return True, or raise with the end of the log of a server that has ended."""
         for server in self._servers:
             if not server.running:
                 raise ControlPlaneError(f"{server.name} ended:\n{server.tail()}")
@@ -208,7 +208,7 @@ class ControlPlane:
 
     @contextlib.contextmanager
     def apiserver_down(self) -> Iterator[None]:
-        """Have the API server gone for the time of the block: connections are refused."""
+        """Stop the API server for the duration of the block: connections are refused."""
         self.apiserver.stop()
         try:
             yield
@@ -218,7 +218,7 @@ class ControlPlane:
 
     @contextlib.contextmanager
     def apiserver_paused(self) -> Iterator[None]:
-        """Have the API server frozen for the time of the block: it accepts and never answers."""
+        """Freeze the API server for the duration of the block: it accepts and never answers."""
         self.apiserver.pause()
         try:
             yield
@@ -228,7 +228,7 @@ class ControlPlane:
     def kubectl(
         self, *arguments: str | Path, stdin: str | None = None, kubeconfig: Path | None = None
     ) -> str:
-        """Run kubectl, by default with all rights, and return what it printed.
+        """Run kubectl, by default with all rights, and return its output.
 
         Raises:
             KubectlError: It failed.
@@ -263,7 +263,7 @@ class ControlPlane:
         return f"--validate={'strict' if self.minor >= toolchain.CRD_MINOR_MIN else 'warn'}"
 
     def install_crds(self) -> None:
-        """Apply the project's CRDs and wait until they can be listed, which is a moment later."""
+        """Apply the project's CRDs and wait until they can be listed, shortly afterwards."""
         self.kubectl("apply", self.crd_validation, "--filename", CRDS_DIR)
         self.kubectl("wait", "--for=condition=Established", "--filename", CRDS_DIR)
         for crd in sorted(CRDS_DIR.glob("*.yaml")):

@@ -2,7 +2,7 @@
 
 Owns the rules for child processes: only a process started here is ever signaled, by its id; none
 outlives its parent; and its output goes to a file whose end is shown when something goes wrong.
-What the servers are is `plane.py`.
+`plane.py` owns what the servers are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STOP_S_MAX = 10.0
 """How long a server may take to end after SIGTERM; then it is killed. Its data is temporary."""
 
 TAIL_LINES_MAX = 12
-"""How much of a log is shown on failure: the cause stands in the last lines."""
+"""How much of a log is shown on failure: the cause is in the last lines."""
 
 LOOPBACK = "127.0.0.1"
 
@@ -81,7 +81,7 @@ class Server:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused process go on."""
+        """Resume a paused process."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:

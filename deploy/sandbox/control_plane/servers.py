@@ -1,6 +1,6 @@
 """Command lines of the control plane's servers.
 
-Owns the flags, each with its reason where it has one; knows nothing of processes. `Layout` says
+Owns the flags, with reasons where needed; knows nothing of processes. `Layout` says
 where files and ports are.
 """
 

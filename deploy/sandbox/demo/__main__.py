@@ -1,7 +1,7 @@
 """Command line: plays the demo, or keeps everything up for use by hand.
 
-Owns options, signals, exit status and what is said about errors. 0: everything is as it has to be;
-1: something is not, or broke; 2: wrong usage; 130: interrupted.
+Owns options, signals, exit status and error messages. 0: everything is as expected; 1: something is
+not, or broke; 2: wrong usage; 130: interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 STOP_S = 6.0
-"""Long enough to watch, and for the pace of the operator's looks to grow."""
+"""Long enough to watch, and for the operator's poll interval to grow."""
 
 STOP_S_MAX = 3600.0
 
@@ -83,16 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def end_on_signals() -> None:
-    """Let the usual signals end the program as Ctrl-C does, cleaning up on the way.
+    """Make the usual signals end the program as Ctrl-C does, with cleanup.
 
-    Also SIGINT itself, which a shell makes its background processes ignore.
+    This includes SIGINT itself, which shells make their background processes ignore.
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # Once is enough: a second one would end the cleaning up.
+    # Once is enough: a second one would abort the cleanup.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

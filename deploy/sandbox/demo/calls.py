@@ -1,7 +1,7 @@
-"""What DCS says: the calls it got, and what became of its migrations.
+"""The facts from DCS: the calls it received, and the outcome of its migrations.
 
-Owns the count of orders and looks. It is taken from the call log of the simulator, so it does not
-depend on what the operator says about itself.
+Owns the counts of orders and polls. They come from the call log of the simulator, so they do not
+depend on what the operator reports about itself.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ LIST = "list"
 SHOW = "show"
 
 TIMEOUT_S = 10.0
-"""For one question to the simulator; it answers in milliseconds."""
+"""Time limit of one call to the simulator, which answers in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call that DCS got."""
+    """One call that DCS received."""
 
     operation: str
     at_s: float
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """All orders to stop, as DCS got them."""
+    """All orders to stop, as DCS received them."""
 
     first: tuple[Call, ...]
     """Those with at least one task that had not been ordered before."""
@@ -52,7 +52,7 @@ class Orders:
 
 
 def orders(calls: Iterable[Call]) -> Orders:
-    """Tell first orders from repeated ones; `calls` are in the order in which they came."""
+    """Separate first orders from repeated ones; `calls` are in the order of arrival."""
     known: set[str] = set()
     first: list[Call] = []
     again: list[Call] = []
@@ -69,8 +69,8 @@ def shows_one_by_one(
     """Return how many shows the same polls would have cost, one for each task still open.
 
     Args:
-        calls: What DCS got; each list is one look at everything.
-        tasks: Keys of all tasks that are watched.
+        calls: The calls that DCS received; each list is one poll of everything.
+        tasks: Keys of all watched tasks.
         ended_at_s: When a task ended, Unix time; those that did not are missing.
     """
     looks = sorted(call.at_s for call in calls if call.operation == LIST)
@@ -95,7 +95,7 @@ class Dcs:
         return {name: sum(by_status.values()) for name, by_status in operations.items()}
 
     def calls(self) -> list[Call]:
-        """Return all calls in the order in which they came."""
+        """Return all calls in the order of arrival."""
         return [
             Call(
                 operation=one["operation"],

@@ -1,6 +1,6 @@
-"""The mixed fleet: what each migration is in DCS, and what has to become of its resource.
+"""The mixed fleet: what each migration is in DCS, and how its resource must end.
 
-Owns the expectations. They follow from DCS's words alone and never from what an operator did.
+Owns the expectations. They follow from DCS's statuses alone and never from what an operator did.
 Pure: equal arguments give equal fleets.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MIGRATIONS = 120
-"""More than two full orders, and few enough to be read in a terminal."""
+"""More than two full orders, and few enough to read in a terminal."""
 
 ACTIVE_WORDS = (
     "CREATING",
@@ -28,7 +28,7 @@ ACTIVE_WORDS = (
 )
 
 OVER_WORDS = ("TERMINATED", "SUCCESS", "RELEASED", "TERMINATING")
-"""What has ended or is about to: there is nothing left to order."""
+"""Statuses that have ended or are about to: there is nothing left to order."""
 
 OVER_SHARE = 40
 """One migration in this many has each of these words, at least one of each."""
@@ -39,18 +39,18 @@ FULL_WORDS = frozenset({"FULLMIGRATING", "SUCCESS"})
 APPS = ("carts", "sessions", "search", "orders", "prices", "stock", "users")
 
 UNDASHED_EVERY = 4
-"""Every so-many-th id is 32 hex digits: DCS knows both shapes."""
+"""One id in this many is 32 hex digits: DCS knows both shapes."""
 
 LAG_EVERY = 8
 LAG_S = 2.5
-"""Every so-many-th migration still says its old word this long after an accepted stop: longer than
-until the first look, so that a phase that falls back would be seen."""
+"""One migration in this many keeps its old status this long after an accepted stop: longer than
+until the first poll, so that a phase that falls back would be seen."""
 
 STOPPED_ELSEWHERE_S = 10.0
 """Seconds from the start of DCS until the stops by other people are done."""
 
 REFUSAL = ("DCS.4017", "Another job is running on this instance.")
-"""Code and text with which the refused stop is refused."""
+"""Code and text of the refusal of the refused stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,38 +63,38 @@ class Member:
     in_dcs: dict[str, Any] | None
     """Fields of a `MigrationSpec`; None if DCS does not know the id."""
     ordered: bool = False
-    """Whether stopping it takes an order."""
+    """Whether an order is needed to stop it."""
     phase: str
-    """What the resource has to say in the end."""
+    """The phase that the resource must show in the end."""
     ready: bool = True
-    """Whether the wish can be fulfilled; if not, a person is needed."""
+    """Whether the requested stop can be achieved; if not, a person is needed."""
     reason: str
-    """Of the condition Ready, in the end."""
+    """The reason of the condition Ready, in the end."""
 
     @property
     def word(self) -> str:
-        """What DCS says at first; empty if it does not know the id."""
+        """The status in DCS at first; empty if DCS does not know the id."""
         return str(self.in_dcs["word"]) if self.in_dcs else ""
 
     @property
     def ends_alone(self) -> bool:
-        """Whether DCS changes its word without an order, which may happen before the wish."""
+        """Whether its status changes without an order, perhaps before the stop is requested."""
         return self.in_dcs is not None and "script" in self.in_dcs
 
     @property
     def can_be_stopped(self) -> bool:
-        """Whether it has to end as TERMINATED."""
+        """Whether it must end as TERMINATED."""
         return self.ready and self.phase == "TERMINATED"
 
     def manifest(self, *, stopped: bool) -> dict[str, Any]:
-        """Return the resource; without the wish, `stopped` is left out."""
+        """Return the resource; if no stop is requested, `stopped` is left out."""
         wish = {"stopped": True} if stopped else {}
         return manifests.migration_task(self.name, self.task_id, **wish)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One row of the plan: a word at first, and what follows from it."""
+    """One row of the plan: an initial status, and what follows from it."""
 
     word: str
     phase: str
@@ -137,7 +137,7 @@ MIGRATIONS_MIN = len(_ACTIVE) + len(_OVER) + len(_FOR_A_PERSON)
 
 
 def mixed_fleet(count: int, stop_s: float) -> list[Member]:
-    """Return a fleet of `count` members with everything in it that a fleet can have.
+    """Return a fleet of `count` members that includes every kind of member.
 
     Args:
         count: At least `MIGRATIONS_MIN`.
@@ -152,12 +152,12 @@ def mixed_fleet(count: int, stop_s: float) -> list[Member]:
 
 
 def migrations(fleet: Sequence[Member]) -> dict[str, Any]:
-    """Return the fleet as the simulator's fleet file has it."""
+    """Return the fleet in the form of the simulator's fleet file."""
     return {"migrations": [one.in_dcs for one in fleet if one.in_dcs is not None]}
 
 
 def _plan(count: int) -> Iterator[_Kind]:
-    """Yield `count` kinds, those that are not simply stopped spread among the others."""
+    """Yield `count` kinds, with those that are not simply stopped spread among the others."""
     others = [kind for kind in _OVER for _ in range(max(1, count // OVER_SHARE))]
     others += _FOR_A_PERSON
     placed = 0

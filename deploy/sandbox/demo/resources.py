@@ -1,7 +1,7 @@
-"""What the API server says: every state of every resource, and how often its status was written.
+"""The facts from the API server: every state of every resource, and its number of status writes.
 
-Owns the count of status writes. It is taken from a watch that began before the first resource was
-there, so it does not depend on what the operator says about itself.
+Owns the count of status writes. It comes from a watch that began before the first resource existed,
+so it does not depend on what the operator reports about itself.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class Resource:
     name: str
     stopped: bool = False
     current: bool = False
-    """Whether the status speaks of the latest change of the spec."""
+    """Whether the status describes the latest change of the spec."""
     status: Mapping[str, Any] = field(default_factory=dict)
     writes_observed: int = 0
-    """Changes of the status before the wish to stop."""
+    """Changes of the status before the stop was requested."""
     writes_stopping: int = 0
-    """Changes of the status since the wish to stop."""
+    """Changes of the status since the stop was requested."""
 
     @property
     def phase(self) -> str:
-        """What it shows; empty as long as it shows nothing."""
+        """Its phase; empty until it shows one."""
         return str(self.status.get("phase", ""))
 
     @property
@@ -65,13 +65,13 @@ class Resource:
 
 
 class Resources:
-    """All MigrationTasks as the events of one watch tell of them."""
+    """All MigrationTasks, as reported by the events of one watch."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, Resource] = {}
 
     def absorb(self, event: Mapping[str, Any]) -> None:
-        """Take in one watch event.
+        """Process one watch event.
 
         Raises:
             WatchError: The event is an error.
@@ -97,7 +97,7 @@ class Resources:
                 resource.writes_observed += 1
 
     def phases(self) -> Counter[str]:
-        """Return how many show which phase."""
+        """Return how many resources show each phase."""
         return Counter(one.phase for one in self.by_name.values())
 
     def writes(self) -> int:
@@ -106,11 +106,11 @@ class Resources:
 
 
 class Recording:
-    """What a watch writes to a file, one event a line; read as it grows.
+    """The file that a watch writes, one event per line; read as it grows.
 
     Attributes:
-        version: The resource version from which a watch goes on without a gap.
-        resources: What the events told.
+        version: The resource version from which a watch continues without a gap.
+        resources: The state according to the events.
     """
 
     def __init__(self, version: str) -> None:
@@ -120,17 +120,17 @@ class Recording:
         self.resources = Resources()
 
     def read_from(self, path: Path) -> None:
-        """Go on with the file of a watch that began at `version`.
+        """Continue with the file of a watch that began at `version`.
 
-        A line that was not complete in the file before is in this one again.
+        A line that was incomplete in the previous file is in this one again.
         """
         self._path, self._offset = path, 0
 
     def catch_up(self) -> None:
-        """Take in the events that came since the last time.
+        """Process the events since the last call.
 
         Raises:
-            WatchError: The watch wrote something else than events.
+            WatchError: The watch wrote something other than events.
         """
         with self._path.open("rb") as file:
             file.seek(self._offset)

@@ -1,6 +1,6 @@
 """One run from the start of the stage to its end: the script and its verdict, or the sandbox.
 
-Owns the order of the parts and what is said at the end. Options are the business of `__main__.py`.
+Owns the order of the parts and the final messages. `__main__.py` owns the options.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The acts: apply the resources, apply the wish to stop them, follow it to the end, measure.
+"""The acts: apply the resources, request their stop, follow it to the end, measure.
 
-Owns what happens between the start and the end of the stage. It judges nothing: that is the
-business of `verdict.py`, which gets everything that was measured.
+Owns what happens between the start and the end of the stage. It does not judge: `verdict.py` does,
+from everything that was measured.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ resources. They count as applied at the same moment all the same."""
 OPERATOR_OPTIONS = ("--batch-idle-s", f"{WINDOW_IDLE_S:g}")
 
 PHASES_S_MAX = 60.0
-"""Until every resource shows a phase: 5 s are promised."""
+"""Time limit for every resource to show a phase: 5 s are promised."""
 
 STOP_S_MAX = 180.0
 """Until everything has ended, on top of the time DCS takes for a stop."""
 
 SETTLE_S = 2.0
-"""After the end, for writes and calls that should not come."""
+"""Pause after the end, to catch writes and calls that should not happen."""
 
 
 class Script:
@@ -54,7 +54,7 @@ class Script:
 
         Raises:
             StageError, ControlPlaneError, KubectlError, WatchError, OSError: Something broke; what
-                was measured up to then says nothing.
+                was measured up to then is meaningless.
         """
         self._stage.watch()
         count, say = len(self._fleet), self._screen.say
@@ -79,7 +79,7 @@ class Script:
         """Apply a file with kubectl while showing what happens; return how long it took."""
         kubectl, started_s = self._stage.plane.kubectl, time.monotonic()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            # On the server's side it is one request for each resource instead of two.
+            # With server-side apply it is one request per resource instead of two.
             answer = pool.submit(kubectl, "apply", "--server-side", "--filename", file)
             while not answer.done():
                 self._look()
@@ -92,7 +92,7 @@ class Script:
         return follow(self._look, done, timeout_s)
 
     def _look(self) -> None:
-        """Make sure that everything still runs, and show what is so now."""
+        """Make sure that everything still runs, and show the current state."""
         self._stage.check_alive()
         resources = self._stage.catch_up()
         calls = self._stage.simulator.counts()

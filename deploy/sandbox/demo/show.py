@@ -1,7 +1,7 @@
-"""What a person sees: lines as things happen, a live table on a terminal, the summary at the end.
+"""The output: lines as things happen, a live table on a terminal, the summary at the end.
 
-Owns the looks, not the figures. Where standard output is no terminal there is no table and no
-control character: a line says how far things are whenever that has changed.
+Owns the appearance, not the figures. If standard output is not a terminal, there are no table and
+no control characters: a line reports progress whenever it has changed.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ COLUMNS_MAX = 7
 """Moments that fit beside the names into 80 characters."""
 
 COLUMN_S_MIN = 1.0
-"""Between two moments of the table; what happens faster shows in the last one."""
+"""Interval between moments of the table; faster changes show in the last one."""
 
 LINE_S_MIN = 2.0
-"""Between two lines where there is no table."""
+"""Interval between lines where there is no table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is so at one time: resources by phase, calls to DCS by operation, status writes."""
+    """The state at one time: resources by phase, calls to DCS by operation, status writes."""
 
     phases: Mapping[str, int]
     calls: Mapping[str, int]
@@ -68,13 +68,13 @@ class Screen(Protocol):
         """Start the clock."""
 
     def __exit__(self, *_: object) -> None:
-        """Leave what is shown where it is."""
+        """Leave the output on the screen."""
 
     def say(self, text: str) -> None:
-        """Say that something happens now."""
+        """Print that something happens now."""
 
     def show(self, moment: Moment) -> None:
-        """Show how far things are."""
+        """Show the progress."""
 
 
 def screen() -> Screen:
@@ -103,7 +103,7 @@ class Lines:
         put(clock(time.monotonic() - self._started_s, text))
 
     def show(self, moment: Moment) -> None:
-        """Print how far things are, if that has changed and not every moment."""
+        """Print the progress, if it has changed and not too often."""
         now_s = time.monotonic()
         if not moment.phases or moment == self._last or now_s < self._said_s + LINE_S_MIN:
             return
@@ -142,7 +142,7 @@ class LiveTable:
 
 
 class History:
-    """The moments a table shows: the latest, and before it those at which phases had changed."""
+    """The moments that a table shows: the latest, and earlier ones at which phases had changed."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, Moment]] = deque(maxlen=COLUMNS_MAX - 1)
@@ -150,7 +150,7 @@ class History:
         self._seen: set[str] = set()
 
     def add(self, at_s: float, moment: Moment) -> None:
-        """Take in the latest moment, unless there is nothing to show yet."""
+        """Add the latest moment, unless there is nothing to show yet."""
         if not moment.phases:
             return
         before = self._latest
@@ -200,7 +200,7 @@ def clock(at_s: float, text: str) -> str:
 
 
 def put(text: str = "") -> None:
-    """Print one line at once, to be read while the next one is awaited."""
+    """Print one line immediately, to be read while the next one is awaited."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

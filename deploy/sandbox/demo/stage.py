@@ -1,7 +1,7 @@
 """Starts and ends everything the demo needs: control plane, DCS, watch and operator.
 
-Owns the processes and the folder. Every process is ended by its id, the last one started first, and
-none outlives this one. What happens in between is the business of `script.py`.
+Owns the processes and the folder. Every process is ended by its id, in reverse order of starting,
+and none outlives this one. `script.py` owns what happens in between.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sandbox.demo.resources import Resources
 
 NAMESPACE = "default"
-"""The namespace in the kubeconfig, so that it need not be typed."""
+"""The namespace in the kubeconfig, so that it does not have to be typed."""
 
 READY_S_MAX = 60.0
 """From start to ready of one Python program: 1 s on an idle machine."""
@@ -50,12 +50,12 @@ class Stage:
     Args:
         members: The fleet that DCS has.
         stop_s: How long DCS takes for a stop that a member of the fleet does not set.
-        announce: Told what is being started.
+        announce: Called with what is being started.
         options: Additional options of the operator.
 
     Attributes:
         folder: Manifests and logs; removed at the end unless `keep` is set.
-        keep: Whether the folder stays; it does if something broke.
+        keep: Whether the folder is kept; it is if something broke.
         recording: What the watch has seen since `watch` was called.
         simulator: The simulator's admin API.
     """
@@ -96,16 +96,16 @@ class Stage:
 
     @property
     def kept(self) -> Path | None:
-        """The folder that stays, if it does."""
+        """The folder that is kept, if any."""
         return self.folder if self.keep and self.folder.is_absolute() else None
 
     @property
     def operator_log(self) -> Path:
-        """What the operator says."""
+        """The operator's log."""
         return self.folder / "operator.log"
 
     def check_alive(self) -> bool:
-        """Say yes, or raise with the end of the log of whatever has ended.
+        """Return True, or raise with the end of the log of whatever has ended.
 
         Raises:
             StageError: The operator or DCS has ended.
@@ -125,17 +125,17 @@ class Stage:
         return path
 
     def watch(self) -> None:
-        """Begin to record every change of every MigrationTask from this moment on."""
+        """Start recording every change of every MigrationTask."""
         path = manifests.path(NAMESPACE, manifests.TASKS)
         version = self.plane.api.get(path)["metadata"]["resourceVersion"]
         self.recording = Recording(version)
         self._start_watch()
 
     def catch_up(self) -> Resources:
-        """Take in what the watch has recorded, make sure that it goes on, and return all of it.
+        """Process what the watch has recorded, make sure that it continues, and return all of it.
 
         Raises:
-            WatchError: The watch cannot go on without a gap.
+            WatchError: The watch cannot continue without a gap.
         """
         ended = not self._watch.running
         self.recording.catch_up()
@@ -145,7 +145,7 @@ class Stage:
         return self.recording.resources
 
     def _start_watch(self) -> None:
-        """Watch from where the recording is, into a file of its own."""
+        """Watch from the end of the recording, into a new file."""
         path = manifests.path(NAMESPACE, manifests.TASKS)
         kubectl = [str(self.plane.binaries["kubectl"]), "--kubeconfig", str(self.plane.kubeconfig)]
         since = self.recording.version
@@ -157,7 +157,7 @@ class Stage:
         self.recording.read_from(self._watch.log)
 
     def _start(self) -> None:
-        # A build first of all: without the binaries there is nothing to keep a folder for.
+        # Build first: without the binaries there is nothing to keep a folder for.
         ensure(*CORE)
         self.folder = Path(tempfile.mkdtemp(prefix="dcs-demo-"))
         self._cleanup.callback(self._remove_folder)
@@ -218,7 +218,7 @@ class Stage:
             raise StageError(f"{text}\n{self._servers[title].tail()}") from None
 
     def _save_logs(self) -> None:
-        """Keep the logs of the control plane, whose own folder goes away with it."""
+        """Keep the logs of the control plane, whose own folder is removed with it."""
         if self.keep:
             for log in self.plane.folder.glob("*.log"):
                 shutil.copy(log, self.folder)
@@ -229,5 +229,5 @@ class Stage:
 
 
 def _is_ready(address: str) -> bool:
-    """Tell whether the operator says that it is ready."""
+    """Return whether the operator reports that it is ready."""
     return read_page(address, "/readyz")[0] == http.HTTPStatus.OK

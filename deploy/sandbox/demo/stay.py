@@ -1,6 +1,6 @@
-"""The sandbox for use by hand: says how to reach it and what to try, and keeps it up.
+"""The sandbox for use by hand: prints how to reach it and what to try, and keeps it up.
 
-Owns the text and the waiting. What is up is the business of `stage.py`.
+Owns the text and the waiting. `stage.py` owns what is running.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sandbox.demo.stage import Stage
 
 ALIVE_CHECK_S = 0.5
-"""How often to see whether a process ended by itself; soon enough for a person."""
+"""How often to check whether a process has ended by itself; soon enough for a person."""
 
 EXAMPLE_WORD = "INCRMIGEATING"
 
@@ -33,7 +33,7 @@ export KUBECONFIG={kubeconfig}
 export PATH={path}:$PATH
 export KUBECTL_DCS_ALLOW_ENDPOINT={endpoint}
 
-Three commands to try, on a migration of which DCS says {word}:
+Three commands to try, on a migration that is {word} in DCS:
 observe it, watch it, stop it.
 
 kubectl apply --filename - <<EOF
@@ -49,10 +49,10 @@ kubectl get dcsmt --watch
 
 kubectl patch dcsmt {name} --type merge --patch '{{"spec": {{"stopped": true}}}}'
 
-What nobody manages:   kubectl dcs import --running -o -
-Where they stand:      kubectl dcs status
+Not managed yet:       kubectl dcs import --running -o -
+Their states:          kubectl dcs status
 To stop all of them:   kubectl apply --filename {fleet}
-What DCS was asked:    curl --noproxy '*' {admin}/counts
+Calls that DCS got:    curl --noproxy '*' {admin}/counts
 The operator's log:    {log}
 
 Ctrl-C ends everything.
@@ -60,7 +60,7 @@ Ctrl-C ends everything.
 
 
 def stay(stage: Stage, fleet: Sequence[Member]) -> None:
-    """Say what to do, and wait for Ctrl-C.
+    """Print what to do, and wait for Ctrl-C.
 
     Raises:
         StageError, ControlPlaneError: Something ended by itself.
@@ -77,7 +77,7 @@ def stay(stage: Stage, fleet: Sequence[Member]) -> None:
             log=str(stage.operator_log),
         )
     )
-    # Ending it once it is up is what it is for; before that, it is an interruption.
+    # Once everything is up, Ctrl-C is the normal end; before that, it is an interruption.
     with contextlib.suppress(KeyboardInterrupt):
         while stage.check_alive():
             time.sleep(ALIVE_CHECK_S)
@@ -85,7 +85,7 @@ def stay(stage: Stage, fleet: Sequence[Member]) -> None:
 
 
 def _folders(stage: Stage) -> list[str]:
-    """Return where kubectl and its plugin are."""
+    """Return the folders of kubectl and its plugin."""
     return [str(stage.plane.binaries["kubectl"].parent), str(Path(sys.executable).parent)]
 
 

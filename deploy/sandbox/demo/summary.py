@@ -1,6 +1,6 @@
-"""The summary in words: what was measured, what it would have cost otherwise, who is needed.
+"""The summary in words: the measurements, the cost without batching, what needs a person.
 
-Pure: text from figures. Whether the figures are right is the business of `verdict.py`.
+Pure: text from figures. `verdict.py` decides whether the figures are right.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 LABEL_WIDTH = 18
 WIDTH = 79
-"""Fits into the narrowest usual terminal."""
+"""Fits the narrowest usual terminal."""
 
 PEOPLE_MAX = 10
-"""Most tasks that need a person to show; three are expected."""
+"""The most tasks in need of a person to show; three are expected."""
 
 UNDER_WAY = frozenset({"Pending", "Stopping"})
 """Reasons of a resource that is not ready but needs no person."""
 
-HOLDS = "Everything is as it has to be: each figure above was measured and checked."
+HOLDS = "Everything is as expected: each figure above was measured and checked."
 
 
 def summary(fleet: Sequence[Member], measured: Measured) -> str:
     """Return all of it, ready to be printed."""
     wrong = verdict.mismatches(fleet, measured)
-    end = ["This is not as it has to be:", *(_item(text) for text in wrong)] if wrong else [HOLDS]
+    end = ["This is not as expected:", *(_item(text) for text in wrong)] if wrong else [HOLDS]
     lines = [*_rows(fleet, measured), "", *_people(measured.resources.values()), "", *end]
     return "\n".join(lines)
 
@@ -65,7 +65,7 @@ def _rows(fleet: Sequence[Member], measured: Measured) -> list[str]:
 
 
 def _row(label: str, text: str) -> list[str]:
-    """Return one row, broken into lines under its own beginning."""
+    """Return one row, wrapped into lines indented below its start."""
     indent = " " * LABEL_WIDTH
     label = f"{label:<{LABEL_WIDTH}}"
     return textwrap.wrap(text, WIDTH, initial_indent=label, subsequent_indent=indent)
@@ -151,7 +151,7 @@ def _time(fleet: Sequence[Member], measured: Measured, orders: Orders) -> str:
 
 
 def _people(resources: Iterable[Resource]) -> list[str]:
-    """Return who needs a person and why, in the resources' own words."""
+    """Return which resources need a person and why, in their own words."""
     people = [
         one
         for one in sorted(resources, key=lambda one: one.name)
@@ -161,7 +161,7 @@ def _people(resources: Iterable[Resource]) -> list[str]:
     for one in people[:PEOPLE_MAX]:
         text = f"{one.name}: phase {one.phase}, {one.reason}. {one.ready['message']}"
         goes_on = one.condition("Reconciling").get("status") == "True"
-        lines.append(_item(f"{text} (The operator goes on trying.)" if goes_on else text))
+        lines.append(_item(f"{text} (The operator keeps trying.)" if goes_on else text))
     if len(people) > PEOPLE_MAX:
         lines.append(_item(f"and {len(people) - PEOPLE_MAX} more"))
     return lines

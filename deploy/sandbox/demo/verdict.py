@@ -1,6 +1,6 @@
-"""Compares what was measured with what has to be: the figures of the summary, and what is wrong.
+"""Compares the measurements with the expectations: the figures of the summary, and what is wrong.
 
-Pure. Owns every check that decides the exit status; how it is printed is the business of `show.py`.
+Pure. Owns every check that decides the exit status; `show.py` owns how it is printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sandbox.demo.resources import Resource
 
 IDS_MAX = 50
-"""Ids that DCS takes in one order."""
+"""The most ids that DCS accepts in one order."""
 
 WRITES_OBSERVED_MAX = 1
 """Status writes for a resource that is only observed: its first phase. If DCS changes its word in
@@ -30,22 +30,22 @@ WRITES_STOPPING_MAX = 2
 """Status writes on the way to TERMINATED: the stop is under way, and it is done."""
 
 WRITES_OVER_MAX = 1
-"""Status writes after the wish where there was nothing left to stop."""
+"""Status writes after the request where there was nothing left to stop."""
 
 NAMES_MAX = 5
-"""How many resources one sentence names; the others are counted."""
+"""How many resources one sentence names; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was found out, each part from its own source.
+    """What was measured, each part from its own source.
 
     Attributes:
         resources: From the watch of the API server, by name.
         status_patches: The API server's own count of writes to a status.
-        calls: From DCS's log, in the order in which they came.
+        calls: From DCS's log, in the order of arrival.
         histories: From DCS, by key of the task.
-        apply_s: How long kubectl took to apply the wish.
+        apply_s: How long kubectl took to apply the request.
         stopped_s: From the start of that apply until the last resource said TERMINATED; None if
             that did not happen.
     """
@@ -72,12 +72,12 @@ def must_be_ordered(fleet: Iterable[Member]) -> set[str]:
 
 
 def orders_least(fleet: Iterable[Member]) -> int:
-    """Return how few orders can serve a fleet."""
+    """Return the smallest number of orders that can serve a fleet."""
     return math.ceil(len(must_be_ordered(fleet)) / IDS_MAX)
 
 
 def is_as_expected(member: Member, resource: Resource | None) -> bool:
-    """Tell whether a resource says in the end what it has to say."""
+    """Return whether a resource shows what it must show in the end."""
     if resource is None or not (resource.stopped and resource.current):
         return False
     ready = "True" if member.ready else "False"
@@ -96,14 +96,14 @@ def spread(writes: Iterable[int]) -> Spread:
 def calls_one_by_one(fleet: Sequence[Member], measured: Measured) -> tuple[int, int]:
     """Return the stops and shows that one call per task would have cost, with the same polls."""
     ends = dcs_calls.ends(measured.histories)
-    # An id that DCS does not know is settled at the first look, as one that has ended.
+    # An id that DCS does not know is settled at the first poll, like one that has ended.
     ended = {key_of(one.task_id): 0.0 for one in fleet if one.in_dcs is None} | ends
     tasks = {key_of(one.task_id) for one in fleet}
     return len(must_be_ordered(fleet)), dcs_calls.shows_one_by_one(measured.calls, tasks, ended)
 
 
 def mismatches(fleet: Sequence[Member], measured: Measured) -> list[str]:
-    """Return a sentence for everything that is not as it has to be; none means success."""
+    """Return a sentence for everything that is not as expected; none means success."""
     return [
         *_wrong_ends(fleet, measured),
         *_wrong_orders(fleet, dcs_calls.orders(measured.calls)),
@@ -172,9 +172,9 @@ def _wrong_writes(fleet: Sequence[Member], measured: Measured) -> list[str]:
 
 
 def split_by_work(fleet: Iterable[Member]) -> tuple[list[Member], list[Member]]:
-    """Return those that had to be stopped, and those with nothing to stop.
+    """Return the resources that had to be stopped, and those with nothing to stop.
 
-    A refused task is in neither: each time it is ordered again is news about it.
+    A refused task is in neither: every repeated order is a change of its status.
     """
     stopping, over = [], []
     for member in fleet:
@@ -209,6 +209,6 @@ def _stopping(resource: Resource) -> int:
 
 
 def _some(parts: Sequence[str]) -> str:
-    """Join the first few and count the others."""
+    """Join the first few and count the rest."""
     more = len(parts) - NAMES_MAX
     return "; ".join(parts[:NAMES_MAX]) + (f"; and {more} more" if more > 0 else "")

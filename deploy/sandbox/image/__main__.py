@@ -1,7 +1,7 @@
 """Command line: builds the image, measures it, lists its contents and runs it.
 
-Owns options, exit status and what is printed. 0: all is as it has to be; 1: something is not;
-77: this machine has no container engine or no base.
+Owns options, exit status and output. 0: everything is as expected; 1: something is not; 77: this
+machine has no container engine or no base.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FAILED = (
     subprocess.SubprocessError,
     trial.TrialError,
 )
-"""What can go wrong; the text says it all."""
+"""The expected errors; their text is sufficient."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Reads an image from the file that `docker save` and its kin write: layers, sizes, single files.
+"""Reads an image from the file that `docker save` and similar tools write: layers, sizes, files.
 
 Owns the format, in which every engine can write, so that nothing here depends on one of them.
 """
@@ -20,10 +20,10 @@ PIECE_BYTES: Final = 1 << 20
 """How much is read at once."""
 
 WHITEOUT: Final = ".wh."
-"""Before the name of what a layer removes from those below (OCI image specification)."""
+"""Prefix of names that a layer removes from the layers below (OCI image specification)."""
 
 OPAQUE: Final = ".wh..wh..opq"
-"""A name that says: of this folder, nothing from below is seen."""
+"""A name that hides everything in its folder from the layers below."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 
@@ -43,7 +43,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Image:
-    """What an archive holds."""
+    """The contents of an archive."""
 
     layers: tuple[Layer, ...]
     config: dict[str, Any]
@@ -55,7 +55,7 @@ class Image:
 
     @property
     def compressed_bytes(self) -> int:
-        """What a node that has none of the layers pulls."""
+        """The size that a node without any of the layers pulls."""
         return sum(layer.compressed_bytes for layer in self.layers)
 
 
@@ -63,7 +63,7 @@ def read(path: Path) -> Image:
     """Return the image of an archive.
 
     Raises:
-        ArchiveError: It is not one, or holds several.
+        ArchiveError: It is not an image, or contains several.
     """
     with tarfile.open(path) as archive:
         manifest = _manifest(archive)
@@ -77,12 +77,12 @@ def read(path: Path) -> Image:
 
 
 def extract(path: Path, target: Path, wanted: Callable[[str], bool]) -> None:
-    """Write the wanted files of an image below a folder, as a container would see them.
+    """Write the selected files of an image below a folder, as a container would see them.
 
     Args:
         path: The archive.
         target: An empty folder.
-        wanted: Tells by a path such as `usr/bin/python3`.
+        wanted: Decides by a path such as `usr/bin/python3`.
     """
     with tarfile.open(path) as archive:
         holders: dict[str, int] = {}
@@ -100,7 +100,7 @@ def extract(path: Path, target: Path, wanted: Callable[[str], bool]) -> None:
 
 
 def _place(holders: dict[str, int], member: tarfile.TarInfo, number: int) -> None:
-    """Note that a layer holds a path, or that it removes some of the layers below."""
+    """Record that a layer contains a path, or that it removes some from the layers below."""
     inside = _inside(member.name)
     folder, name = posixpath.split(inside)
     if name == OPAQUE:
@@ -114,7 +114,7 @@ def _place(holders: dict[str, int], member: tarfile.TarInfo, number: int) -> Non
 
 
 def _forget(holders: dict[str, int], prefix: str, number: int) -> None:
-    """Forget what lower layers hold below a folder."""
+    """Forget what lower layers contain below a folder."""
     for path in [one for one, held in holders.items() if one.startswith(prefix) and held < number]:
         del holders[path]
 
@@ -136,7 +136,7 @@ def _bytes(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
-    found = archive.extractfile(name)  # follows the links by which podman names layers twice
+    found = archive.extractfile(name)  # follows the links with which podman names layers twice
     if found is None:
         raise ArchiveError(f"In the image, {name} is no file.")
     return found

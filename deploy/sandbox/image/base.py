@@ -1,7 +1,7 @@
 """The base of the image: the one that the Dockerfile pins, or a stand-in where no registry is.
 
-Owns which of the two it is, and how the stand-in is made: from Debian's own packages, the same
-release and the same Python as the pinned base, without what the slim images leave out.
+Owns the choice between the two, and how the stand-in is made: from Debian's own packages, with the
+same release and the same Python as the pinned base, without what the slim images leave out.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Base:
 
     Attributes:
         pinned: What the Dockerfile names.
-        local: What the engine calls the image that is used.
+        local: The engine's name of the image that is used.
     """
 
     pinned: Pinned
@@ -91,7 +91,7 @@ class Base:
 
 
 def pinned(text: str) -> Pinned:
-    """Return the base that a Dockerfile names; all its stages have the same."""
+    """Return the base that a Dockerfile names; all its stages share it."""
     found = {match.groups() for match in PINNED.finditer(text)}
     if len(found) != 1:
         raise BaseError(f"{DOCKERFILE.name} does not pin one python image: {sorted(found)}")
@@ -102,13 +102,13 @@ def obtain(engine: Engine, choice: str, folder: Path, say: Callable[[str], None]
     """Pull the pinned base, or make the stand-in if it cannot be pulled.
 
     Args:
-        engine: Has the base afterwards.
+        engine: The engine that has the base afterwards.
         choice: One of `CHOICES`; `auto` tries to pull.
         folder: Where the stand-in is made.
-        say: Told which of the two it is, in one line.
+        say: Called with one line that names which of the two it is.
 
     Raises:
-        BaseError: Neither can be had.
+        BaseError: Neither is available.
     """
     wanted = pinned(DOCKERFILE.read_text(encoding="utf-8"))
     if choice != STAND_IN:
@@ -134,7 +134,7 @@ def obtain(engine: Engine, choice: str, folder: Path, say: Callable[[str], None]
 
 
 def _recipe_key(wanted: Pinned) -> str:
-    """Return what changes when another stand-in would be made."""
+    """Return a key that changes whenever the stand-in would differ."""
     recipe = f"{wanted}{PACKAGES}{LEFT_OUT}{HOOKS}{STAND_IN_FILE}"
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
@@ -150,10 +150,10 @@ def debootstrap_command(suite: str, target: Path) -> list[str]:
 
 
 def _make(engine: Engine, wanted: Pinned, local: str, folder: Path) -> None:
-    """Make the stand-in: a minute the first time, then it is there.
+    """Make the stand-in: it takes a minute the first time, and is then cached.
 
     Raises:
-        BaseError: What makes it is not installed.
+        BaseError: The tools that make it are not installed.
         EngineError: It could not be made.
     """
     if shutil.which("mmdebstrap") is None or os.geteuid() != 0:

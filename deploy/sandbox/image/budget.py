@@ -18,12 +18,12 @@ STAND_IN_MB_MAX: Final = 170
 is noticed. On the pinned base most of the image is not ours, so its size is only reported."""
 
 OURS_MB_MAX: Final = 45
-"""Our own layers on any base: 37 MB today, of which the packages of the lock are nearly all."""
+"""Our own layers on any base: 37 MB today, nearly all of it the locked packages."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes; `compressed` is what travels for the whole image."""
+    """Bytes; `compressed` is the download size of the whole image."""
 
     whole: int
     ours: int

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 CHART: Final = ROOT / "deploy" / "chart"
 FOLDER: Final = ROOT / "build" / "image"
-"""Where the results are: the archive, the list of contents; not under version control."""
+"""The folder of the results: the archive, the list of contents; not under version control."""
 
 TAG: Final = "localhost/dcs-migration-operator:candidate"
-"""What the engine calls it; nothing here is ever pushed."""
+"""Its name in the engine; nothing here is ever pushed."""
 
 GIT_S_MAX: Final = 30.0
 
@@ -34,8 +34,8 @@ class Built:
     """An image that was built.
 
     Attributes:
-        name: How the chart asks for it with its default values.
-        archive: The image as a file, in which it is called `TAG`.
+        name: Its name in the chart with default values.
+        archive: The image as a file, in which its name is `TAG`.
     """
 
     engine: Engine
@@ -51,7 +51,7 @@ def build(engine: str, choice: str, say: Callable[[str], None], folder: Path = F
     Args:
         engine: Which engine; empty for the first that works.
         choice: Which base, see `base.CHOICES`.
-        say: Told what is used and what comes of it.
+        say: Called with what is used and with the result.
         folder: Where the results go.
 
     Raises:
@@ -78,14 +78,14 @@ def build(engine: str, choice: str, say: Callable[[str], None], folder: Path = F
 
 
 def default_name() -> str:
-    """Return how the chart asks for the image with its default values."""
+    """Return the name of the image in the chart with default values."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
     image = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["image"]
     return f"{image['repository']}:{image['tag'] or chart['appVersion']}"
 
 
 def _revision() -> str:
-    """Return the commit of the checkout, or `unknown` where it is none."""
+    """Return the commit of the checkout, or `unknown` outside of one."""
     command = ["git", "rev-parse", "HEAD"]
     try:
         answer = subprocess.run(  # noqa: S603 - a fixed command

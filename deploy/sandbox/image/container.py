@@ -1,6 +1,6 @@
-"""A pod template as one container of an engine: what a kubelet would make of it, said by flags.
+"""Runs a pod template as one container of an engine, with flags for what a kubelet would do.
 
-Owns that nothing of the template is left out silently: a field that is not known here is an error.
+Nothing in the template is ignored silently: a field that is unknown here is an error.
 It differs from a pod in two things: all share the network of this machine, so the container gets
 an address of its own to listen on, and the ServiceAccount is a folder of this machine, mounted
 where a kubelet mounts it.
@@ -50,15 +50,15 @@ CONTAINER_SECURITY: Final = {"allowPrivilegeEscalation", "capabilities", "readOn
 
 
 class UnknownFieldError(Exception):
-    """The template says something that is not carried over here."""
+    """The template has something that is not translated here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the container is and what it meets there.
+    """The environment of the container.
 
     Attributes:
-        name: Of the container; a pod's is its host name too.
+        name: The name of the container; as in a pod, it is the host name too.
         account: Folder with token, CA and namespace.
         api_host, api_port: The API server.
         listen: HOST:PORT of its pages.
@@ -97,7 +97,7 @@ def run_command(engine: Engine, template: Mapping[str, Any], image: str, place: 
         f"--entrypoint={program}",
     ]
     if engine.program == "podman":
-        # podman alone adds these by itself: a passwd entry, writable folders, two variables.
+        # Only podman adds these by default: a passwd entry, writable folders, two variables.
         command += ["--passwd=false", "--read-only-tmpfs=false"]
         command += ["--unsetenv=container", "--unsetenv=TERM", *limits()]
     arguments = [*container["args"], f"--listen={place.listen}"]

@@ -1,6 +1,6 @@
-"""The container engines of a machine: docker, podman or buildah, and what each is told.
+"""The container engines of a machine: docker, podman or buildah, and their command lines.
 
-Owns their command lines and their differences. What is built, and on which base, is `build.py`.
+Owns their command lines and their differences. `build.py` owns what is built, and on which base.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from pathlib import Path
 from typing import Final
 
 PROGRAMS: Final = ("docker", "podman", "buildah")
-"""In the order in which they are tried; buildah comes last, since it runs nothing."""
+"""In the order of preference; buildah comes last, since it cannot run containers."""
 
 ANSWER_S_MAX: Final = 60.0
-"""For a question to an engine: it takes a fraction of a second."""
+"""Time limit of a query to an engine: it takes a fraction of a second."""
 
 BUILD_S_MAX: Final = 1800.0
 """For a build or a transfer of an image: minutes where packages come slowly."""
 
 SAID_LINES_MAX: Final = 15
-"""How much of a failed command's output is shown; the cause stands at its end."""
+"""How much of a failed command's output is shown; the cause is at its end."""
 
 FILES_MAX, PROCESSES_MAX = 20_000, 32_768
 """Limits in a container where this process may not raise its own, which podman would try to."""
 
 CA_BUNDLE: Final = Path("/etc/ssl/certs/ca-certificates.crt")
-"""What this machine trusts; pip in a build has to trust the same."""
+"""The CAs that this machine trusts; pip in a build must trust the same."""
 
 
 class EngineError(Exception):
-    """An engine failed; the text ends with what it said."""
+    """An engine failed; the text ends with its output."""
 
 
 class NoEngineError(Exception):
@@ -48,7 +48,7 @@ class Recipe:
     Attributes:
         context: Folder that is built from.
         file: The Dockerfile.
-        tag: What the image is called.
+        tag: The name of the image.
         arguments: Values of its ARGs.
         replaced: Image references of FROM and the local image that stands in for each.
     """
@@ -73,7 +73,7 @@ class Engine:
 
     def command(self, *arguments: str | Path) -> list[str]:
         """Return a command line of this engine."""
-        # cgroups and events as they are everywhere, with systemd or without; runc where it is,
+        # Settings for cgroups and events that work with and without systemd; runc if available,
         # since crun does not run in the mixed cgroups of some machines.
         plain = ["--cgroup-manager=cgroupfs", "--events-backend=file"]
         runtime = ["--runtime=runc"] if shutil.which("runc") else []
@@ -102,7 +102,7 @@ class Engine:
         return answer.stdout
 
     def answers(self) -> bool:
-        """Tell whether it is there and works."""
+        """Return whether it is installed and works."""
         question = ["version", "--format={{.Server.Version}}"]
         try:
             self.call(*(question if self.program == "docker" else ["info"]))
@@ -111,7 +111,7 @@ class Engine:
         return True
 
     def has(self, reference: str) -> bool:
-        """Tell whether an image is on this machine."""
+        """Return whether an image is on this machine."""
         try:
             self.layers(reference)
         except EngineError:
@@ -131,11 +131,11 @@ class Engine:
         self.call("pull", "--quiet", reference, timeout_s=timeout_s)
 
     def build(self, recipe: Recipe) -> None:
-        """Build an image; the one that had its name before is removed."""
+        """Build an image; a previous one of the same name is removed."""
         before = self._id(recipe.tag)
         self.call(*build_arguments(self.program, recipe), timeout_s=BUILD_S_MAX)
         if before not in {"", self._id(recipe.tag)}:
-            # It stays if something else still uses it.
+            # It is kept if something else still uses it.
             with contextlib.suppress(EngineError):
                 self.call("rmi", before)
 
@@ -149,7 +149,7 @@ class Engine:
             self.call("save", "--output", path, reference, timeout_s=BUILD_S_MAX)
 
     def _id(self, reference: str) -> str:
-        """Return the id of an image, or nothing if there is none of that name."""
+        """Return the id of an image; empty if none has that name."""
         try:
             return self.call("images", "--quiet", "--no-trunc", reference).strip()
         except EngineError:
@@ -157,7 +157,7 @@ class Engine:
 
 
 def build_arguments(program: str, recipe: Recipe) -> list[str]:
-    """Return what one engine is told to build."""
+    """Return the arguments of a build for one engine."""
     options = ["--network=host", f"--file={recipe.file}", f"--tag={recipe.tag}"]
     options += [f"--build-arg={name}={value}" for name, value in recipe.arguments.items()]
     if program != "docker":
@@ -179,7 +179,7 @@ def limits() -> list[str]:
 
 
 def choose(wanted: str = "") -> Engine:
-    """Return the engine that was asked for, or the first that works.
+    """Return the requested engine, or the first that works.
 
     Raises:
         NoEngineError: None does.

@@ -1,8 +1,8 @@
 """Lists what is in the image, as CycloneDX: Debian's packages and Python's, in one file.
 
-Owns which tool says what. debsbom reads Debian's own records and joins both lists, cyclonedx-py
-reads those of the packages installed by pip; both are well kept, come from PyPI, and run nothing of
-the image. What the list must hold is checked here against the image's own records.
+Owns which tool provides what. debsbom reads Debian's own records and merges both lists,
+cyclonedx-py reads those of the packages installed by pip; both are well maintained, come from PyPI,
+and run nothing from the image. The list is checked here against the image's own records.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from sandbox.image.build import Built
 
 TOOLS: Final = ROOT / ".venv" / "sbom" / "bin"
-"""Where `make image` installs the tools: apart from everything else, by hash."""
+"""Where `make image` installs the tools: separate from everything else, by hash."""
 
 TOOL_S_MAX: Final = 300.0
-"""For one run of a tool; they take seconds."""
+"""Time limit of one run of a tool, which takes seconds."""
 
 SAID_LINES_MAX: Final = 15
 
@@ -50,14 +50,14 @@ WANTED: Final = (
 
 
 class SbomError(Exception):
-    """The list cannot be made, or is not what the image holds."""
+    """The list cannot be made, or does not match the contents of the image."""
 
 
 def write(built: Built, target: Path, tools: Path = TOOLS) -> dict[str, int]:
     """Write the list and return how many packages of each kind it has.
 
     Raises:
-        SbomError: A tool is missing or failed, or the list lacks what the image holds.
+        SbomError: A tool is missing or failed, or the list lacks something that the image contains.
     """
     with tempfile.TemporaryDirectory(prefix="dcs-sbom-") as name:
         folder = Path(name)
@@ -85,15 +85,15 @@ def write(built: Built, target: Path, tools: Path = TOOLS) -> dict[str, int]:
 
 
 def wanted(path: str) -> bool:
-    """Tell whether the tools read a file of the image."""
+    """Return whether the tools read a file of the image."""
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in WANTED)
 
 
 def environment_of(root: Path, target: Path) -> Path:
     """Return a virtual environment that holds the records of the image's Python packages.
 
-    cyclonedx-py asks an interpreter where its packages are. The image's own does not run outside of
-    it, so this machine's is asked; it only reads their metadata.
+    cyclonedx-py asks an interpreter for the location of its packages. The image's own does not run
+    outside of it, so this machine's is used; it only reads their metadata.
     """
     venv.create(target, with_pip=False)
     (place,) = target.glob("lib/python*/site-packages")
@@ -103,7 +103,7 @@ def environment_of(root: Path, target: Path) -> Path:
 
 
 def packages_of(root: Path) -> dict[str, dict[str, str]]:
-    """Return name and version of what is installed, by the image's own records: `deb`, `pypi`."""
+    """Return names and versions of installed packages, by the image's records: `deb`, `pypi`."""
     debian = {}
     for entry in (root / DPKG_STATUS).read_text(encoding="utf-8").split("\n\n"):
         fields = dict(re.findall(r"^(Package|Status|Version): (.+)$", entry, re.MULTILINE))
@@ -119,7 +119,7 @@ def packages_of(root: Path) -> dict[str, dict[str, str]]:
 
 
 def missing(found: Mapping[str, Any], held: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return what the image holds and a list of contents does not name in that version."""
+    """Return what the image contains and a list of contents lacks, or has in another version."""
     named = {
         (normal(one["name"]), one.get("version", ""))
         for one in [*found["components"], *_roots(found["components"])]
@@ -134,7 +134,7 @@ def missing(found: Mapping[str, Any], held: Mapping[str, Mapping[str, str]]) -> 
 
 
 def _roots(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what components are made of."""
+    """Return the components and what they consist of."""
     return [part for one in components for part in one.get("components", ())]
 
 

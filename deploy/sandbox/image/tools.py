@@ -1,6 +1,6 @@
 """Installs the Debian packages that `make image` and `make node` need: `make image-tools`.
 
-Owns the list, with what each is for, and the one line that is said where it cannot be done.
+Owns the list, with the purpose of each, and the one-line message if they cannot be installed.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ PACKAGES: Final = {
 }
 
 INSTALL_S_MAX: Final = 1200.0
-"""For apt: half a minute where packages come at the usual speed."""
+"""Time limit of apt: half a minute at the usual download speed."""
 
 CANNOT: Final = 77
-"""Exit status for "not on this machine", as automake has it for a test that cannot be run."""
+"""Exit status for "not on this machine", as in automake for a test that cannot be run."""
 
 
 def installed(name: str) -> bool:
-    """Tell whether a Debian package is installed."""
+    """Return whether a Debian package is installed."""
     command = ["dpkg-query", "--show", "--showformat=${Status}", name]
     answer = subprocess.run(  # noqa: S603 - a fixed command
         command, capture_output=True, text=True, timeout=INSTALL_S_MAX, check=False

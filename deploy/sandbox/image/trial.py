@@ -42,17 +42,17 @@ STOP_S: Final = 2.0
 """How long the simulated DCS takes for a stop."""
 
 READY_S_MAX: Final = 60.0
-"""From start to ready: 2 s on an idle machine."""
+"""Time limit from start to ready: 2 s on an idle machine."""
 
 DONE_S_MAX: Final = 60.0
-"""From the wish to TERMINATED: 4 s."""
+"""Time limit from the request to TERMINATED, which takes 4 s."""
 
 END_S_MAX: Final = 10.0
-"""From SIGTERM to the end, as the contract with the kubelet is: it would kill after 15 s."""
+"""Time limit from SIGTERM to the end: the kubelet would kill the operator after 15 s."""
 
 
 class TrialError(Exception):
-    """The image does not do what it is for; the text ends with what it said."""
+    """The image does not work as intended; the text ends with its output."""
 
 
 def run(built: Built, say: Callable[[str], None]) -> None:
@@ -106,7 +106,7 @@ class _Operator:
 
 
 def _install(plane: ControlPlane, cloud: SimulatedDcs, folder: Path) -> dict[str, Any]:
-    """Install the chart and what a user adds; return the Deployment's pod template."""
+    """Install the chart and a user's resources; return the Deployment's pod template."""
     shell = Shell(plane.kubeconfig, folder)
     allowed = f"--set=operator.allowEndpoint={{{cloud.endpoint}}}"
     shell.helm("install", NAME, CHART, f"--namespace={NAMESPACE}", "--create-namespace", allowed)
@@ -124,7 +124,7 @@ def _install(plane: ControlPlane, cloud: SimulatedDcs, folder: Path) -> dict[str
 def _container(
     built: Built, template: dict[str, Any], plane: ControlPlane, folder: Path
 ) -> Iterator[_Operator]:
-    """Run the container for the time of the block; it is gone afterwards, whatever happened."""
+    """Run the container for the duration of the block; it is removed afterwards in any case."""
     address = urlsplit(plane.url)
     place = Place(
         name=f"{NAME}-{folder.name}",
@@ -140,7 +140,7 @@ def _container(
         yield _Operator(server, place.listen)
     finally:
         server.close()
-        # The process that ran it is gone; the container itself need not be.
+        # The process that ran it is gone; the container itself may still exist.
         with contextlib.suppress(EngineError):
             built.engine.call("rm", "--force", place.name)
 
@@ -156,7 +156,7 @@ def _account_folder(plane: ControlPlane, name: str, folder: Path) -> Path:
 
 
 def _until(operator: _Operator, fact: Callable[[], bool], limit_s: float, what: str) -> None:
-    """Wait for a fact as long as the container runs."""
+    """Wait for a condition while the container runs."""
 
     def look() -> bool:
         if not operator.server.running:
@@ -180,7 +180,7 @@ def _phase(plane: ControlPlane) -> str:
 
 
 def _described(template: dict[str, Any]) -> str:
-    """Return in words how it runs."""
+    """Describe how it runs."""
     user = template["spec"]["securityContext"]["runAsUser"]
     (container,) = template["spec"]["containers"]
     memory = container["resources"]["limits"]["memory"]

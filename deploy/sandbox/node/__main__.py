@@ -1,6 +1,6 @@
-"""Command line: goes the walk on a real node, in an enclosure, and tells what is left behind.
+"""Command line: runs the walk on a real node, in an enclosure, and reports what is left behind.
 
-Owns options, exit status and the messages around the walk. 0: everything is as it has to be; 1:
+Owns options, exit status and the messages around the walk. 0: everything is as expected; 1:
 something is not, or something is left behind; 77: this machine lacks something; 130: interrupted.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RESULTS: Final = ROOT / "build" / "node"
-"""Seconds of the steps, and logs of a failure; not under version control."""
+"""The folder of step timings and failure logs; not under version control."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -73,7 +73,7 @@ def _archive(options: argparse.Namespace) -> Path:
 
 
 def _walk(image: Path) -> int:
-    """Go the walk in an enclosure and return the exit status."""
+    """Run the walk in an enclosure and return the exit status."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     outside = Path("/proc/self/ns/mnt").readlink()
     module = [sys.executable, "-m", "sandbox.node.inside"]

@@ -1,4 +1,4 @@
-"""The cgroup below which the pods of one node live, made and removed by its name.
+"""The parent cgroup of the pods of one node, created and removed by its name.
 
 Owns both layouts of `/sys/fs/cgroup`: one hierarchy (v2), or one for each controller (v1).
 """
@@ -16,10 +16,10 @@ ROOT: Final = Path("/sys/fs/cgroup")
 PREFIX: Final = "dcs-node-"
 
 NEEDED: Final = ("cpu", "cpuset", "memory", "pids")
-"""Controllers without which a kubelet does not start."""
+"""The controllers that a kubelet needs to start."""
 
 INHERITED: Final = ("cpuset.cpus", "cpuset.mems")
-"""What a new cgroup (v1) does not get from its parent, and without which it takes no process."""
+"""Settings that a new cgroup (v1) does not inherit, and without which it accepts no process."""
 
 
 def new_name() -> str:
@@ -28,7 +28,7 @@ def new_name() -> str:
 
 
 def unified(root: Path = ROOT) -> bool:
-    """Tell whether there is one hierarchy for all controllers."""
+    """Return whether there is one hierarchy for all controllers."""
     return (root / "cgroup.controllers").exists()
 
 
@@ -51,7 +51,7 @@ def controllers(root: Path = ROOT) -> set[str]:
 
 
 def create(name: str, root: Path = ROOT) -> None:
-    """Make the cgroup in every hierarchy, ready to have others below it."""
+    """Create the cgroup in every hierarchy, ready for child cgroups."""
     for top in hierarchies(root):
         folder = top / name
         folder.mkdir()
@@ -60,15 +60,15 @@ def create(name: str, root: Path = ROOT) -> None:
                 (folder / file).write_text((top / file).read_text(encoding="ascii"))
         if unified(root):
             for controller in sorted(controllers(root)):
-                # One that cannot be delegated is missed by the kubelet, which says so.
+                # If one cannot be delegated, the kubelet notices and reports it.
                 with contextlib.suppress(OSError):
                     (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def remove(name: str, root: Path = ROOT) -> list[Path]:
-    """Remove the cgroup and all below it; returns what is still there.
+    """Remove the cgroup and all below it; returns what still exists.
 
-    One that has processes cannot be removed; they have to end before.
+    A cgroup with processes cannot be removed; they must end first.
     """
     for top in hierarchies(root):
         for folder, _, _ in os.walk(top / name, topdown=False):
@@ -78,5 +78,5 @@ def remove(name: str, root: Path = ROOT) -> list[Path]:
 
 
 def left(name: str = PREFIX, root: Path = ROOT) -> list[Path]:
-    """Return what there is of one node, or of any."""
+    """Return what remains of one node, or of any."""
     return [path for top in hierarchies(root) for path in sorted(top.glob(f"{name}*"))]

@@ -1,6 +1,6 @@
 """The configuration files of containerd, the kubelet and the API server's audit log.
 
-Owns their contents, each setting that is not obvious with its reason; knows nothing of processes.
+Owns their contents, with a reason for each setting that is not obvious; knows nothing of processes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def kubelet(folder: Path, cgroup: str) -> dict[str, Any]:
         "kind": "KubeletConfiguration",
         "address": NODE_ADDRESS,
         "containerRuntimeEndpoint": f"unix://{folder}/containerd.sock",
-        # Everything of the pods is below one name, by which it is removed at the end.
+        # Everything of the pods is below one name, so that it can be removed at the end.
         "cgroupRoot": f"/{cgroup}",
         "cgroupDriver": "cgroupfs",
         "failCgroupV1": False,
@@ -87,9 +87,9 @@ def kubelet(folder: Path, cgroup: str) -> dict[str, Any]:
 
 
 def audit_policy(namespace: str) -> dict[str, Any]:
-    """Return what the API server writes down: who asked what, of one namespace's ServiceAccounts.
+    """Return the audit policy: all requests of the ServiceAccounts of one namespace.
 
-    With each request goes the id of the token that it came with.
+    Each request is logged with the id of its token.
     """
     return {
         "apiVersion": "audit.k8s.io/v1",

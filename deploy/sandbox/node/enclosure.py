@@ -1,9 +1,9 @@
-"""Runs a program where everything that it starts, mounts or connects ends with it.
+"""Runs a program so that everything it starts, mounts or connects ends with it.
 
 Owns the namespaces and the three processes around the program: `unshare`, which dies with this
 process; `init.py`, with which the kernel ends all others; and `sweeper.py`, which removes the
-cgroup even after this process was killed. So the end is the same whether the program is done, has
-failed, or was interrupted, and nothing has to remember what to undo.
+cgroup even after this process was killed. So the end is the same whether the program has finished,
+has failed, or was interrupted, and nothing has to keep track of what to undo.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 INIT: Final = Path(__file__).with_name("init.py")
 
 START_S_MAX: Final = 30.0
-"""For the first process of the enclosure to be there."""
+"""Time limit for the first process of the enclosure to start."""
 
 ALREADY_ENDED: Final = frozenset({"ended before it was looked at"})
-"""Stands for the namespaces of a program that was faster than the first look."""
+"""Stands for the namespaces of a program that ended before the first look at it."""
 
 END_S_MAX: Final = 60.0
-"""For the kernel to end everything inside after that process was killed."""
+"""Time limit for the kernel to end everything inside after that process was killed."""
 
 
 class Enclosure:
@@ -43,7 +43,7 @@ class Enclosure:
         program: Command line to run inside; it may contain `{cgroup}`.
 
     Attributes:
-        cgroup: Name of the cgroup that is made for it, in every hierarchy.
+        cgroup: Name of the cgroup that is created for it, in every hierarchy.
         left_behind: After the end, what is left of it on the machine.
     """
 
@@ -57,14 +57,14 @@ class Enclosure:
 
     def __enter__(self) -> Self:
         self._before = remains.look()
-        # First of all, so that whatever follows is cleaned up after.
+        # Started first, so that everything that follows is cleaned up.
         self._sweeper = _start_sweeper(self.cgroup)
         try:
             cgroups.create(self.cgroup)
             self._process = subprocess.Popen(  # noqa: S603 - the caller's own program
                 enclosed(self._program),
                 stdin=subprocess.DEVNULL,
-                # Ctrl-C in a terminal is for this process, which ends the enclosure.
+                # Ctrl-C in a terminal goes to this process, which ends the enclosure.
                 start_new_session=True,
             )
             self._namespaces = eventually(self._inside, START_S_MAX)
@@ -90,9 +90,9 @@ class Enclosure:
         return found if len(found) == len(remains.NAMESPACES) else frozenset()
 
     def _end(self) -> None:
-        """End everything inside, and note what is left of it."""
+        """End everything inside, and record what is left of it."""
         if hasattr(self, "_process"):
-            self._process.kill()  # the kernel then kills its child, and with that all others
+            self._process.kill()  # the kernel then kills its child and, with it, all others
             self._process.wait(END_S_MAX)
         with contextlib.suppress(TimeoutError):
             eventually(lambda: not remains.processes_in(self._namespaces), END_S_MAX)
@@ -114,7 +114,7 @@ def enclosed(program: Sequence[str]) -> list[str]:
 
 
 def _absolute(command: Sequence[str]) -> list[str]:
-    """Return a command with the path of its program, which the guard needs."""
+    """Return a command with the full path of its program, which the guard needs."""
     name, *arguments = command
     for folder in os.get_exec_path():
         if os.access(Path(folder) / name, os.X_OK):

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-"""What images call a processor, by what the kernel calls it."""
+"""The names of processors in images, by their names in the kernel."""
 
 EXECUTABLE: Final = 0o755
 
 
 def single_program(program: Path, name: str, target: Path) -> Path:
-    """Write an image that holds one static program and starts it; returns where it is."""
+    """Write an image that contains one static program and starts it; returns its path."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         _add(tar, program.name, program.read_bytes(), EXECUTABLE)

@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(command: list[str]) -> int:
     """Run the program to its end and return its status."""
-    # One that comes before the program is there waits for it.
+    # A signal that arrives before the program has started is delivered afterwards.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     child = os.posix_spawn(command[0], command, os.environ, setsigmask=())
     for number in SIGNALS:

@@ -1,6 +1,6 @@
-"""The program in the enclosure: goes the walk, and saves the logs if a step fails.
+"""The program in the enclosure: runs the walk, and saves the logs if a step fails.
 
-Owns exit status and logs. Run by `__main__.py` only, with what it needs to know as arguments.
+Owns exit status and logs. Run only by `__main__.py`, which passes everything it needs as arguments.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ say, and time limits."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Go the walk and return the exit status."""
+    """Run the walk and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.node.inside")
     parser.add_argument("--cgroup", required=True)
     parser.add_argument("--outside", required=True, help="the machine's mount namespace")
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def save_logs(node: Node | None, target: Path) -> None:
-    """Keep what the programs and the pods said, since the node's folder ends with the enclosure."""
+    """Keep the logs of programs and pods, since the node's folder ends with the enclosure."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for log in mounts.FOLDER.glob("*.log"):

@@ -1,7 +1,7 @@
-"""What a machine has to have for a node, asked before anything is begun.
+"""What a machine needs for a node, checked before anything is started.
 
-Owns the list and how each is asked. What is tried out is tried in namespaces that end with the
-trial, so that asking leaves nothing behind either.
+Owns the list and how each item is checked. Features are tried in namespaces that end with the
+trial, so that the check leaves nothing behind either.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ TRIALS: Final = {
     "a file system of layers (overlay)": "mount -t tmpfs tmpfs /run && mkdir /run/u /run/w"
     " && mount -t overlay -o lowerdir=/var,upperdir=/run/u,workdir=/run/w overlay /var",
 }
-"""What is tried in an enclosure, by what it is called."""
+"""The trials that run in an enclosure, by name."""
 
 TRIAL_S_MAX: Final = 60.0
 
 
 def missing() -> list[str]:
-    """Return what this machine lacks; nothing if a node can run."""
+    """Return what this machine lacks; empty if a node can run."""
     if sys.platform != "linux":
         return ["Linux"]
     programs = [name for name in PROGRAMS if shutil.which(name) is None]
@@ -61,7 +61,7 @@ def missing() -> list[str]:
 
 
 def missing_plugins(folders: tuple[Path, ...]) -> list[str]:
-    """Return the CNI plugins that are in no folder together with the others."""
+    """Return the missing CNI plugins: one folder must have all of them."""
     found = plugin_folder(folders)
     return [] if found else [f"CNI plugins {', '.join(PLUGINS)}"]
 
@@ -75,12 +75,12 @@ def plugin_folder(folders: tuple[Path, ...] = PLUGIN_FOLDERS) -> Path | None:
 
 
 def missing_controllers(found: set[str]) -> list[str]:
-    """Return the cgroup controllers that are not there."""
+    """Return the missing cgroup controllers."""
     return [f"the cgroup controller {name}" for name in cgroups.NEEDED if name not in found]
 
 
 def missing_features(trials: dict[str, str] | None = None) -> list[str]:
-    """Return what a kernel, or a right, does not allow."""
+    """Return what the kernel, or a missing right, does not allow."""
     tried = TRIALS if trials is None else trials
     script = "\n".join(
         f"( {trial} ) >/dev/null 2>&1 || echo {number}"

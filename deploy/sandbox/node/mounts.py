@@ -1,7 +1,7 @@
-"""The file system of the enclosure: what the node writes is held in memory and ends with it.
+"""The file system of the enclosure: what the node writes stays in memory and ends with it.
 
-Owns which folders are replaced and how. Runs inside of the enclosure only: in the mount namespace
-of the machine it would do harm, so it refuses there.
+Owns which folders are replaced and how. Runs only inside the enclosure: in the mount namespace of
+the machine it would do harm, so it refuses to run there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FOLDER: Final = Path("/run/dcs-node")
 """Where the node keeps everything; a file system in memory."""
 
 MEMORY_MAX: Final = "4g"
-"""Of that file system: the image twice, packed and unpacked, etcd and logs take 1 GB."""
+"""Size of that file system: the image twice, packed and unpacked, etcd and logs take 1 GB."""
 
 MOUNT_S_MAX: Final = 30.0
 
@@ -26,7 +26,7 @@ class NotEnclosedError(Exception):
 
 
 def prepare(outside: str) -> None:
-    """Replace `/run` and, for writing, `/var`; let a kubelet find the settings that it wants.
+    """Replace `/run` and, for writing, `/var`; provide the settings that a kubelet expects.
 
     Args:
         outside: The mount namespace of the machine, as `mnt:[4026531841]`.

@@ -1,4 +1,4 @@
-"""The node's network: a bridge for pods, and an outside world behind a router, in which DCS is.
+"""The node's network: a bridge for pods, and an outside world with DCS behind a router.
 
 Owns addresses and the commands that make the links. All of it is in the enclosure's own network,
 which has no way to any other.
@@ -67,7 +67,7 @@ def outside_links(pid: int) -> list[list[str]]:
 
 
 def in_network(pid: int) -> list[str]:
-    """Return the beginning of a command that is to run in the network of a process."""
+    """Return the prefix of a command that is to run in the network of a process."""
     return ["nsenter", f"--net=/proc/{pid}/ns/net"]
 
 
@@ -89,7 +89,7 @@ def run(commands: Sequence[Sequence[str]]) -> None:
     """Run commands one after the other.
 
     Raises:
-        RuntimeError: One failed; the text is what it said.
+        RuntimeError: One failed; the text is its output.
     """
     for command in commands:
         answer = subprocess.run(  # noqa: S603 - the commands above

@@ -1,7 +1,7 @@
 """The node while it runs: network, control plane, containerd, kubelet and kube-router.
 
 Owns the order in which they start, and when each is ready. Nothing here ends anything: the
-enclosure does, with all of it at once.
+enclosure ends all of it at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ READY_S_MAX: Final = 120.0
 IMPORT_S_MAX: Final = 300.0
 
 CTR_S_MAX: Final = 60.0
-"""For a question to containerd."""
+"""Time limit of a query to containerd."""
 
 DCS_PORT, CLOSED_PORT, ADMIN_PORT = 443, 9443, 8081
 """Where DCS is: on a port that the chart's NetworkPolicy lets through, and on one that it does not.
@@ -55,13 +55,13 @@ class Node:
 
     Args:
         folder: Where everything is kept.
-        cgroup: Below which its pods are.
+        cgroup: The parent cgroup of its pods.
 
     Attributes:
         api: A client with all rights.
         shell: kubectl and helm, with all rights.
         cloud: DCS, on a port that pods may reach.
-        other_cloud: Another one, on a port that they may not.
+        other_cloud: Another one, on a port that they may not reach.
     """
 
     def __init__(self, folder: Path, cgroup: str) -> None:
@@ -81,7 +81,7 @@ class Node:
 
     @property
     def audit_log(self) -> Path:
-        """Who asked the API server for what."""
+        """The audit log of the API server."""
         return self._place.audit_log
 
     def start(self) -> None:
@@ -96,12 +96,12 @@ class Node:
         self._start_kubelet()
 
     def load(self, archive: Path, source: str, target: str) -> None:
-        """Give containerd an image from a file, under another name.
+        """Load an image from a file into containerd, under another name.
 
         Args:
             archive: As `docker save` writes it.
-            source: What the image is called in it.
-            target: How pods ask for it.
+            source: The name of the image in the file.
+            target: The name that pods use.
         """
         self.ctr("images", "import", "--local", archive, timeout_s=IMPORT_S_MAX)
         if source != target:
@@ -119,7 +119,7 @@ class Node:
 
     @contextlib.contextmanager
     def apiserver_frozen(self) -> Iterator[None]:
-        """Have the API server frozen for the time of the block: it accepts and never answers."""
+        """Freeze the API server for the duration of the block: it accepts and never answers."""
         self._servers["apiserver"].pause()
         try:
             yield
@@ -127,7 +127,7 @@ class Node:
             self._servers["apiserver"].resume()
 
     def ctr(self, *arguments: str | Path, timeout_s: float = CTR_S_MAX) -> str:
-        """Run containerd's client and return what it printed.
+        """Run containerd's client and return its output.
 
         Raises:
             NodeError: It failed.
@@ -141,7 +141,7 @@ class Node:
         return answer.stdout
 
     def check_alive(self) -> bool:
-        """Say yes, or raise with the end of the log of whatever has ended.
+        """Return True, or raise with the end of the log of whatever has ended.
 
         Raises:
             NodeError: A program has ended.
@@ -228,7 +228,7 @@ class Node:
         self._until("kubelet", self.ready)
 
     def ready(self) -> bool:
-        """Tell whether the node can take pods."""
+        """Return whether the node can run pods."""
         conditions = self.api.get(f"/api/v1/nodes/{servers.NODE}")["status"]["conditions"]
         return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
@@ -250,7 +250,7 @@ class Node:
 
 
 def _program(name: str) -> str:
-    """Return where a program of this machine is."""
+    """Return the path of a program of this machine."""
     found = shutil.which(name)
     if found is None:
         raise NodeError(f"There is no {name}.")  # was asked for before

@@ -1,4 +1,4 @@
-"""What the cluster says about the operator's pods: who leads, what runs, how each ended."""
+"""What the cluster reports about the operator's pods: the leader, what runs, how each ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SELECTOR: Final = f"app.kubernetes.io/instance={NAME}"
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod as the API server has it."""
+    """One pod, as stored by the API server."""
 
     body: dict[str, Any]
 
@@ -26,34 +26,34 @@ class Pod:
 
     @property
     def uid(self) -> str:
-        """Unlike its name, never used twice."""
+        """Unlike the name, never reused."""
         return str(self.body["metadata"]["uid"])
 
     @property
     def ready(self) -> bool:
-        """Whether it says so and is not about to end."""
+        """Whether it is ready and not terminating."""
         conditions = self.body["status"].get("conditions", ())
         ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
         return ready and "deletionTimestamp" not in self.body["metadata"]
 
     @property
     def restarts(self) -> int:
-        """How often its container was started again."""
+        """How often its container was restarted."""
         return int(self._container.get("restartCount", 0))
 
     @property
     def container_id(self) -> str:
-        """What containerd calls its container, if it has one."""
+        """The id of its container in containerd, if it has one."""
         return str(self._container.get("containerID", "")).rpartition("/")[2]
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """The address on which it listens."""
         return str(self.body["status"].get("podIP", ""))
 
     @property
     def image(self) -> str:
-        """The image that its container asks for."""
+        """The image of its container."""
         (container,) = self.body["spec"]["containers"]
         return str(container["image"])
 
@@ -63,7 +63,7 @@ class Pod:
         return self._end("state")
 
     def ends(self) -> list[dict[str, Any]]:
-        """Return how its container ended now and the time before, as far as it did."""
+        """Return how its container ended the last two times, if it did."""
         return [end for end in (self._end("state"), self._end("lastState")) if end]
 
     def _end(self, state: str) -> dict[str, Any] | None:
@@ -84,7 +84,7 @@ def all_pods(node: Node, namespace: str = NAMESPACE) -> list[Pod]:
 
 
 def holder(node: Node) -> str:
-    """Return the holder of the Lease: a pod's name and a process id; empty if there is none."""
+    """Return the holder of the Lease, a pod's name and a process id; empty if there is none."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{NAME}"
     return str(node.api.get(path)["spec"].get("holderIdentity") or "")
 
@@ -93,20 +93,20 @@ def leader(node: Node) -> Pod:
     """Return the pod that leads.
 
     Raises:
-        LookupError: None does, or it is gone.
+        LookupError: No pod leads, or it is gone.
     """
     identity = holder(node)
     for pod in all_pods(node):
         if pod.ready and identity.startswith(f"{pod.name}_"):
             return pod
-    raise LookupError(f"Nobody leads; the Lease names {identity or 'nobody'}.")
+    raise LookupError(f"No pod leads; the Lease names {identity or 'none'}.")
 
 
 def process_id(node: Node, pod: Pod) -> int:
     """Return the process of a pod's container.
 
     Raises:
-        LookupError: It does not run.
+        LookupError: It is not running.
     """
     for line in node.ctr("tasks", "list").splitlines()[1:]:
         container, pid, state = line.split()

@@ -66,7 +66,7 @@ def look() -> Snapshot:
 
 
 def left_behind(before: Snapshot, after: Snapshot) -> list[str]:
-    """Return what is there now and was not before, each with its kind."""
+    """Return what exists now and did not before, each with its kind."""
     return [
         f"{field.name}: {line}"
         for field in fields(Snapshot)
@@ -96,7 +96,7 @@ def processes_in(namespaces: frozenset[str]) -> list[str]:
 
 
 def mount_points(mountinfo: str) -> list[str]:
-    """Return where something is mounted, by the kernel's list; engines' own mounts are left out."""
+    """Return all mount points, by the kernel's list, without the engines' own."""
     points = [line.split(" ")[4] for line in mountinfo.splitlines()]
     return [one for one in points if not one.startswith(ENGINES)]
 

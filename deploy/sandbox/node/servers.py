@@ -1,6 +1,6 @@
-"""Command lines of the node's programs, and where their files are.
+"""Command lines of the node's programs, and the places of their files.
 
-Owns the flags, each with its reason where it has one; knows nothing of processes.
+Owns the flags, with reasons where needed; knows nothing of processes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TOOLS: Final = (
 
 
 class Layout(servers.Layout):
-    """Where everything of the node lies and listens."""
+    """The files and addresses of the node."""
 
     @property
     def url(self) -> str:
@@ -47,7 +47,7 @@ class Layout(servers.Layout):
 
     @property
     def audit_log(self) -> Path:
-        """Who asked the API server for what."""
+        """The audit log of the API server."""
         return self.folder / "audit.log"
 
 
@@ -64,11 +64,11 @@ class Commands:
     place: Layout
 
     def etcd(self) -> Command:
-        """Return that of etcd."""
+        """Return etcd's command line."""
         return servers.etcd(self.binaries["etcd"], self.place)
 
     def apiserver(self) -> Command:
-        """Return that of the API server."""
+        """Return the API server's command line."""
         place = self.place
         return [
             self.binaries["kube-apiserver"],
@@ -89,7 +89,7 @@ class Commands:
         ]
 
     def controller_manager(self) -> Command:
-        """Return that of the controllers, all of them."""
+        """Return the controller manager's command line, with all controllers."""
         return [
             self.binaries["kube-controller-manager"],
             *self._alone(),
@@ -98,20 +98,20 @@ class Commands:
         ]
 
     def scheduler(self) -> Command:
-        """Return that of the scheduler."""
+        """Return the scheduler's command line."""
         return [self.binaries["kube-scheduler"], *self._alone()]
 
     def containerd(self) -> Command:
-        """Return that of containerd."""
+        """Return containerd's command line."""
         return [self.binaries["containerd"], f"--config={self.place.folder / 'containerd.toml'}"]
 
     def ctr(self, *arguments: str | Path) -> Command:
-        """Return one of containerd's own client."""
+        """Return a command line of containerd's own client."""
         socket = self.place.folder / "containerd.sock"
         return [self.binaries["ctr"], f"--address={socket}", "--namespace=k8s.io", *arguments]
 
     def kubelet(self) -> Command:
-        """Return that of the kubelet."""
+        """Return the kubelet's command line."""
         folder = self.place.folder
         return [
             self.binaries["kubelet"],
@@ -124,7 +124,7 @@ class Commands:
         ]
 
     def kube_router(self) -> Command:
-        """Return that of kube-router, which only carries out NetworkPolicies here."""
+        """Return kube-router's command line; here it only enforces NetworkPolicies."""
         return [
             self.binaries["kube-router"],
             "--run-firewall=true",

@@ -1,4 +1,4 @@
-"""What the walk prints: each step with its seconds, and what was seen in it.
+"""The output of the walk: each step with its duration, and what was observed in it.
 
 Owns the clock and the record, which is also written to a file for pages and for people.
 """
@@ -20,7 +20,7 @@ class Show:
     """One walk's output.
 
     Attributes:
-        steps: Title and seconds of each step that was done.
+        steps: Title and seconds of each finished step.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Show:
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Time one step; it is printed when it begins and, with its seconds, when it is done."""
+        """Time one step; print it at its start and, with its seconds, at its end."""
         begun = time.monotonic()
         self._line(f"[{begun - self._begun:6.1f} s] {title}")
         yield
@@ -38,7 +38,7 @@ class Show:
         self._line(f"           done in {took:.1f} s")
 
     def fact(self, text: str) -> None:
-        """Print what was seen; several lines are kept as they are."""
+        """Print an observation; several lines are kept as they are."""
         for line in text.rstrip().splitlines():
             self._line(f"           {line}")
 

@@ -1,7 +1,7 @@
-"""What every step of the walk has at hand: the node, the release, the tasks and their exact sum.
+"""What all steps of the walk share: the node, the release, the tasks and their exact sum.
 
-Owns the tasks: which migration belongs to which resource, what was wished, and that DCS was ordered
-to stop exactly that, each once.
+Owns the tasks: which migration belongs to which resource, which stops were requested, and that DCS
+was ordered to stop exactly those, each once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CHART: Final = ROOT / "deploy" / "chart"
 
 STEP_S_MAX: Final = 120.0
-"""For any fact of the walk to come true; each takes seconds, a takeover after a kill 17."""
+"""Time limit of any condition in the walk; most take seconds, a takeover after a kill 17."""
 
 ROLLOUT_TIMEOUT: Final = "--timeout=120s"
 
@@ -36,7 +36,7 @@ TEAM: Final = "team"
 
 
 class StepError(Exception):
-    """Something is not as it has to be; the text says what."""
+    """Something is not as expected; the text says what."""
 
 
 class Stage:
@@ -44,7 +44,7 @@ class Stage:
 
     Attributes:
         node: The node.
-        show: Where facts are told.
+        show: Where observations are printed.
     """
 
     def __init__(self, node: Node, show: Show) -> None:
@@ -55,7 +55,7 @@ class Stage:
 
     @property
     def endpoints(self) -> tuple[str, str]:
-        """Both simulated clouds, which have to be allowed by name."""
+        """Both simulated clouds, which must be allowed by name."""
         return self.node.cloud.endpoint, self.node.other_cloud.endpoint
 
     def connect(self, namespace: str, cloud: SimulatedDcs | None = None) -> None:
@@ -70,7 +70,7 @@ class Stage:
         self.node.shell.kubectl("apply", *where, "--filename=-", stdin=yaml.safe_dump_all(bodies))
 
     def wish(self, count: int, namespace: str = TEAM) -> list[str]:
-        """Create tasks to be stopped, each of a migration of its own; returns the ids."""
+        """Create tasks to be stopped, each for its own migration; returns the ids."""
         ids, self._free = self._free[:count], self._free[count:]
         self.wished(*ids)
         bodies = []
@@ -81,7 +81,7 @@ class Stage:
         return ids
 
     def wished(self, *ids: str) -> None:
-        """Note that these migrations are to be stopped."""
+        """Record that these migrations are to be stopped."""
         self._wished.update(ids)
 
     def take(self) -> str:
@@ -94,7 +94,7 @@ class Stage:
         return {one["spec"]["taskId"]: one.get("status", {}).get("phase", "") for one in items}
 
     def until_terminated(self, ids: Sequence[str], namespace: str = TEAM) -> None:
-        """Wait until all these tasks are TERMINATED, and so does DCS say."""
+        """Wait until all these tasks are TERMINATED, also according to DCS."""
 
         def look() -> bool:
             phases = self.phases(namespace)
@@ -106,7 +106,7 @@ class Stage:
         self.need(not wrong, f"the resource says TERMINATED and DCS does not: {wrong}")
 
     def until(self, fact: Any) -> Any:
-        """Wait for a fact while all programs of the node run, and return it."""
+        """Wait for a condition while all programs of the node run, and return its value."""
 
         def look() -> Any:
             self.node.check_alive()
@@ -115,26 +115,26 @@ class Stage:
         return eventually(look, STEP_S_MAX)
 
     def until_ordered(self, orders: int) -> None:
-        """Wait until DCS got more orders to stop than that.
+        """Wait until DCS has received more orders to stop than that.
 
         DCS counts an order before the first byte of its answer leaves.
         """
         self.until(lambda: self.node.cloud.orders() > orders)
 
     def need(self, fact: object, otherwise: str) -> None:
-        """Go on only if a fact is true.
+        """Raise unless a condition is true.
 
         Raises:
-            StepError: It is not.
+            StepError: It is not true.
         """
         if not fact:
             raise StepError(otherwise)
 
     def check_sum(self) -> str:
-        """Compare all orders with all wishes, exactly; returns the sum in words.
+        """Compare all orders with all requested stops, exactly; returns the sum in words.
 
         Raises:
-            StepError: DCS got another order than exactly one for each wish.
+            StepError: DCS did not receive exactly one order for each requested stop.
         """
         found = self.node.cloud.sum()
         wrong = mismatches(found, self._wished)
@@ -173,6 +173,6 @@ class Stage:
         return f"--set=operator.allowEndpoint={{{','.join(self.endpoints)}}}"
 
     def show_pods(self) -> None:
-        """Print what `kubectl get pods` says."""
+        """Print the output of `kubectl get pods`."""
         self.show.fact(f"$ kubectl get pods --namespace {pods.NAMESPACE}")
         self.show.fact(self.node.shell.kubectl("get", "pods", f"--namespace={pods.NAMESPACE}"))

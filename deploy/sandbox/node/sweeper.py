@@ -13,8 +13,7 @@ import time
 from sandbox.node import cgroups
 
 SWEEP_S_MAX = 60.0
-"""For the processes of a node to be gone after they were killed: a second, on a busy machine more.
-"""
+"""Time limit for killed processes of a node to be gone: a second, or more on a busy machine."""
 
 PAUSE_S = 0.1
 

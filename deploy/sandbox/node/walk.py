@@ -1,4 +1,4 @@
-"""The order of the walk's steps, and what each is called."""
+"""The order of the walk's steps, and their names."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def walk(node: Node, show: Show, image: Path) -> None:
     """Start the node and go through all steps.
 
     Args:
-        node: Not started yet.
-        show: Where all of it is told.
+        node: The node, not started yet.
+        show: Where all of it is printed.
         image: The operator's image as a file.
     """
     with show.step("The node is ready, and has the image"):

@@ -1,7 +1,7 @@
 """Command line: plays the demo of cutovers.
 
-Owns the exit status and what is said about errors. 0: everything is as it has to be; 1: something
-is not, or broke; 2: wrong usage; 130: interrupted.
+Owns the exit status and error messages. 0: everything is as expected; 1: something is not, or
+broke; 2: wrong usage; 130: interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The wave: 58 migrations like most, one whose writers are forgotten, one whose connection breaks.
+"""The wave: 58 ordinary migrations, one whose writers are forgotten, one whose connection breaks.
 
 Owns what they are in DCS and in Kubernetes. Pure: every run has the same wave.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIGRATIONS: Final = 60
-"""More than one order holds, and more than a wave lets be under way at once."""
+"""More than fit into one order, and more than a wave allows to be under way at once."""
 
 WAVE: Final = "night"
 
@@ -22,10 +22,10 @@ FORGOTTEN: Final = "cache-07"
 """The task whose writers were not stopped, so that it never catches up."""
 
 BROKEN: Final = "cache-23"
-"""Its connection breaks when the wave goes, and DCS copies everything once more."""
+"""Its connection breaks when the wave is set to Go, and DCS copies everything again."""
 
 TIMEOUT: Final = "1m"
-"""Timeout of the forgotten task: the shortest that is possible, instead of half an hour."""
+"""Timeout of the forgotten task: the shortest possible one, instead of half an hour."""
 
 STOP_S: Final = 2.0
 """How long DCS takes for a stop."""
@@ -34,15 +34,15 @@ LAG_BYTES: Final = 4_000_000
 CATCH_UP_BYTES_PER_S: Final = 200_000.0
 WRITES_PER_S: Final = 400.0
 BYTES_PER_WRITE: Final = 200
-"""How far a target is behind at first, what it takes in, and what the writers add: while they write
-the lag falls for half a minute, and then never rests."""
+"""The initial lag of a target, what it takes in, and what the writers add: while they write, the
+lag falls for half a minute and then never settles."""
 
 FULL_S: Final = 15.0
 """How long DCS takes to copy everything once more."""
 
 
 def wave_fleet() -> list[Member]:
-    """Return the members of the wave; each has to be stopped in the end."""
+    """Return the members of the wave; each must be stopped in the end."""
     ids = dcs.task_ids(MIGRATIONS, 0, dcs.PROJECT_ID)
     return [_member(f"cache-{n:02}", task_id) for n, task_id in enumerate(ids, start=1)]
 
@@ -71,7 +71,7 @@ def _member(name: str, task_id: str) -> Member:
 
 
 def resources(fleet: Sequence[Member]) -> list[dict[str, Any]]:
-    """Return the wave, which holds, and its tasks."""
+    """Return the wave, at Hold, and its tasks."""
     return [manifests.migration_wave(WAVE, state="Hold"), *map(_task, fleet)]
 
 

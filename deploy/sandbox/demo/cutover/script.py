@@ -1,7 +1,7 @@
 """The acts: hold, stop the writers, go; then a task that timed out, and one that copies again.
 
-Owns what happens between the start and the end of the stage. It judges nothing: that is the
-business of `verdict.py`, which gets everything that was measured.
+Owns what happens between the start and the end of the stage. It does not judge: `verdict.py` does,
+from everything that was measured.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ OPERATOR_OPTIONS: Final = ("--batch-idle-s", "1")
 """Its default of 0.2 s suits a cluster; here everything shares a few processors."""
 
 LINE_S_MIN: Final = 5.0
-"""Between two lines that say how far things are."""
+"""Interval between progress lines."""
 
 HOLD_S_MAX: Final = 180.0
-"""Until each was sampled twice while it holds: two a second, 60 s for all."""
+"""Time limit for two samples of each while it holds: two a second, 60 s for all."""
 
 STOP_S_MAX: Final = 120.0
-"""From Go until those that have caught up are stopped: some seconds."""
+"""Time limit from Go until those that have caught up are stopped: a few seconds."""
 
 TIMEOUT_S_MAX: Final = 180.0
-"""Until the minute of the forgotten one is over, and a fresh sample says so."""
+"""Time limit for the forgotten one to time out after its minute, on a fresh sample."""
 
 
 class Script:
@@ -57,7 +57,7 @@ class Script:
 
         Raises:
             StageError, ControlPlaneError, KubectlError, WatchError, OSError: Something broke; what
-                was measured up to then says nothing.
+                was measured up to then is meaningless.
         """
         self._stage.watch()
         self._say(
@@ -102,7 +102,7 @@ class Script:
         return follow(self._look, done, timeout_s)
 
     def _look(self) -> None:
-        """Make sure that everything still runs, take note of what is said, and show it."""
+        """Make sure that everything still runs, note what is reported, and show it."""
         self._stage.check_alive()
         found = self._stage.catch_up().by_name
         for name, resource in found.items():
@@ -118,7 +118,7 @@ class Script:
                 self._say(line)
 
     def _in_words(self) -> str:
-        """Return how far things are as one line."""
+        """Return the progress as one line."""
         found = self._stage.recording.resources
         reasons = Counter(one.reason or "without a reason" for one in found.by_name.values())
         calls = self._stage.simulator.counts()

@@ -1,6 +1,6 @@
-"""The sources and their writers: what the simulator knows of lags and losses, and lets one change.
+"""The sources and their writers: the simulator's lags and losses, and what can be changed.
 
-Owns the questions to its admin API that only this demo asks.
+Owns the calls to its admin API that only this demo makes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ANSWER_S_MAX: Final = 10.0
-"""For one question; it is answered in milliseconds."""
+"""Time limit of one call, which is answered in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """What all stops together have cost.
+    """The losses of all stops together.
 
     Attributes:
         stops: Stops that had effect.
@@ -56,11 +56,11 @@ class Sources:
         return int(self._ask("GET", "/lag")["missing_keys"])
 
     def lag(self) -> int:
-        """Return how far all targets together are behind, in bytes, as DCS says it."""
+        """Return the sum of the lags of all targets, in bytes, as DCS reports it."""
         return int(self._ask("GET", "/lag")["offset"])
 
     def losses(self) -> Losses:
-        """Return what the stops have cost up to now."""
+        """Return the losses of the stops so far."""
         found = self._ask("GET", "/losses")
         return Losses(stops=found["stops"], keys=found["lost_keys"], with_loss=found["with_loss"])
 

@@ -1,6 +1,6 @@
-"""The summary in words: what was stopped, what it cost, and what stopping at once would have.
+"""The summary in words: what was stopped, what it cost, and what stopping at once would have cost.
 
-Pure: text from figures. Whether the figures are right is the business of `verdict.py`.
+Pure: text from figures. `verdict.py` decides whether the figures are right.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 LABEL_WIDTH: Final = 18
 WIDTH: Final = 79
-"""Fits into the narrowest usual terminal."""
+"""Fits the narrowest usual terminal."""
 
-HOLDS: Final = "Everything is as it has to be: each figure above was measured and checked."
+HOLDS: Final = "Everything is as expected: each figure above was measured and checked."
 
 
 def summary(fleet: Sequence[Member], measured: Measured) -> str:
@@ -36,7 +36,7 @@ def summary(fleet: Sequence[Member], measured: Measured) -> str:
             textwrap.fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
             for text in wrong
         )
-        end = ["This is not as it has to be:", *items]
+        end = ["This is not as expected:", *items]
     rows = [line for label, text in _rows(fleet, measured).items() for line in _row(label, text)]
     return "\n".join([*rows, "", *end])
 
@@ -45,7 +45,7 @@ def _rows(fleet: Sequence[Member], measured: Measured) -> dict[str, str]:
     kinds = Counter(call.operation for call in measured.calls)
     return {
         "Stopped": _stopped(fleet, measured),
-        "Keys lost": f"{measured.losses.keys}, as DCS counts them in the moment of each stop",
+        "Keys lost": f"{measured.losses.keys}, as DCS counts them at the moment of each stop",
         "  at once": f"{measured.at_once} would have been lost by stopping all of them right away,"
         " while their sources were written to",
         "Stop orders": _orders(measured),
@@ -62,7 +62,7 @@ def _rows(fleet: Sequence[Member], measured: Measured) -> dict[str, str]:
 
 
 def _row(label: str, text: str) -> list[str]:
-    """Return one row, broken into lines under its own beginning."""
+    """Return one row, wrapped into lines indented below its start."""
     return textwrap.wrap(
         text,
         WIDTH,

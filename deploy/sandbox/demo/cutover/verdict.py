@@ -1,4 +1,4 @@
-"""Compares what was measured with what has to be: no key lost, few orders, none too early.
+"""Compares the measurements with the expectations: no key lost, few orders, none too early.
 
 Pure. Owns every check that decides the exit status.
 """
@@ -38,24 +38,24 @@ TOLD: Final = {
     FORGOTTEN: "CutoverTimedOut",
     BROKEN: "FullSyncAgain",
 }
-"""What two of the wave have to say on their way: a reason of Ready, and one of an event."""
+"""What two tasks of the wave must report on the way: a reason of Ready, and one of an event."""
 
 NAMES_MAX: Final = 5
-"""How many resources one sentence names; the others are counted."""
+"""How many resources one sentence names; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was found out, each part from its own source.
+    """What was measured, each part from its own source.
 
     Attributes:
         resources: From the watch of the API server, by name.
         wave: The status of the wave at the end.
-        told: Every reason of Ready that a resource said, and every one of its events, by name.
-        calls: From DCS's log, in the order in which they came.
-        losses: What the stops cost, from DCS.
+        told: Every reason of Ready that a resource reported, and every one of its events, by name.
+        calls: From DCS's log, in the order of arrival.
+        losses: The losses of the stops, from DCS.
         at_once: How many keys would have been lost by stopping everything while it was written to.
-        went_s: When the wave went for the first time, Unix time.
+        went_s: When the wave was first set to Go, Unix time.
         stopped_s: From then until all that had caught up were stopped, seconds; None if they were
             not.
     """
@@ -76,12 +76,12 @@ class Measured:
 
 
 def orders_least(fleet: Sequence[Member]) -> int:
-    """Return how few orders can serve the wave: those that are ready together go together."""
+    """Return the smallest number of orders: tasks that are ready together share one."""
     return math.ceil((len(fleet) - len(APART)) / IDS_MAX) + len(APART)
 
 
 def stats_pace(calls: Sequence[Call]) -> float:
-    """Return the most stats calls per second that there were over `SPAN_S`."""
+    """Return the highest rate of stats calls per second over `SPAN_S`."""
     times = sorted(call.at_s for call in calls if call.operation == STATS)
     most = max(
         (bisect.bisect_left(times, at_s + SPAN_S) - n for n, at_s in enumerate(times)), default=0
@@ -90,7 +90,7 @@ def stats_pace(calls: Sequence[Call]) -> float:
 
 
 def mismatches(fleet: Sequence[Member], measured: Measured) -> list[str]:
-    """Return a sentence for everything that is not as it has to be; none means success."""
+    """Return a sentence for everything that is not as expected; none means success."""
     return [
         *_wrong_losses(fleet, measured),
         *_wrong_ends(fleet, measured),
@@ -152,6 +152,6 @@ def _wrong_ways(measured: Measured) -> Iterator[str]:
 
 
 def _some(parts: Sequence[str]) -> str:
-    """Join the first few and count the others."""
+    """Join the first few and count the rest."""
     more = len(parts) - NAMES_MAX
     return "; ".join(parts[:NAMES_MAX]) + (f"; and {more} more" if more > 0 else "")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TASKS: Final = 200
 
 ANSWER_S: Final = 4.0
-"""How long DCS holds each answer back, so that the kill finds orders without an outcome."""
+"""How long DCS delays each answer, so that the kill finds orders without an outcome."""
 
 
 def kill_the_leader(stage: Stage) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TASKS: Final = 50
 
 DRAIN_TIMEOUT: Final = "--timeout=12s"
-"""kubectl tries every 5 s; after two refusals it is clear that it would go on so."""
+"""kubectl retries every 5 s; after two refusals it is clear that it would continue like that."""
 
 REFUSAL: Final = "disruption budget"
 

@@ -1,4 +1,4 @@
-"""The API server is frozen: it takes connections and answers nothing, to the kubelet either."""
+"""The API server is frozen: it accepts connections and answers nothing, not even the kubelet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TASKS: Final = 50
 
 FROZEN_S: Final = 40.0
-"""Long enough that a Lease of 15 s runs out, and that a probe which fails would be seen."""
+"""Long enough for a Lease of 15 s to expire, and for a failing probe to be seen."""
 
 LOOK_S: Final = 1.0
 

@@ -1,4 +1,4 @@
-"""A limit that is too small: the pod says OOMKilled, and the old pods go on."""
+"""A memory limit that is too small: the pod reports OOMKilled, and the old pods continue."""
 
 from __future__ import annotations
 

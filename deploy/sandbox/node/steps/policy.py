@@ -1,4 +1,4 @@
-"""The chart's NetworkPolicy, carried out by kube-router."""
+"""The chart's NetworkPolicy, enforced by kube-router."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sandbox.node.stage import Stage
 
 CLOSED: Final = "closed"
-"""The namespace whose project is on a port that the policy does not let out."""
+"""The namespace whose project is on a port that the policy does not allow."""
 
 REASON: Final = "CloudUnavailable"
 
@@ -46,7 +46,7 @@ def network_policy(stage: Stage) -> None:
 
 
 def _ready(stage: Stage, statuses: set[str], reason: str) -> dict[str, str] | None:
-    """Return the condition Ready of the task behind the policy, if it is such a one."""
+    """Return the condition Ready of the task behind the policy, if it is the expected one."""
     path = manifests.path(CLOSED, manifests.TASKS, "behind-the-policy")
     for one in stage.node.api.get(path).get("status", {}).get("conditions", ()):
         if one["type"] == "Ready" and one["status"] in statuses and one["reason"] == reason:
@@ -56,5 +56,5 @@ def _ready(stage: Stage, statuses: set[str], reason: str) -> dict[str, str] | No
 
 
 def _calls(stage: Stage) -> int:
-    """Return how many calls the other DCS got."""
+    """Return how many calls the other DCS received."""
     return int(stage.node.other_cloud.ask("GET", "/counts")["calls"])

@@ -18,14 +18,14 @@ TASK_ID: Final = "5130d57f-640a-435b-bc3a-0fb1860a5340"
 """The task of all pages."""
 
 NOT_HERE: Final = "docker build "
-"""The one block that is left out: the image is there already."""
+"""The one block that is skipped: the image exists already."""
 
 REPLICAS: Final = 2
 """The chart's default."""
 
 
 def default_values(stage: Stage) -> None:
-    """Install with default values, where only restricted pods are admitted, and see them ready."""
+    """Install with default values, in a namespace for restricted pods, until they are ready."""
     api = stage.node.api
     label = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.create("/api/v1/namespaces", {"metadata": {"name": pods.NAMESPACE, "labels": label}})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TASKS: Final = 100
 
 FINALIZER: Final = "sandbox.invalid/look"
-"""Keeps the object until it was read: only it says how its container ended."""
+"""Keeps the object until it has been read: only it tells how its container ended."""
 
 
 def sigterm(stage: Stage) -> None:

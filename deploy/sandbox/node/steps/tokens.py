@@ -1,7 +1,7 @@
 """The projected token is replaced while the operator runs.
 
-The kubelet does so after 48 minutes of a token's hour. It also does when it was restarted, which is
-what happens here; the API server's audit log says which token each request came with.
+The kubelet does so after 48 minutes of a token's hour. It also does so after a restart, which is
+used here; the API server's audit log shows the token of each request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CREDENTIAL, POD = (f"authentication.kubernetes.io/{name}" for name in ("credenti
 """What the API server notes of a request that came with a ServiceAccount's token."""
 
 OVERLAP: Final = timedelta(seconds=1)
-"""A request that was being made when the file changed may come this much later."""
+"""A request in progress when the file changed may arrive this much later."""
 
 TASKS: Final = 10
 
@@ -41,7 +41,7 @@ class Use:
 
 
 def token_rotation(stage: Stage) -> None:
-    """Each pod uses its new token as soon as it is there, and no old one, without a restart."""
+    """Each pod uses its new token as soon as it exists, and no old one, without a restart."""
     node = stage.node
     found = pods.all_pods(node)
     restarts = {pod.uid: pod.restarts for pod in found}
@@ -71,7 +71,7 @@ def used_late(uses: list[Use], old: Mapping[str, str], new: Mapping[str, str]) -
     Args:
         uses: All requests.
         old: The id of the token that each pod had before.
-        new: The id of the one that it got.
+        new: The id of the one that it received.
     """
     late = set()
     for pod, token in new.items():

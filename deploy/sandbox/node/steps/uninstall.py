@@ -1,6 +1,6 @@
 """The operator, its CRDs, its namespace and the tasks' namespace are removed, in every order.
 
-What is left each time is what docs/uninstall.md says, and nothing ever hangs: every removal has a
+Each time, exactly what docs/uninstall.md lists is left, and nothing ever hangs: every removal has a
 time limit.
 """
 
@@ -34,12 +34,12 @@ CRDS: Final = "customresourcedefinition"
 
 
 def operator_first(stage: Stage) -> None:
-    """Remove the release with tasks in flight; the next one takes up what was not ordered yet."""
+    """Remove the release with tasks in flight; the next one orders what was not ordered yet."""
     node = stage.node
     before = node.cloud.sum()
     ids = stage.wish(HALF)
     stage.until(lambda: len(node.cloud.sum().accepted) == len(before.accepted) + HALF)
-    # DCS takes no connections, so the other half is not ordered yet when the operator is removed.
+    # DCS accepts no connections, so the other half is not ordered yet when the operator is removed.
     node.cloud.ask("POST", "/listening", body=False)
     ids += stage.wish(HALF)
     first, *_ = blocks(PAGE)
@@ -62,7 +62,7 @@ def operator_first(stage: Stage) -> None:
 
 
 def tasks_first(stage: Stage) -> None:
-    """Delete a namespace with tasks that are being stopped; the operator does not mind."""
+    """Delete a namespace with tasks that are being stopped; the operator continues undisturbed."""
     node, namespace = stage.node, "leaving"
     stage.connect(namespace)
     before = node.cloud.sum()
@@ -118,7 +118,7 @@ def namespace_first(stage: Stage) -> None:
 
 
 def everything(stage: Stage) -> None:
-    """All blocks of the page as they are, one after the other: nothing is left."""
+    """Run all blocks of the page as they are, one after the other: nothing is left."""
     for block in blocks(PAGE):
         stage.node.shell.block(block.text)
         stage.show.fact("\n".join(f"$ {line}" for line in block.text.strip().splitlines()))
@@ -144,7 +144,7 @@ def _until_no_pods(stage: Stage) -> None:
 
 
 def _need_left(stage: Stage, expected: set[str]) -> None:
-    """Go on only if exactly these objects of the chart are left."""
+    """Raise unless exactly these objects of the chart are left."""
 
     def look() -> bool:
         found = _names(stage, f"{CLUSTER},{CRDS}") | _names(stage, NAMESPACED)
@@ -163,7 +163,7 @@ def _names(stage: Stage, kinds: str) -> set[str]:
 
 
 def _lease(stage: Stage) -> str:
-    """Return in words what became of the Lease."""
+    """Describe the state of the Lease."""
     try:
         identity = pods.holder(stage.node)
     except ApiError:
