@@ -16,7 +16,7 @@ In a test, on a free port, in the event loop of the test:
         dcs.fleet.alter(task_id, {"word": "FAILED"})   # any field of a spec
         dcs.faults.add(Fault(kind=FaultKind.THROTTLE, operation="list", times=2))
         dcs.calls.count("batch_stop", 200), dcs.calls.sizes(), dcs.calls.of("list")
-        dcs.switch(stop_again="failed")                # an open question answered otherwise
+        dcs.switch(stop_again="failed")                # another answer to an open question
         dcs.reset()                                    # calls, faults and locks forgotten
         await dcs.hang_up(), await dcs.listen()        # connection refused, and back again
         await dcs.listener.stall(), await dcs.listener.resume()  # connections cannot be made
@@ -30,8 +30,8 @@ In a test, on a free port, in the event loop of the test:
         moments.task_moments(wave[0])                  # when it terminated, when that was told
 
 Open questions about the real service are switches with a stated default: `switches.py`. Faults:
-`faults.py`. What other people do: `others.py`. How lag comes and goes: `lag.py`. The admin API of
-the process: `admin/__init__.py`. What a migration can be told: `MigrationSpec` in `migration.py`.
+`faults.py`. What other people do: `others.py`. How the lag develops: `lag.py`. The admin API of the
+process: `admin/__init__.py`. The settings of a migration: `MigrationSpec` in `migration.py`.
 
 Several projects: `Simulator(SimulatorOptions(projects=(ProjectOptions(...), ...)))`. Equal seeds
 and an equal clock give equal ids, lags, faults, deeds and request ids.

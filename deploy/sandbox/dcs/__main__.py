@@ -40,14 +40,14 @@ PORT_MAX: Final = 65535
 
 @dataclass(frozen=True, slots=True)
 class _Migrations:
-    """What a fleet file holds."""
+    """The contents of a fleet file."""
 
     migrations: tuple[MigrationSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Projects:
-    """What a projects file holds."""
+    """The contents of a projects file."""
 
     projects: tuple[ProjectOptions, ...]
 
@@ -57,7 +57,7 @@ _Record = TypeVar("_Record", Fault, Act)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Say what is wrong in one line, without the usage text around it."""
+    """Print one line with the error, without the usage text around it."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")

@@ -1,9 +1,9 @@
 """The DCS API without the wire: which call a request is, whether it is well-formed, its answer.
 
-Pure but for the fleet it is given. `parse` never raises: what is wrong with a request is kept in
-`ApiCall.problem`, because the gateway judges the signature first and the call log wants the ids of
-refused calls too. Every address of `dcs-migration-operator`'s interest is in `_ROUTES`; the rest
-of DCS answers 404 APIGW.0101, and so does a wrong method, because the gateway knows neither.
+Pure except for the fleet it is given. `parse` never raises: an error in a request is kept in
+`ApiCall.problem`, because the gateway checks the signature first and the call log needs the ids of
+refused calls too. Every route that matters to `dcs-migration-operator` is in `_ROUTES`; the rest of
+DCS answers 404 APIGW.0101, and so does a wrong method, because the gateway knows neither.
 """
 
 import json
@@ -60,7 +60,7 @@ _PROJECT_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """One cloud project: its migrations, who else works with them, and a planted password."""
+    """One cloud project: its migrations, the other people who use them, and a planted password."""
 
     project_id: str
     fleet: Fleet
@@ -70,27 +70,27 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """A request, understood."""
+    """A parsed request."""
 
     operation: str
     project_id: str = ""
     ids: tuple[object, ...] = ()
-    """Of a batch as sent, or the one of the path."""
+    """The ids of a batch as sent, or the one in the path."""
     offset: int | None = None
     limit: int | None = None
     name: str = ""
     level: str = ""
     problem: Refusal | None = None
-    """Why it is refused once it is known who asks."""
+    """Why it is refused once the caller has been authenticated."""
 
     @property
     def task_ids(self) -> tuple[str, ...]:
-        """The ids as text, whatever was sent."""
+        """The ids as text, whatever their type in the request."""
         return tuple(map(str, self.ids))
 
 
 def parse(method: str, target: str, content_type: str, body: bytes) -> ApiCall:
-    """Understand a request; `target` is path and query as sent, two slashes in front too."""
+    """Parse a request; `target` is path and query as sent, including two leading slashes."""
     path, _, query = target.partition("?")
     operation, project_id, ids = _match(method, path)
     try:
@@ -109,7 +109,7 @@ def check_project_id(project_id: str) -> None:
 
 
 def execute(project: Project, call: ApiCall, age_s: float = 0.0) -> Answer:
-    """Do what the call asks; `age_s` is how old a list is. Refusals become answers."""
+    """Execute the call; `age_s` is the age of a list. Refusals become answers."""
     try:
         if call.problem is not None:
             raise call.problem
@@ -151,7 +151,7 @@ def _values(operation: str, ids: tuple[object, ...], query: str) -> dict[str, An
     if operation == UNKNOWN:
         raise Refusal(NO_SUCH_API)
     if operation not in _IDS_FIELD and not all(map(is_task_id, ids)):
-        # The page of stats names one code for a bad id, whatever is bad about it.
+        # The documentation of stats names one code for a bad id, whatever is wrong with it.
         raise Refusal(TASK_NOT_FOUND if operation == "stats" else BAD_TASK_ID)
     return _page_values(operation, query) if operation in ("list", "logs") else {}
 
@@ -173,7 +173,7 @@ def _page_values(operation: str, query: str) -> dict[str, Any]:
 
 def _integer(sent: Mapping[str, str], name: str, default: int, least: int, most: int | None) -> int:
     text = sent.get(name, str(default))
-    # ASCII digits only: int() also takes blanks, underscores and a sign.
+    # ASCII digits only: int() also accepts spaces, underscores and a sign.
     if not re.fullmatch("[0-9]{1,9}", text):
         raise Refusal(BAD_PARAMETER, name)
     value = int(text)

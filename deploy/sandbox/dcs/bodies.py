@@ -24,7 +24,7 @@ from sandbox.dcs.migration import (
 from sandbox.dcs.names import encode, encode_task, name_of
 
 DOCUMENTED_WORDS: Final = frozenset({"SUCCESS", "FAILED", "MIGRATING", TERMINATED})
-"""The four words the page of the list names."""
+"""The four statuses in the documentation of the list."""
 VERSION: Final = "3.0"
 FEATURES: Final = ("auto_reconnect", "exchange_ip")
 ROLES: Final = ("source", "target", "subnet", "vpc", "group")
@@ -33,12 +33,12 @@ FAILED_TEXT: Final = "The migration failed."
 
 
 def error(code: str, message: str) -> bytes:
-    """Return the error body of every call; the last field is documented as unused and null."""
+    """Return the error body of any call; the last field is documented as unused and null."""
     return encode({"error_code": code, "error_msg": message, "error_ext_msg": None})
 
 
 def document_word(word: str) -> str:
-    """Return the word the list would say if it knew only the four of its page."""
+    """Return the status that the list would report if it knew only the four documented ones."""
     if word in DOCUMENTED_WORDS:
         return word
     if word in FAILURE_WORDS:
@@ -132,10 +132,10 @@ def stats(known: Figures, *, full_offset: str, as_strings: bool) -> dict[str, An
     """Return the progress of one migration.
 
     Args:
-        known: What is true of it.
-        full_offset: What to say of the lag in the full phase: `zero`, `backlog`, or `missing`.
-        as_strings: Numbers as strings, as the table of fields types them, or as numbers, as the
-            official example has them.
+        known: The true figures.
+        full_offset: What to report as the lag in the full phase: `zero`, `backlog`, or `missing`.
+        as_strings: Numbers as strings, as in the documented table of fields, or as numbers, as in
+            the official example.
     """
     body: dict[str, Any] = {
         "full_migration_progress": round(known.progress, 1),
@@ -160,7 +160,7 @@ def page(rows: Iterable[bytes], count: int) -> bytes:
 
 
 def instance_id(role: str, task_id: str) -> str:
-    """Return a stable id for what belongs to a migration: the id itself, turned by the role."""
+    """Return a stable id for a part of a migration: its own id, rotated by the role."""
     key = key_of(task_id)
     turn = ROLES.index(role) + 1
     key = key[turn:] + key[:turn]

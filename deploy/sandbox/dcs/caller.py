@@ -1,7 +1,7 @@
 """A small client that signs by hand: for tests and scripts, independent of product and SDKs.
 
-It can also send what the SDKs cannot: unsigned hosts, wrong dates, tampered bodies, chunked
-bodies, addresses that begin with two slashes.
+It can also send what the SDKs cannot: unsigned hosts, wrong dates, tampered or chunked bodies,
+addresses that begin with two slashes.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came."""
+    """An answer as received."""
 
     status: int
     headers: Mapping[str, str]
-    """Upper and lower case do not matter."""
+    """Names are case-insensitive."""
     body: bytes
 
     @property
     def json(self) -> Any:
-        """The body, parsed; raises `ValueError` if it is no JSON."""
+        """The parsed body; raises `ValueError` if it is not JSON."""
         return json.loads(self.body)
 
     @property
@@ -41,7 +41,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """Signs with one key, as the scheme says and no more."""
+    """Signs with one key, exactly as the scheme specifies."""
 
     access_key: str
     secret_key: str
@@ -68,8 +68,8 @@ class Caller:
 
     Args:
         endpoint: `http://HOST:PORT`.
-        project_id: goes into the path and into `X-Project-Id`.
-        signer: whose key it is.
+        project_id: Used in the path and in `X-Project-Id`.
+        signer: Signs with the key of the caller.
     """
 
     def __init__(self, endpoint: str, project_id: str, signer: Signer) -> None:
@@ -100,7 +100,7 @@ class Caller:
         return await self.send("GET", f"/migration-tasks?{query}")
 
     async def send(self, method: str, path: str, body: bytes = b"") -> Reply:
-        """Call as the Python SDK would; `path` is what follows the project id."""
+        """Call as the Python SDK would; `path` is the part after the project id."""
         target = f"/v2/{quote(self.project_id, safe='')}{path}"
         headers = {
             "Content-Type": JSON,
@@ -118,7 +118,7 @@ class Caller:
         headers: Mapping[str, str],
         body: bytes | AsyncIterator[bytes] = b"",
     ) -> Reply:
-        """Exactly this request; an iterator makes a chunked body. Redirects are not followed."""
+        """Send exactly this request, without redirects; an iterator makes a chunked body."""
         if self._session is None:
             raise RuntimeError("a Caller is used as an asynchronous context manager")
         url = URL(self.endpoint + target, encoded=True)

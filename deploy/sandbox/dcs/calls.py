@@ -1,8 +1,8 @@
 """What was called: a bounded log of the last calls, and counts of all of them.
 
-A call is counted when its answer is decided, which is before the first byte of it goes out: a
-caller that has its answer finds it counted. Never holds a header, a body or a secret; the access
-key is a name, not a secret.
+A call is counted when its answer is decided, before the first byte of the answer is sent: once a
+caller has its answer, the call has been counted. Headers, bodies and secrets are never kept; the
+access key is a name, not a secret.
 """
 
 from collections import Counter, deque
@@ -21,22 +21,22 @@ class Call:
     at_s: float
     """Arrival, Unix time."""
     decided_at_s: float
-    """When the answer was decided, and with it what the call does. Later than the arrival only
+    """When the answer, and with it the effect of the call, was decided. Later than the arrival only
     by the time that the process needs, or by a `stall`."""
     took_s: float
-    """What deciding took; the time that a call or an answer is held back is not in it."""
+    """How long deciding took, without the time that a call or an answer is held back."""
     operation: str
     """`batch_stop`, `stop`, `sync_stop`, `batch_restart`, `list`, `show`, `stats`, `logs`,
     `delete`, or `unknown` for an unknown address."""
     project_id: str
     access_key: str
-    """As the caller claimed it, whether it was right or not."""
+    """The key that the caller claimed, rightly or not."""
     ids: tuple[str, ...]
-    """As sent; from the body of a batch or from the path."""
+    """The ids as sent, from the body of a batch or from the path."""
     offset: int | None
     limit: int | None
     status: int
-    """HTTP; 0: the connection is cut without an answer."""
+    """The HTTP status; 0: the connection is cut without an answer."""
     error_code: str
     fault: str
     """Kind of the fault it met, or empty."""
@@ -54,18 +54,18 @@ class Calls:
 
     Args:
         clock: Unix time in seconds.
-        log_max: calls remembered; older ones are only in the counts.
+        log_max: The most calls remembered; older ones are only in the counts.
     """
 
     def __init__(self, clock: Callable[[], float], log_max: int = LOG_MAX) -> None:
         self._clock = clock
         self.log: deque[Call] = deque(maxlen=log_max)
         self.concurrency = 0
-        """Calls under way, those whose answer is held back included."""
+        """Calls in progress, including those whose answer is held back."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget all calls; those under way keep being counted as concurrent."""
+        """Forget all calls; those in progress are still counted as concurrent."""
         self.log.clear()
         self.by_status: Counter[tuple[str, int]] = Counter()
         """By operation and HTTP status."""
@@ -87,7 +87,7 @@ class Calls:
         )
 
     def sizes(self, operation: str = "batch_stop") -> list[int]:
-        """Return the batch sizes that occurred, ascending, each as often as it did."""
+        """Return the batch sizes in ascending order, each as often as it occurred."""
         chosen = ((n, size) for (one, size), n in self.batch_sizes.items() if one == operation)
         return sorted(size for n, size in chosen for _ in range(n))
 
@@ -96,7 +96,7 @@ class Calls:
         return [call for call in self.log if call.operation == operation]
 
     def begin(self) -> float:
-        """Note that a call arrived, and return the time; must be followed by `end`."""
+        """Record that a call arrived, and return the time; must be followed by `end`."""
         now_s = self._clock()
         self.concurrency += 1
         self.concurrency_max = max(self.concurrency_max, self.concurrency)
@@ -107,7 +107,7 @@ class Calls:
         return now_s
 
     def decided(self, call: Call) -> None:
-        """Write down the outcome of a call."""
+        """Record the outcome of a call."""
         self.log.append(call)
         self.by_status[call.operation, call.status] += 1
         if call.error_code:
@@ -117,7 +117,7 @@ class Calls:
         self.connections.add(call.connection)
 
     def end(self) -> None:
-        """Note that the answer is out, or never will be."""
+        """Record that the answer was sent, or never will be."""
         self.concurrency -= 1
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The error book: every refusal the simulated cloud can give, as one table.
+"""The error catalog: every refusal of the simulated cloud, as one table.
 
 Codes starting with `DCS.` come from the service, those with `APIGW.` from the gateway in front of
 it. Codes and HTTP statuses are the documented ones; where it is not documented which code applies,
@@ -13,7 +13,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """One row: the HTTP status, the code, and a text with room for details."""
+    """One row: the HTTP status, the code, and a text with placeholders."""
 
     status: int
     code: str
@@ -64,11 +64,11 @@ TEXTS: Final[Mapping[str, str]] = {
     "DCS.4855": BAD_TASK_ID_IN_BATCH.text,
     "DCS.4957": WRONG_STATE.text,
 }
-"""Sentences for codes that only a fault or a spec says: in the style of the documented ones."""
+"""Texts for codes that only a fault or a spec uses, in the style of the documented ones."""
 
 
 class Refusal(Exception):
-    """Raised where a call is refused as a whole; becomes the HTTP answer.
+    """Raised if a call is refused as a whole; becomes the HTTP answer.
 
     Attributes: `status` is the HTTP status, `code` and `message` go into the body.
     """

@@ -1,8 +1,8 @@
 """Faults that are switched on while the simulator runs.
 
-A `Fault` says what goes wrong, for which calls, and for how long; `Faults` is the switchboard the
-server asks once per call. The first fault that fits a call is used, in the order they were added.
-What a fault does to the answer is the business of `spoil.py`.
+A `Fault` defines what goes wrong, for which calls, and for how long; `Faults` is the registry that
+the server consults once per call. The first fault that matches a call is used, in the order in
+which they were added. `spoil.py` defines what a fault does to the answer.
 
 | kind | what the caller sees | fields it uses |
 | --- | --- | --- |
@@ -45,7 +45,7 @@ changes the answer. Some of what it is for, as bodies of the admin API:
     {"kind": "fields", "operation": "stats", "task_id": "...", "says": {"offset": -1}}
     {"kind": "fields", "operation": "stats", "silent": ["offset", "is_migrating"]}
 
-And what a blast radius is measured with, each for as long as one likes:
+And those that measure a blast radius, each for any length of time:
 
     {"kind": "error", "operation": "show", "task_id": "...", "status": 404, "code": "DCS.9999"}
     {"kind": "error", "operation": "batch_stop", "task_id": "...", "status": 500}
@@ -70,7 +70,7 @@ UNKNOWN: Final = "unknown"
 HANG_S: Final = 3600.0
 """Longer than any sensible time limit of a caller."""
 FAULTS_MAX: Final = 10_000
-"""Faults that are on at once: one for each task of a large fleet."""
+"""The most faults that may be on: one for each task of a large fleet."""
 STATUS_MIN: Final = 400
 STATUS_MAX: Final = 599
 
@@ -114,7 +114,7 @@ class Fault:
     project_id: str = ANY
     access_key: str = ANY
     task_id: str = ANY
-    """Only calls that name this id, in a batch or in the path."""
+    """Only calls with this id, in a batch or in the path."""
     skip: int = 0
     """Number of matching calls that are spared first."""
     times: int | None = None
@@ -124,16 +124,16 @@ class Fault:
     probability: float = 1.0
     executes: bool = False
     delay_s: float = 0.0
-    """Seconds by which the answer is delayed, for any kind; its effect happens before."""
+    """Seconds by which the answer is delayed, for any kind; the effect happens before that."""
     texts: Literal["", "plain", "echo", "echo_encoded", "echo_cut", "changing"] = ""
-    """How its error text is dressed, see `texts.py`; empty: as the switch `error_texts` says."""
+    """The style of its error text, see `texts.py`; empty: that of the switch `error_texts`."""
     status: int = 500
     html: bool = False
     code: str = ""
     """Empty: the code that belongs to the status."""
     message: str = ""
     retry_after: str = ""
-    """The header of that name, verbatim; empty: none, or what the next two fields say."""
+    """The header `Retry-After`, verbatim; empty: none, or as the next two fields define."""
     retry_after_s: float | None = None
     """Seconds from the answer on."""
     retry_after_as: Literal["seconds", "decimal", "date"] = "seconds"
@@ -152,7 +152,7 @@ class Fault:
     """Old name to new name."""
 
     def __post_init__(self) -> None:
-        """Check the figures; raises `ValueError` for those that make no sense."""
+        """Check the figures; raises `ValueError` for invalid ones."""
         if self.operation not in (ANY, UNKNOWN, *ACTIONS):
             raise ValueError(f"operation must be {ANY} or one of {', '.join(ACTIONS)}")
         if not STATUS_MIN <= self.status <= STATUS_MAX:
@@ -175,7 +175,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Switched:
-    """A fault that is on, and what it did so far."""
+    """A fault that is on, and its effect so far."""
 
     number: int
     fault: Fault
@@ -191,8 +191,8 @@ class Switched:
 class Faults:
     """All faults that are on.
 
-    Those that name an id are found by it, so that a thousand poisoned ids cost a call no more
-    than its own ids.
+    Faults with an id are indexed by it, so that a thousand of them cost a call no more than its own
+    ids.
 
     Args:
         clock: Seconds, for `for_s` and `window_s`.
@@ -212,7 +212,7 @@ class Faults:
         return iter(list(self._switched.values()))
 
     def add(self, fault: Fault) -> Switched:
-        """Switch a fault on; its `hits` tell later how many calls it got.
+        """Switch a fault on; its `hits` count the calls that it affected.
 
         Raises `ValueError` if there are too many.
         """
@@ -248,13 +248,13 @@ class Faults:
         *,
         stalls: bool = False,
     ) -> Fault | None:
-        """Return the fault this call meets, which is then used up by one; None: all is well.
+        """Return the fault that this call meets, and count it as used; None: no fault.
 
         Args:
-            operation: What is called.
-            project_id: As the path says.
-            access_key: Whose signature it is.
-            task_ids: Those the call names.
+            operation: The operation of the call.
+            project_id: The project id in the path.
+            access_key: The access key of the signature.
+            task_ids: The ids in the call.
             stalls: Only faults of the kind `stall`, which come before a call is judged; else
                 only others.
         """
@@ -279,7 +279,7 @@ class Faults:
         return None
 
     def _home(self, fault: Fault) -> dict[int, Switched]:
-        """Where a fault is found: by its id, or among those that any call may meet."""
+        """Return the index that holds a fault: that of its id, or that of faults of any call."""
         if fault.task_id == ANY or fault.kind is FaultKind.FIELDS:
             return self._of_any
         return self._of_key.setdefault(key_of(fault.task_id), {})
@@ -294,7 +294,7 @@ class Faults:
         return [switched for _, switched in sorted(found.items())]
 
     def _within_limit(self, switched: Switched, access_key: str, now_s: float) -> bool:
-        """Tell whether a rate limit lets this call pass; other faults never do."""
+        """Return whether a rate limit lets this call pass; other faults never do."""
         fault = switched.fault
         if fault.kind is not FaultKind.RATE_LIMIT:
             return False
@@ -302,7 +302,7 @@ class Faults:
         since_s, used = self._windows.get(key, (now_s, 0))
         if now_s - since_s >= fault.window_s:
             since_s, used = now_s, 0
-        # Refused calls count too, as field notes on other services say.
+        # Refused calls count too, as reported from the field for other services.
         self._windows[key] = (since_s, used + 1)
         return used < fault.limit
 
@@ -311,7 +311,7 @@ def _fits(fault: Fault, wanted: tuple[str, str, str], keys: Collection[str]) -> 
     named = (fault.operation, fault.project_id, fault.access_key)
     if any(name not in (ANY, value) for name, value in zip(named, wanted, strict=True)):
         return False
-    # A list names no ids; the row of the id that is meant is found in the answer.
+    # A list call has no ids; the row of the id is found in the answer.
     in_row = fault.kind is FaultKind.FIELDS and wanted[0] == "list"
     return fault.task_id == ANY or in_row or key_of(fault.task_id) in keys
 

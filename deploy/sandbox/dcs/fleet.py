@@ -1,10 +1,9 @@
 """The stateful model: all migrations of one project, and how time moves them.
 
-Pure: no I/O, no asyncio, no logging; the clock is handed in. What will happen is a `Schedule`;
+Pure: no I/O, no asyncio, no logging; the clock is a parameter. Future events are in a `Schedule`;
 every public call first applies what is due, so nothing runs in the background and a fake clock
-makes years pass at once. What an order does to a migration is the business of `orders.py`, what
-other people do that of `others.py`, how far targets are behind that of `lag.py`, what a list shows
-that of `listing.py`.
+makes years pass at once. `orders.py` owns the effect of orders, `others.py` that of other people's
+acts, `lag.py` the lags of targets, `listing.py` the output of lists.
 """
 
 import fnmatch
@@ -39,7 +38,7 @@ from sandbox.dcs.switches import Switches
 STOP_S: Final = 3.0
 """TERMINATING to TERMINATED by default: short enough for a demo, longer than one poll."""
 DELETED_MAX: Final = 10_000
-"""Deleted migrations remembered, for lists that show the past."""
+"""The most deleted migrations remembered, for lists that show the past."""
 ROW_FIELDS: Final = frozenset(
     {
         "error_message",
@@ -52,7 +51,7 @@ ROW_FIELDS: Final = frozenset(
         "silent",
     }
 )
-"""Fields of a spec that stand in its row of the list."""
+"""Fields of a spec that appear in its row of the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +71,10 @@ class Fleet:
 
     Args:
         clock: Seconds, Unix time unless a test says otherwise.
-        switches: Answers to the open questions; may be replaced at any time.
-        timing: For migrations whose spec does not say otherwise; may be replaced at any time
-            and holds for the orders that follow.
-        seed: For the unrest of busy sources.
+        switches: The answers to the open questions; may be replaced at any time.
+        timing: The timing of migrations whose spec does not set it; may be replaced at any time and
+            applies to the orders that follow.
+        seed: For the random fluctuation of busy sources.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Fleet:
         self.switches = switches or Switches()
         self.timing = timing or Timing()
         self.losses = Losses()
-        """What the stops of this fleet cost."""
+        """The losses caused by the stops of this fleet."""
         self._seed = seed
         self._by_key: dict[str, Migration] = {}
         self._deleted: deque[Migration] = deque(maxlen=DELETED_MAX)
@@ -175,20 +174,20 @@ class Fleet:
         return _fitting(name, among if task_ids else self._by_key.values())
 
     def present(self, name: str = "*", task_ids: Collection[str] = ()) -> list[Migration]:
-        """Return the same as `choose`, but without ids that are gone, and as things stand."""
+        """Return the same as `choose`, but only existing migrations, in their current state."""
         keys = [key_of(one) for one in task_ids]
         among = [self._by_key[key] for key in keys if key in self._by_key]
         return _fitting(name, among if keys else self._by_key.values())
 
     def delete(self, migration: Migration, at_s: float | None = None) -> None:
-        """Take it away, as if it had been deleted in the cloud; now, unless a time is given."""
+        """Remove it, as if it had been deleted in the cloud; now, unless a time is given."""
         migration.deleted_at_s = self.clock() if at_s is None else at_s
         migration.generation += 1
         self._deleted.append(self._by_key.pop(key_of(migration.spec.task_id)))
         self._listing.forget()
 
     def clear(self) -> None:
-        """Forget every migration, the deleted ones too, and what their stops cost."""
+        """Forget every migration, including deleted ones, and the losses of their stops."""
         self._by_key.clear()
         self._deleted.clear()
         self._schedule.clear()
@@ -205,7 +204,7 @@ class Fleet:
         return migration
 
     def words(self) -> Counter[str]:
-        """Count the migrations by the word they show."""
+        """Count the migrations by their status."""
         return Counter(migration.word for migration in self)
 
     def advance(self) -> float:
@@ -215,21 +214,21 @@ class Fleet:
         return now_s
 
     def plan(self, at_s: float, act: Act) -> None:
-        """Plan something about the fleet as a whole; it gets the time it was planned for."""
+        """Plan an act for the whole fleet; it is called with its planned time."""
         self._schedule.plan(at_s, act)
 
     def set_word(
         self, migration: Migration, word: str, at_s: float, full_s: float | None = lag.FULL_S
     ) -> None:
-        """Give it a word, and keep what depends on it in step.
+        """Set the status of a migration, and update everything that depends on it.
 
-        An ended word cancels what was scheduled (a stop on its way, an end by itself), and so
-        does TERMINATING with the end by itself: whichever comes first wins the race.
+        An ended status cancels what was scheduled (a stop in progress, an end by itself), and
+        TERMINATING cancels the end by itself: whichever comes first wins the race.
 
         Args:
-            migration: Whose word.
+            migration: The migration.
             word: Any string.
-            at_s: The moment of the change.
+            at_s: The time of the change.
             full_s: How long the full sync takes if one begins now; None: it never ends.
         """
         migration.word = word
@@ -254,19 +253,19 @@ class Fleet:
                     self._after_begin(migration)
 
     def cancel(self, migration: Migration) -> None:
-        """Let nothing happen that was scheduled for it, but for its script."""
+        """Cancel everything scheduled for it, except its script."""
         migration.generation += 1
         migration.stopping = False
 
     def schedule_stop(self, migration: Migration, now_s: float, by: str = "order") -> None:
-        """Plan the way of an accepted stop: the lag, TERMINATING, the last word.
+        """Plan the course of an accepted stop: the lag, TERMINATING, the final status.
 
-        A migration that ends by itself within the lag ends so: the stop came too late.
+        A migration that ends by itself within the lag does so: the stop came too late.
 
         Args:
-            migration: Which one.
+            migration: The migration.
             now_s: When the stop was accepted.
-            by: Who stops it: `order` or `others`.
+            by: What stops it: `order` or `others`.
         """
         spec, sync = migration.spec, migration.sync
         begins_s = now_s + (self.timing.lag_s if spec.lag_s is None else spec.lag_s)
@@ -283,7 +282,7 @@ class Fleet:
             self._plan_word(ends_s, migration, spec.stopped_word)
 
     def schedule_end(self, migration: Migration, now_s: float) -> None:
-        """Plan the end a migration reaches by itself, if its spec gives it one."""
+        """Plan the end that a migration reaches by itself, if its spec defines one."""
         spec = migration.spec
         migration.started_at_s = now_s
         migration.ends_at_s = None if spec.ends_after_s is None else now_s + spec.ends_after_s
@@ -291,7 +290,7 @@ class Fleet:
             self._plan_word(migration.ends_at_s, migration, spec.end_word)
 
     def restart(self, migration: Migration, at_s: float) -> None:
-        """Bring an ended migration back to work, with a full sync first if the switch says so."""
+        """Restart an ended migration, with a full sync first if the switch requires it."""
         again = self.switches.restart_sync == "full" and migration.is_incremental
         self.cancel(migration)
         word = FULL_WORD if again else migration.active_word
@@ -326,11 +325,11 @@ class Fleet:
         return self._listing.page(everything, self.switches, offset, limit, now_s)
 
     def _turn(self, migration: Migration, word: str, at_s: float) -> None:
-        """Give it a word of its script, or one it comes to by itself."""
+        """Set a status from its script, or one that it reaches by itself."""
         self.set_word(migration, word, at_s, self._full_s(migration))
 
     def _terminate(self, migration: Migration, accepted_at_s: float, by: str, at_s: float) -> None:
-        """End the replication, and write down what that costs."""
+        """End the replication, and record the losses."""
         known = lag.figures(migration, at_s)
         migration.loss = Loss(
             task_id=migration.spec.task_id,
@@ -348,7 +347,7 @@ class Fleet:
         self.set_word(migration, TERMINATING, at_s)
 
     def _after_begin(self, migration: Migration) -> None:
-        """Plan what follows a phase that just began: the end of a full sync, or a break."""
+        """Plan what follows the start of a phase: the end of a full sync, or a break."""
         spec, sync = migration.spec, migration.sync
         if not migration.is_incremental:
             return
@@ -374,7 +373,7 @@ class Fleet:
         self.restart(migration, at_s)
 
     def _plan_end_again(self, migration: Migration) -> None:
-        """Plan the end by itself once more, after something cancelled it."""
+        """Plan the end by itself again, after something cancelled it."""
         if migration.ends_at_s is not None:
             self._plan_word(migration.ends_at_s, migration, migration.spec.end_word)
 
@@ -392,7 +391,7 @@ class Fleet:
             self.schedule_end(migration, now_s)
 
     def _plan_full_again(self, migration: Migration, now_s: float) -> None:
-        """Plan the end of a full sync once more, now that it takes another time in all."""
+        """Plan the end of a full sync again, because its duration has changed."""
         spec, sync = migration.spec, migration.sync
         if not migration.is_incremental or migration.stopping:
             return
@@ -412,7 +411,7 @@ class Fleet:
 
 
 def _recount(migration: Migration, changed: Collection[str]) -> None:
-    """Start again with the initial values of the spec, as far as they changed."""
+    """Reset to the initial values of the spec, for the fields that changed."""
     spec, sync = migration.spec, migration.sync
     if {"refuse_times", "refuse_code"} & set(changed):
         migration.refusals_left = spec.refuse_times

@@ -1,10 +1,10 @@
 """The access keys: who may call, for which project, and which key is locked.
 
 More than five consecutive failures lock a key for five minutes, as the API gateway documents; a
-locked key is refused even when its signature is right. An unknown key counts and locks alike.
-How many refusals a key got in a row, and the most it ever got, is remembered: a caller that goes
-on after its fifth harms everybody else who uses the key.
-Secrets go in and are compared, and never come out: not in an answer, a log or a `repr`.
+locked key is refused even when its signature is right. An unknown key counts and locks alike. The
+number of refusals of a key in a row, and its maximum, are recorded: a caller that continues after
+its fifth harms every other user of the key. Secrets are only stored and compared; they never appear
+in an answer, a log or a `repr`.
 """
 
 import hmac
@@ -22,7 +22,7 @@ FAILURES_BEFORE_LOCK: Final = 5
 LOCK_S: Final = 300.0
 """How long a key stays locked."""
 KEYS_MAX: Final = 10_000
-"""Made-up keys remembered at most, so that a caller who invents keys costs no memory."""
+"""The most unknown keys remembered, so that a caller who invents keys costs no memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +36,16 @@ class AccessKey:
 
 @dataclass(slots=True)
 class Standing:
-    """What became of the calls of one key, known or made up."""
+    """The outcomes of the calls of one key, known or made up."""
 
     rejections: int = 0
-    """401s in all, those of a locked key and those of the service included."""
+    """All 401s, including those of a locked key and those of the service."""
     in_a_row: int = 0
     """401s since the last call that had another answer."""
     most_in_a_row: int = 0
     """The most there ever were."""
     failures: int = 0
-    """What counts towards the lock: 401s in a row, without those of a locked key."""
+    """The count towards the lock: 401s in a row, without those of a locked key."""
     last_failure_s: float = 0.0
     locks: int = 0
     locked_until_s: float = 0.0
@@ -77,7 +77,7 @@ class KeyRing:
         self.forget_s = forget_s
         self.reject_s = reject_s
         self.skew_s = 0.0
-        """The clock of the gateway is so far ahead."""
+        """How far the clock of the gateway is ahead."""
         self._clock = clock
         self._wall_clock = wall_clock
         self._keys: dict[str, AccessKey] = {}
@@ -101,15 +101,15 @@ class KeyRing:
         return sorted(self._keys)
 
     def may_use(self, access_key: str, project_id: str) -> bool:
-        """Tell whether the project is one of this key's."""
+        """Return whether the project belongs to this key."""
         return project_id in self._projects.get(access_key, ())
 
     def is_locked(self, access_key: str) -> bool:
-        """Tell whether the key is locked now."""
+        """Return whether the key is locked now."""
         return self.standing(access_key).locked_until_s > self._clock()
 
     def standing(self, access_key: str) -> Standing:
-        """Return what became of the calls of a key; nothing, if it never got a 401."""
+        """Return the outcomes of the calls of a key; empty if it never got a 401."""
         return self._standings.get(access_key) or Standing()
 
     @property
@@ -124,7 +124,7 @@ class KeyRing:
 
     @property
     def most_in_a_row(self) -> int:
-        """The most 401s in a row that any key ever got."""
+        """The highest number of 401s in a row for any key."""
         return max((one.most_in_a_row for one in self._standings.values()), default=0)
 
     def slow_down(self, access_key: str, reject_s: float | None) -> None:
@@ -162,7 +162,7 @@ class KeyRing:
         return access_key
 
     def passed(self, access_key: str) -> None:
-        """End the row of failures of a key: the call gets an answer other than 401."""
+        """End a key's series of failures: the call gets an answer other than 401."""
         standing = self._standings.get(access_key)
         if standing is not None:
             standing.in_a_row = standing.failures = 0

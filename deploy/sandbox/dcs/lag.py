@@ -11,9 +11,9 @@ linear, so ten thousand busy sources cost nothing until they are queried.
 | incremental, but dead | it grows, and stats say 0 and `is_migrating` false |
 | stopped (TERMINATING and every ended word) | stats keep what they said last; the source goes on |
 
-A source at rest comes to 0 and stays there. A busy one never does: even when its target keeps up,
-what is on its way differs from moment to moment and is never nothing. Keys are missing from a
-target when they were not copied yet, or when a change of theirs is on its way.
+The lag of an idle source falls to 0 and stays there. That of a busy one never does: even when the
+target keeps up, the amount in transit varies from moment to moment and is never zero. Keys are
+missing from a target if they have not been copied yet, or if a change to them is in transit.
 """
 
 import math
@@ -37,25 +37,25 @@ FULL_S: Final = 10.0
 IN_FLIGHT_S: Final = 0.5
 """Most seconds of writes that are in transit while a target keeps up."""
 UNREST_S: Final = 0.25
-"""How long what is on its way stays the same: shorter than any pause between two samples."""
+"""How long the amount in transit stays the same: shorter than any pause between samples."""
 PERCENT_MAX: Final = 100.0
 PERCENT_BEFORE_END: Final = 99.9
-"""More a full sync never says before it is through."""
+"""The highest progress that a full sync reports before it is complete."""
 PERCENT_STUCK: Final = 50.0
-"""What a full sync says that never ends."""
+"""The progress of a full sync that never ends."""
 KILOBYTE: Final = 1024
 _AT_WORK: Final = (Phase.FULL, Phase.INCREMENTAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What can be known of one replication at one moment."""
+    """All figures of one replication at one moment."""
 
     phase: Phase
     progress: float
-    """Of the full sync, percent."""
+    """Progress of the full sync, in percent."""
     offset: int
-    """The lag that stats admit, bytes."""
+    """The lag that stats report, in bytes."""
     behind_bytes: int
     """The true lag."""
     source_keys: int
@@ -101,7 +101,7 @@ def enter(migration: Migration, at_s: float, full_s: float | None) -> None:
 
     Args:
         migration: Its `word` is the new one, its `sync` still in the old phase.
-        at_s: The moment of the change.
+        at_s: The time of the change.
         full_s: How long the full sync takes if one begins; None: it never ends.
     """
     sync = migration.sync
@@ -123,7 +123,7 @@ def enter(migration: Migration, at_s: float, full_s: float | None) -> None:
 
 
 def seed_of(seed: int, key: str) -> int:
-    """Return what makes the unrest of one migration differ from that of others."""
+    """Return the seed that makes the fluctuation of one migration differ from others."""
     return zlib.crc32(f"{seed}/{key}".encode())
 
 
@@ -138,7 +138,7 @@ def _phase_of(migration: Migration) -> Phase:
 
 
 def _behind(migration: Migration, now_s: float) -> float:
-    """Return the true lag in bytes, but for what a full sync that began again will make good."""
+    """Return the true lag in bytes, without what a repeated full sync will make up for."""
     sync, spec = migration.sync, migration.spec
     if not migration.is_incremental or sync.phase is Phase.IDLE:
         return 0.0
@@ -152,7 +152,7 @@ def _behind(migration: Migration, now_s: float) -> float:
 
 
 def _on_its_way(migration: Migration, now_s: float) -> float:
-    """At least one write, at most half a second of them, and another number each moment."""
+    """Return the bytes in transit: at least one write, at most half a second of them, varying."""
     spec = migration.spec
     most = max(1, int(spec.writes_per_s * IN_FLIGHT_S))
     moment = b"%d/%d" % (migration.sync.seed, int(now_s / UNREST_S))
@@ -192,7 +192,7 @@ def _full_progress(migration: Migration, now_s: float) -> float:
 
 
 def _last_progress(migration: Migration, at_s: float) -> float:
-    """Return what stats still say after the end, even of a task that was never seen running."""
+    """Return what stats still report after the end, even of a task that was never seen running."""
     if migration.sync.phase is Phase.IDLE:
         never_ran = migration.word in FAILURE_WORDS or migration.word == TERMINATING
         return 0.0 if never_ran else PERCENT_MAX

@@ -1,7 +1,7 @@
-"""Accepts connections for a web server, and can be slow about it.
+"""Accepts connections for a web server, and can be made slow at it.
 
-Two things go wrong between "there is a name and an address" and "there is an answer" that an
-application behind a server cannot imitate, so this owns the socket:
+Two failures between the resolved address and the answer cannot be imitated by an application behind
+a server, so this module owns the socket:
 
 - `stall`: connections cannot be made. The kernel's queue is full, so that a caller hangs in
   `connect`, before it has written a byte: what a slow resolver, a firewall that drops packets or
@@ -23,11 +23,11 @@ from aiohttp import web
 BACKLOG: Final = 128
 """Connections that wait to be accepted."""
 FILLERS_MAX: Final = 8
-"""Connections of our own that fill the shortest queue; Linux needs two."""
+"""The number of own connections that fill the shortest queue; Linux needs two."""
 FILL_S: Final = 0.05
-"""A connection over loopback that is not made by then finds the queue full."""
+"""A loopback connection not established by then has found the queue full."""
 PAUSE_S: Final = 0.1
-"""Before the next attempt to accept, when the process has no file descriptor left."""
+"""Pause before the next attempt to accept, if the process has no file descriptor left."""
 
 
 class Listener:
@@ -43,7 +43,7 @@ class Listener:
         self._socket: socket.socket | None = None
         self._again: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Task[None]] = set()
-        # Weak: a connection that has ended is forgotten by itself.
+        # Weak references: ended connections are forgotten automatically.
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._fillers: list[socket.socket] = []
 
@@ -132,7 +132,7 @@ class Listener:
             asyncio.get_running_loop().remove_reader(self._socket)
 
     def _accept(self) -> None:
-        """Take every connection that waits: at once, so that none is lost between two steps."""
+        """Accept all waiting connections at once, so that none is lost between two steps."""
         if self._socket is None or self._server is None:
             return
         try:
@@ -157,13 +157,13 @@ class Listener:
         self._transports.add(transport)
 
     def _served(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
-        """Close a connection that could not be handed over, also if nothing of it was begun."""
+        """Close a connection that could not be handed over, even if nothing was started for it."""
         self._waiting.discard(task)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
             accepted.close()
         if error is not None and not isinstance(error, OSError):
-            raise error  # not a caller that has given up: the event loop reports it
+            raise error  # not a caller that gave up: the event loop reports it
 
 
 def _is_connected(one: socket.socket) -> bool:

@@ -1,8 +1,8 @@
 """What the list call shows: which migrations, in which order, encoded.
 
 An item is encoded once per word, and only when a page asks for it, so that a page of a thousand
-items costs a join and not a serialization. Knows nothing of what moves migrations: the fleet says
-what changed, and what time it is.
+items costs a join and not a serialization. Knows nothing of what changes migrations: the fleet
+tells what changed, and what time it is.
 
 A page may be shorter than it was asked to be (switch `list_rows_max`), and a list may never end
 (switch `list_end`): then every page is full, with the rows of the beginning over again or with
@@ -20,13 +20,13 @@ from sandbox.dcs.switches import Switches
 T = TypeVar("T")
 
 ROWS_MAX: Final = 32
-"""Encoded rows that a migration keeps: more than there are documented words."""
+"""The most encoded rows kept per migration: more than there are documented statuses."""
 
 _GAP: Final = "\ue000word\ue000"
-"""Stands for the word in a row that is cut and pasted: no name and no word is like that."""
+"""Placeholder for the status in a row template: no name and no status looks like it."""
 _GAP_JSON: Final = encode(_GAP)
 _INVENTED: Final = 0xEEEEEEEE_EEEE_4EEE_8EEE_000000000000
-"""Where the ids of tasks begin that only a list without an end knows."""
+"""The first id of the tasks that exist only in an endless list."""
 
 
 class Listing:
@@ -37,7 +37,7 @@ class Listing:
         self._built_for: Switches | None = None
 
     def forget(self) -> None:
-        """Forget the order: which migrations there are, or whether they are listed, changed."""
+        """Forget the order: the set of migrations, or of listed ones, has changed."""
         self._built_for = None
 
     def page(
@@ -48,7 +48,7 @@ class Listing:
         limit: int,
         now_s: float,
     ) -> bytes:
-        """Return the body of one page as things stand."""
+        """Return the body of one page in the current state."""
         if self._built_for is not switches:
             self._listed = [one for one in _ordered(migrations, switches) if _is_listed(one)]
             self._built_for = switches
@@ -88,7 +88,7 @@ def find(
 
 
 def row(migration: Migration, word: str, switches: Switches) -> bytes:
-    """Return the encoded item with this word, or what the list makes of it."""
+    """Return the encoded item with this status, or with the one that the list shows for it."""
     if switches.list_words == "documented":
         word = bodies.document_word(word)
     known = migration.rows.get(word)

@@ -1,4 +1,4 @@
-"""The log of one migration, as DCS tells it: newest line first.
+"""The log of one migration, in DCS's order: newest line first.
 
 It holds a line for every word the migration had, one for each break of its connection, and what
 its spec plants in it. Which lines exist is known without building them, so that a page of a log
@@ -30,7 +30,7 @@ def page(
     Args:
         migration: Whose log.
         level: Only lines of this level; empty: all.
-        offset: Lines left out at the beginning, which is the newest one.
+        offset: Lines skipped at the start, where the newest ones are.
         limit: Lines at most.
         count_total: `log_num` is the number of all lines that fit, else of those in this page.
     """
@@ -60,7 +60,7 @@ def _lines(migration: Migration) -> list[Line]:
         )
         for at_s, word in migration.history
     ]
-    # Stable, so that what happened in one moment stays in its order.
+    # Stable, so that simultaneous events keep their order.
     lines.sort(key=lambda line: line[0])
     lines.reverse()
     return lines

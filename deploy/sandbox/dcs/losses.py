@@ -1,4 +1,4 @@
-"""What stops cost: a bounded record of the lag at each stop, and its sum.
+"""The losses of stops: a bounded record of the lag at each stop, and its sum.
 
 The sums count every stop since the record was cleared, also those that the record has forgotten.
 """

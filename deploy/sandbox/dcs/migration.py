@@ -1,4 +1,4 @@
-"""One simulated migration: what it was told to be, and what became of it so far.
+"""One simulated migration: its configuration, and its state so far.
 
 Pure data without a clock: `MigrationSpec` is the configuration (frozen), `Migration` the state
 that `fleet.py` moves along, `Sync` the part of it that `lag.py` computes with. The status words
@@ -27,7 +27,7 @@ FAILURE_WORDS: Final = frozenset({"FAILED", "MIGRATION_FAILED", "ERROR"})
 ENDED_WORDS: Final = SUCCESS_WORDS | FAILURE_WORDS | {TERMINATED, "DELETED"}
 """Nothing runs anymore. Every other word, known or not, counts as active."""
 FOREVER: Final = -1
-"""For the counters of a spec: not a number of times, but always."""
+"""For the counters of a spec: always, instead of a number of times."""
 HISTORY_MAX: Final = 1000
 """Words, acceptances and notes that one migration remembers; older ones are forgotten."""
 
@@ -35,7 +35,7 @@ _TASK_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 
 
 def is_task_id(text: object) -> bool:
-    """Tell whether it has one of the two documented shapes: dashed UUID or 32 hex digits."""
+    """Return whether it has one of the two documented shapes: dashed UUID or 32 hex digits."""
     return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
@@ -66,7 +66,7 @@ class Phase(StrEnum):
     FULL = "full"
     """It copies every key; writes in the meantime accumulate."""
     INCREMENTAL = "incremental"
-    """It passes on what is written."""
+    """It passes on whatever is written."""
     STOPPED = "stopped"
     """Nothing anymore."""
 
@@ -76,11 +76,11 @@ class MigrationSpec:
     """How one migration behaves. Everything but the id has a default."""
 
     task_id: str
-    """As list and show say it: dashed UUID or 32 hex digits."""
+    """As in list and show: dashed UUID or 32 hex digits."""
     name: str = ""
-    """Empty: made from the id."""
+    """Empty: derived from the id."""
     name_form: Literal["json", "raw", "gbk"] = "json"
-    """How the name stands in an answer, see `names.py`."""
+    """How the name appears in an answer, see `names.py`."""
     word: str = INCREMENTAL_WORD
     """The status word at first; any string."""
     migration_type: str = "online_migration"
@@ -90,9 +90,9 @@ class MigrationSpec:
     task_status: str = ""
     """The top-level `task_status`: progress of an IP exchange, e.g. `EXCHANGING`."""
     error_message: str = ""
-    """What the list says of a failure; empty: a sentence of its own."""
+    """The failure message in the list; empty: a standard one."""
     says: Mapping[str, object] = field(default_factory=dict)
-    """Fields that list and show say otherwise, whatever the truth: `{"status": null}`."""
+    """Fields that list and show override, whatever the truth: `{"status": null}`."""
     silent: tuple[str, ...] = ()
     """Fields that list and show leave out."""
     known: bool = True
@@ -104,11 +104,11 @@ class MigrationSpec:
     stop_s: float | None = None
     """TERMINATING to the last word; None: as the fleet."""
     stopped_word: str = TERMINATED
-    """What a stop ends in."""
+    """The final status of a stop."""
     ends_after_s: float | None = None
     """Seconds from its creation or restart until it ends by itself, if active; None: never."""
     end_word: str = "SUCCESS"
-    """What it then says."""
+    """The status after that."""
     release_after_s: float | None = None
     """Ended to the word RELEASED; None: as the fleet."""
     restarts_after_s: float | None = None
@@ -123,13 +123,13 @@ class MigrationSpec:
     ignore_stops: int = 0
     """Number of stops that are accepted without effect; `FOREVER`: all."""
     script: tuple[tuple[float, str], ...] = ()
-    """Words it takes by itself: pairs of seconds since its creation, and word."""
+    """Statuses that it takes by itself: pairs of seconds since its creation, and status."""
     writers: bool = False
     """Whether its source has writers at first; see `lag.py` for the consequences."""
     writes_per_s: float = 200.0
     """Keys that its writers change each second, when they write."""
     bytes_per_write: int = 200
-    """What one such change adds to the lag."""
+    """How much one such change adds to the lag."""
     lag_bytes: int = 0
     """How far the target is behind at first (`offset` of stats), incremental ones only."""
     catch_up_bytes_per_s: float = 1_000_000.0
@@ -137,8 +137,7 @@ class MigrationSpec:
     keys: int = 100_000
     """Keys of the source."""
     full_s: float | None = None
-    """How long a full sync takes; None: the one it begins with never ends, later ones take
-    `lag.FULL_S`."""
+    """How long a full sync takes; None: the first one never ends, later ones take `lag.FULL_S`."""
     incremental_word: str = INCREMENTAL_WORD
     """The word that follows a full sync."""
     resume_mode: Literal["auto", "manual"] = "auto"
@@ -146,7 +145,7 @@ class MigrationSpec:
     breaks_after_s: float | None = None
     """Seconds from each start of the incremental phase until the connection breaks; None: never."""
     dead: bool = False
-    """Nothing is passed on, stats say lag 0 and that nothing migrates, and the word stays."""
+    """Nothing is passed on, stats report a lag of 0 and no replication, and the status stays."""
     log_lines: tuple[tuple[str, str], ...] = ()
     """Lines its log begins with: pairs of level and message."""
     debug_lines: int = 0
@@ -185,13 +184,13 @@ class Sync:
     writing: bool = False
     """Whether the source has writers."""
     seed: int = 0
-    """Makes the small unrest of a busy source different from task to task."""
+    """Makes the small fluctuation of a busy source differ from task to task."""
     anchor_s: float = 0.0
-    """The moment of the two figures that follow."""
+    """The time of the two figures that follow."""
     behind_bytes: float = 0.0
     """Written to the source and not yet to the target."""
     carried_bytes: float = 0.0
-    """Of an earlier phase, and only made good once a full sync that began again is through."""
+    """From an earlier phase, and made up for only once a repeated full sync is complete."""
     full_since_s: float = 0.0
     full_until_s: float | None = None
     """None: it never ends."""
@@ -199,12 +198,12 @@ class Sync:
     """A full sync was completed once, so that the target has every key in some version."""
     stopped_offset: int = 0
     stopped_progress: float = 0.0
-    """What stats say after the replication ended."""
+    """What stats report after the replication has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What one stop cost: the lag in the moment in which the replication ended."""
+    """The loss of one stop: the lag at the moment the replication ended."""
 
     task_id: str
     at_s: float
@@ -218,7 +217,7 @@ class Loss:
     """Whether the source was being written to."""
     dead: bool
     offset: int
-    """What stats said of the lag, bytes."""
+    """The lag that stats reported, in bytes."""
     behind_bytes: int
     """The true lag."""
     keys: int
@@ -243,11 +242,11 @@ class Migration:
     released_at_s: float | None = None
     deleted_at_s: float | None = None
     told_at_s: float | None = None
-    """When an answer said its last word for the first time; None: not yet."""
+    """When an answer first contained its final status; None: not yet."""
     stopping: bool = False
-    """A stop was accepted and has effect, and the last word is still to come."""
+    """A stop was accepted and takes effect, and the final status is still to come."""
     generation: int = 0
-    """Rises when what was scheduled no longer holds."""
+    """Incremented when what was scheduled is no longer valid."""
     refusals_left: int = FOREVER
     ignores_left: int = 0
     restarts_left: int = FOREVER
@@ -258,9 +257,9 @@ class Migration:
     history: list[tuple[float, str]] = field(default_factory=list)
     """(time, word), oldest first."""
     notes: list[tuple[float, str, str]] = field(default_factory=list)
-    """(time, level, message) of what happened without a new word, for its log."""
+    """(time, level, message) of events without a new status, for its log."""
     loss: Loss | None = None
-    """Of its last stop that had effect."""
+    """The loss of its last effective stop."""
     rows: dict[str, bytes] = field(default_factory=dict)
     """Its encoded list item by word: encoded once per word, not once per answer."""
 

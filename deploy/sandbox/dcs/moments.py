@@ -1,8 +1,9 @@
 """When things happened, on the one clock of the simulator, in milliseconds.
 
-They serve to measure from outside how long a caller needs to notice: from `terminated_at_s` to
-what the caller shows is the whole way; to `told_at_s`, when an answer of list or show said the
-last word for the first time, is the caller's rhythm of asking; the rest is what it does with it.
+They serve to measure from outside how long a caller needs to notice: the time from
+`terminated_at_s` until the caller shows it is the total; the part up to `told_at_s`, when an answer
+of list or show first contained the final status, is due to the caller's poll interval; the rest is
+its own processing.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a task is called, and how its name stands in an answer.
+"""The name of a task, and how it appears in an answer.
 
 A JSON encoder escapes whatever is odd in a text. Services that build their JSON otherwise do not,
 and a name that was pasted into a console then corrupts the answer around it:
@@ -16,7 +16,7 @@ from typing import Any, Final
 from sandbox.dcs.migration import Migration, MigrationSpec, key_of
 
 _MARK: Final = "\ue000name\ue000"
-"""Stands for the name while an answer is encoded: nothing else is called so."""
+"""Placeholder for the name while an answer is encoded: nothing else looks like it."""
 
 # One for all: `json.dumps` with separators builds a new encoder each time.
 _encoder = json.JSONEncoder(separators=(",", ":"))
@@ -34,7 +34,7 @@ def encode(body: object) -> bytes:
 
 
 def encode_task(body: dict[str, Any], spec: MigrationSpec) -> bytes:
-    """Encode what list or show says of one task, with what its spec wants to be odd."""
+    """Encode one task for list or show, with the oddities of its spec."""
     for name in spec.silent:
         body.pop(name, None)
     body |= spec.says
@@ -45,7 +45,7 @@ def encode_task(body: dict[str, Any], spec: MigrationSpec) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    """Parse an answer of ours, whatever the names in it; what is no UTF-8 becomes surrogates."""
+    """Parse our own answer, whatever the names in it; invalid UTF-8 becomes surrogates."""
     # A backslash at the end of a GBK character may swallow the quote that follows it.
     try:
         return json.loads(body.decode(errors="surrogateescape"), strict=False)

@@ -35,7 +35,7 @@ Failure = tuple[str, str]
 
 
 def stop_batch(fleet: Fleet, task_ids: Sequence[object]) -> dict[str, Any]:
-    """Do a batch-stop; raises `Refusal` when the call is refused and nothing is ordered."""
+    """Do a batch-stop; raises `Refusal` if the call is refused and nothing is ordered."""
     return _batch(fleet, task_ids, stop)
 
 
@@ -73,7 +73,7 @@ def stop(fleet: Fleet, migration: Migration) -> Failure | None:
 
 
 def restart(fleet: Fleet, migration: Migration) -> Failure | None:
-    """Bring an ended online migration back to work; None when that was accepted."""
+    """Restart an ended online migration; None if that was accepted."""
     if not may_restart(migration):
         return _failure(WRONG_STATE)
     fleet.restart(migration, fleet.clock())
@@ -81,7 +81,7 @@ def restart(fleet: Fleet, migration: Migration) -> Failure | None:
 
 
 def may_restart(migration: Migration) -> bool:
-    """Tell whether a restart would bring it back: only online tasks that ended come back."""
+    """Return whether it can be restarted: only online tasks that have ended can."""
     return migration.is_online and migration.is_ended
 
 
@@ -137,7 +137,7 @@ def _batch(
 
 
 def _targets(fleet: Fleet, task_ids: Sequence[object]) -> list[tuple[str, Migration | Failure]]:
-    """Every id with its migration, or with why there is none; raises `Refusal` for the batch."""
+    """Return every id with its migration or the reason for none; raises `Refusal` for the batch."""
     switches = fleet.switches
     if not 0 < len(task_ids) <= BATCH_IDS_MAX:
         detail = f"migration_tasks must have 1 to {BATCH_IDS_MAX} ids"

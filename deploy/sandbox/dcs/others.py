@@ -1,7 +1,7 @@
 """What other people do to the migrations of a fleet: in the console, with Terraform, by accident.
 
-An `Act` is done at once or planned, once or again and again, for named tasks, for those whose name
-fits a pattern, or for a share of them that the seed draws.
+An `Act` is done at once or planned, once or repeatedly, for named tasks, for those whose name
+matches a pattern, or for a share of them drawn by the seed.
 
 | act | whom it concerns | what happens |
 | --- | --- | --- |
@@ -12,7 +12,7 @@ fits a pattern, or for a share of them that the seed draws.
 | `die` | the same | it passes nothing on anymore and says lag 0; its word stays |
 | `revive` | what died | it passes on again |
 
-Whom an act does not concern at its moment it leaves alone.
+An act leaves tasks alone that it does not concern at that moment.
 """
 
 import random
@@ -37,16 +37,16 @@ class Act:
     task_ids: tuple[str, ...] = ()
     """Empty: all."""
     name: str = "*"
-    """A pattern with `*` and `?` that the names of the tasks have to fit."""
+    """A pattern with `*` and `?` that the names of the tasks must match."""
     share: float = 1.0
     """Share of the matching tasks, each drawn independently."""
     after_s: float = 0.0
     times: int = 1
     every_s: float = 1.0
-    """From one time to the next."""
+    """Seconds between repetitions."""
 
     def __post_init__(self) -> None:
-        """Check the figures; raises `ValueError` for those that make no sense."""
+        """Check the figures; raises `ValueError` for invalid ones."""
         if not 0 <= self.share <= 1:
             raise ValueError("share must be 0 to 1")
         if self.after_s < 0 or self.times < 1 or self.every_s <= 0:
@@ -76,7 +76,7 @@ class Others:
         self._done: deque[Deed] = deque(maxlen=DONE_MAX)
 
     def do(self, act: Act) -> list[str]:
-        """Do it now, or plan it; returns the ids of those to whom it was done now.
+        """Do it now, or plan it; returns the ids of the tasks affected now.
 
         Raises `KeyError` for an id that was never added.
         """
@@ -94,7 +94,7 @@ class Others:
         return {"done": [asdict(deed) for deed in self._done]}
 
     def forget(self) -> None:
-        """Forget what was done; what is planned stays."""
+        """Forget what was done; plans are kept."""
         self._done.clear()
 
     def _planned(self, act: Act) -> Callable[[float], None]:

@@ -21,7 +21,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "logs": "get",
     "delete": "delete",
 }
-"""By operation, without the prefix that all of them have."""
+"""By operation, without the common prefix."""
 PREFIX: Final = "dcs:migrationTask:"
 
 
@@ -45,7 +45,7 @@ class Permissions:
         self._denied[access_key] = wanted
 
     def denied(self, access_key: str) -> list[str]:
-        """Return what a key must not do."""
+        """Return what a key may not do."""
         return sorted(self._denied.get(access_key, ()))
 
     def forget(self, access_key: str) -> None:
@@ -53,6 +53,6 @@ class Permissions:
         self._denied.pop(access_key, None)
 
     def check(self, access_key: str, operation: str) -> None:
-        """Raise `Refusal` DCS.2007 if the key must not do this."""
+        """Raise `Refusal` DCS.2007 if the key may not do this."""
         if ACTIONS.get(operation) in self._denied.get(access_key, ()):
             raise Refusal(POLICY_DENIES, action_of(operation))

@@ -1,4 +1,4 @@
-"""Fleets to begin with: how many migrations, with which words and ids.
+"""Initial fleets: how many migrations, with which statuses and ids.
 
 Pure. Equal arguments give equal ids, so that the author of manifests can generate the same list.
 """
@@ -18,9 +18,9 @@ MIXED_WORDS: Final = (
     "FAILED",
     "RELEASED",
 )
-"""What a mixed fleet goes through: the migrating words first."""
+"""The statuses that a mixed fleet cycles through: the migrating ones first."""
 UNDASHED_EVERY: Final = 4
-"""In a mixed fleet every so-many-th id is 32 hex digits without dashes."""
+"""In a mixed fleet, one id in this many is 32 hex digits without dashes."""
 
 
 def task_ids(count: int, seed: int, project_id: str) -> list[str]:
@@ -41,11 +41,11 @@ def populate(
     """Yield the generated migrations of one project.
 
     Args:
-        project_id: makes the ids of two projects different.
+        project_id: Makes the ids of two projects different.
         running: Number of incremental migrations, `INCRMIGEATING`.
         words: Number of migrations of each word.
         mixed: Number of migrations that go through `MIXED_WORDS`.
-        seed: other seed, other ids.
+        seed: Different seeds give different ids.
     """
     plan = ["INCRMIGEATING"] * running
     plan += [word for word, count in words.items() for _ in range(count)]

@@ -30,11 +30,11 @@ T = TypeVar("T", bound=_Dataclass)
 
 
 class BadValueError(ValueError):
-    """Raised for a value from outside that does not fit; the text is for who sent it."""
+    """Raised for an invalid value from outside; the text is for its sender."""
 
 
 def build(cls: type[T], data: object) -> T:
-    """Build an instance of a dataclass; raises `BadValueError` for anything that does not fit."""
+    """Build an instance of a dataclass; raises `BadValueError` for anything invalid."""
     if not isinstance(data, Mapping):
         raise BadValueError(f"expected an object with fields of {cls.__name__}")
     try:
@@ -54,7 +54,7 @@ def checked(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
         try:
             values[name] = _convert(hints[name], value)
         except ValueError as error:
-            # Neither a secret nor an object with secrets in it may come back.
+            # Neither a secret nor an object that contains secrets may be repeated.
             shown = known[name].repr and not isinstance(value, list | Mapping)
             what = f"cannot be {value!r}" if shown else "does not fit"
             raise BadValueError(f"field {name!r} {what}: {error}") from None
@@ -62,7 +62,7 @@ def checked(cls: type[T], data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def choices(annotation: Any) -> tuple[object, ...]:
-    """Return the values a field of this type can have, if they can be listed; else nothing."""
+    """Return the values that a field of this type can have, if they can be listed; else empty."""
     if annotation is bool:
         return (True, False)
     if get_origin(annotation) is Literal:
@@ -72,12 +72,12 @@ def choices(annotation: Any) -> tuple[object, ...]:
 
 @functools.cache
 def _hints(cls: type) -> Mapping[str, Any]:
-    """Return the types of the fields, also of a module that postpones its annotations."""
+    """Return the types of the fields, even if the module postpones its annotations."""
     return get_type_hints(cls)
 
 
 def _convert(annotation: Any, value: Any) -> Any:
-    """Return the value as the annotation wants it; raises `BadValueError` with a hint."""
+    """Convert the value to the annotated type; raises `BadValueError` with a hint."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return _first(get_args(annotation), value)

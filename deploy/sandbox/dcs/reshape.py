@@ -1,4 +1,4 @@
-"""Right answers of the wrong shape: what the faults from `oversize` to `extra_ids` make of a body.
+"""Right answers of the wrong shape: the effects of the faults from `oversize` to `extra_ids`.
 
 Pure: a fault and a parsed body in, a body out. An answer of DCS has at most one list; where it
 has none (show, stats), the faults about lists leave it alone unless their docstring says otherwise.
@@ -20,7 +20,7 @@ Items = list[Any]
 
 
 def reshape(fault: Fault, body: Body) -> object:
-    """Return what the fault makes of a body; the same body if it makes nothing of it."""
+    """Return the body as changed by the fault; the same body if it does not apply."""
     name = next((one for one in LISTS if isinstance(body.get(one), list)), None)
     whole = _WHOLE.get(fault.kind)
     if whole is not None:

@@ -1,9 +1,9 @@
 """What will happen when: a heap of acts, most of them about one migration.
 
-Pure: it knows neither a clock nor what an act does. Nothing runs in the background; whoever asks
-for what is due runs it, at the time for which it was planned, however late the asking is. An act
-about a migration stands only as long as the generation of that migration: a stop, an end or a
-word set by hand raises it and thereby cancels what was planned before.
+Pure: it knows neither a clock nor what an act does. Nothing runs in the background; the caller that
+asks for due acts runs them, with their planned times, however late it asks. An act about a
+migration is valid only for the current generation of that migration: a stop, an end or a status set
+by hand increments it and thereby cancels earlier plans.
 """
 
 import heapq
@@ -15,7 +15,7 @@ from typing import Final
 from sandbox.dcs.migration import Migration
 
 ALWAYS: Final = -1
-"""Instead of a generation: the act stands whatever happened to the migration before."""
+"""Instead of a generation: the act is valid whatever happened to the migration before."""
 PRUNE_FROM: Final = 1000
 """A smaller heap is not searched for cancelled acts."""
 
@@ -84,7 +84,7 @@ class Schedule:
         self._heap.clear()
 
     def _prune(self) -> None:
-        """Forget the cancelled acts, so that a fleet that is stirred for days stays small."""
+        """Forget cancelled acts, so that a fleet that changes for days stays small."""
         self._heap = [one for one in self._heap if one[2].stands]
         heapq.heapify(self._heap)
         self._prune_at = max(PRUNE_FROM, 2 * len(self._heap))

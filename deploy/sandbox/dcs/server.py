@@ -1,8 +1,8 @@
 """The DCS API on the wire: who calls, what goes wrong on purpose, and how the answer goes out.
 
-The order in which a call is judged is that of the real thing, gateway before service: address,
-signature and lock of the key, faults, project, permission, shape of the request, fleet. Which call
-it is and what it answers is `api.py`'s business.
+A call is checked in the order of the real service, gateway before service: address, signature and
+lock of the key, faults, project, permission, shape of the request, fleet. `api.py` owns which call
+it is and what it answers.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from sandbox.dcs.switches import Switches
 from sandbox.dcs.texts import Occasion, dressed
 
 BODY_BYTES_MAX: Final = 12 * 1024 * 1024
-"""The gateway takes no larger body."""
+"""The largest body that the gateway accepts."""
 DRIPS: Final = 20
 """Pieces of a dripping answer."""
 UNAUTHORIZED: Final = 401
@@ -45,7 +45,7 @@ ID_BITS: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class _Arrived:
-    """A request as it came, and what can be known of it before it is judged."""
+    """A request as received, and what is known of it before it is checked."""
 
     request: web.Request
     at_s: float
@@ -55,7 +55,7 @@ class _Arrived:
 
     @property
     def claimed_key(self) -> str:
-        """Whose signature it claims to be; empty if it cannot be told."""
+        """The access key that it claims; empty if unknown."""
         try:
             return Authorization.parse(self.signed.headers.get("authorization", "")).access_key
         except BadSignatureError:
@@ -64,7 +64,7 @@ class _Arrived:
 
 @dataclass(slots=True, kw_only=True)
 class DcsServer:
-    """The aiohttp side; everything it needs is handed in."""
+    """The aiohttp side; everything it needs is a parameter."""
 
     projects: Mapping[str, Project]
     keys: KeyRing
@@ -74,14 +74,14 @@ class DcsServer:
     switches: Switches
     clock: Callable[[], float]
     closing: asyncio.Event
-    """Set when the simulator ends: every answer that is held back is cut off then."""
+    """Set when the simulator ends: answers that are held back are then cut off."""
     chance: random.Random = field(default_factory=random.Random)
     """Gives request ids and trace ids."""
     answer_s: float = 0.0
     """Seconds by which every answer is delayed. The order counts from the arrival of the call."""
 
     def app(self) -> web.Application:
-        """Return the application with its one route: addresses are judged by `api.parse`."""
+        """Return the application with its one route: `api.parse` interprets the addresses."""
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         app.router.add_route("*", "/{address:.*}", self._handle)
         return app
@@ -106,7 +106,7 @@ class DcsServer:
             await self._hold(stall.seconds)
 
     def _decide(self, arrived: _Arrived) -> tuple[Answer, str]:
-        """Decide the answer and write the call down, in one go: no other call comes between."""
+        """Decide the answer and record the call in one step: no other call comes in between."""
         started_s = time.perf_counter()
         request_id = self._new_id()
         call = arrived.call
@@ -209,7 +209,7 @@ class DcsServer:
             return web.Response(status=answer.status or 500, body=answer.body, headers=headers)
         headers["Content-Length"] = str(len(answer.body))
         response = web.StreamResponse(status=answer.status, headers=headers)
-        # A caller that hangs up first is what the two ways below provoke.
+        # The two ways below provoke callers that hang up first.
         with contextlib.suppress(ConnectionError):
             await response.prepare(request)
             if answer.delivery is Delivery.DRIP:
@@ -226,7 +226,7 @@ class DcsServer:
             await response.write(answer.body[start : start + size])
 
     async def _hold(self, seconds: float) -> None:
-        """Wait, but no longer than the simulator lives."""
+        """Wait, but not beyond the end of the simulator."""
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.closing.wait(), seconds)

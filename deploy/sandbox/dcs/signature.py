@@ -36,7 +36,7 @@ _AUTHORIZATION: Final = re.compile(
 
 
 class BadSignatureError(Exception):
-    """Raised where a request is not properly signed; the text says in which respect."""
+    """Raised if a request is not properly signed; the text says in which respect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Authorization:
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """Parse it; raises `BadSignatureError` unless it has the shape shown above."""
+        """Parse the header; raises `BadSignatureError` unless it has the shape shown above."""
         match = _AUTHORIZATION.fullmatch(value.strip())
         if match is None:
             raise BadSignatureError("the header Authorization is missing or malformed")
@@ -80,7 +80,7 @@ def verify(request: SignedRequest, secret_key: str, now_s: float) -> None:
             f"the header X-Sdk-Date is expired, request time: {date}, server time: {server}"
         )
     canonical = canonical_request(request, authorization.signed_headers)
-    # Header bytes that are no UTF-8 arrive as lone surrogates.
+    # Header bytes that are not UTF-8 arrive as lone surrogates.
     digest = hashlib.sha256(canonical.encode(errors="surrogateescape")).hexdigest()
     to_sign = f"{ALGORITHM}\n{date}\n{digest}"
     expected = hmac.new(secret_key.encode(), to_sign.encode(), hashlib.sha256).hexdigest()

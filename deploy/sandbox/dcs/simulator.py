@@ -41,7 +41,7 @@ _log: Final = logging.getLogger("sandbox.dcs")
 
 
 def _without_request(record: logging.LogRecord) -> bool:
-    """Keep the bytes of a malformed request, which may be a signature, out of the log."""
+    """Keep the bytes of a malformed request, which may contain a signature, out of the log."""
     if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
         record.exc_info = None
     return True
@@ -52,7 +52,7 @@ _log.addFilter(_without_request)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectOptions:
-    """One cloud project: who may call, and the migrations it begins with."""
+    """One cloud project: who may call, and its initial migrations."""
 
     project_id: str = PROJECT_ID
     access_key: str = ACCESS_KEY
@@ -64,7 +64,7 @@ class ProjectOptions:
     mixed: int = 0
     """These three: see `population.populate`."""
     migrations: tuple[MigrationSpec, ...] = ()
-    """And exactly these."""
+    """In addition, exactly these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,11 @@ class SimulatorOptions:
     reject_s: float = 0.0
     """Seconds that every 401 of the gateway takes."""
     skew_s: float = 0.0
-    """The clock that judges the dates of signatures is so far ahead."""
+    """How far the clock that checks the dates of signatures is ahead."""
     read_after_s: float = 0.0
     """Seconds before a new connection is read from."""
     denied: tuple[str, ...] = ()
-    """What the key of the first project must not do, see `permissions.py`."""
+    """What the key of the first project may not do, see `permissions.py`."""
     faults: tuple[Fault, ...] = ()
     """On from the start."""
     writers: tuple[str, ...] = ()
@@ -113,9 +113,9 @@ class Simulator:
     """A DCS on this machine.
 
     Args:
-        options: what it is; see `SimulatorOptions`.
-        clock: Unix time in seconds for everything but the dates of signatures: callers take
-            those from the clock of the machine, and so they are judged by it.
+        options: The settings; see `SimulatorOptions`.
+        clock: Unix time in seconds for everything except the dates of signatures: callers take
+            those from the clock of the machine, so they are checked against it.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Simulator:
         self.endpoint = ""
         """`http://HOST:PORT` once it listens."""
         self.admin_endpoint: str | None = None
-        """The same of the admin API, if there is one."""
+        """The address of the admin API, if there is one."""
 
     @property
     def project(self) -> ProjectOptions:
@@ -200,7 +200,7 @@ class Simulator:
         return project
 
     def built(self, projects: Sequence[object]) -> list[ProjectOptions]:
-        """Return projects from JSON; one that names no key is the first one's.
+        """Return projects from JSON; one without a key gets that of the first one.
 
         Raises `ValueError` for what does not fit.
         """
@@ -230,7 +230,7 @@ class Simulator:
             project.fleet.switches = self._switches
 
     def retime(self, timing: Timing) -> None:
-        """Change the times of all projects, those included that are still to come."""
+        """Change the times of all projects, including future ones."""
         self._timing = timing
         for project in self.projects.values():
             project.fleet.timing = timing
@@ -310,7 +310,7 @@ class Simulator:
         ]
 
     def _begin(self) -> None:
-        """Do what the options want done at the start."""
+        """Do what the options ask for at the start."""
         options = self.options
         for fault in options.faults:
             self.faults.add(fault)
@@ -367,7 +367,7 @@ def simulate(
     """Return a simulator with one project, ready for `async with`.
 
     Args:
-        migrations: what the project begins with.
+        migrations: The initial migrations of the project.
         running: Number of generated migrations in addition.
         stop_s: TERMINATING to TERMINATED, seconds.
         lag_s: accepted stop to TERMINATING, seconds.

@@ -1,7 +1,7 @@
-"""What each fault does to an answer. Pure: a fault and a `Setting` in, an answer out.
+"""The effect of each fault on an answer. Pure: a fault and a `Setting` in, an answer out.
 
-Also owns `Answer`, which says what to send and how: at once, late, in drips, cut off, or never.
-Sending is the business of `server.py`.
+Also owns `Answer`, which defines what to send and how: at once, late, in drips, cut off, or never.
+`server.py` sends it.
 """
 
 import math
@@ -34,7 +34,7 @@ REDIRECTED: Final = 302
 
 
 class Delivery(Enum):
-    """How an answer goes out."""
+    """How an answer is sent."""
 
     WHOLE = auto()
     DRIP = auto()
@@ -47,7 +47,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller gets."""
+    """What the caller receives."""
 
     status: int
     body: bytes = b""
@@ -75,17 +75,17 @@ class Setting:
     now_s: float
     """Unix time, for `Retry-After` as a date."""
     execute: Callable[[], Answer]
-    """Does what the call asks, and gives the right answer."""
+    """Executes the call, and returns the right answer."""
 
 
 def answer_with(fault: Fault, setting: Setting) -> Answer:
-    """Return the answer to a call that meets this fault, held back as long as the fault says."""
+    """Return the answer to a call that meets this fault, delayed as the fault defines."""
     answer = _answer(fault, setting)
     return replace(answer, seconds=answer.seconds + fault.delay_s)
 
 
 def _answer(fault: Fault, setting: Setting) -> Answer:
-    """Execute the call only if the fault lets it, and answer as the fault wants."""
+    """Execute the call only if the fault allows it, and answer as the fault defines."""
     instead = _INSTEAD.get(fault.kind)
     if instead is not None:
         if fault.executes:

@@ -1,7 +1,7 @@
 """The undocumented behavior of DCS, as switches with a stated default.
 
-Each field of `Switches` is one open question about the real service. The default is what we
-guess, never what we know; a client must work with every value.
+Each field of `Switches` is one open question about the real service. The default is a guess, never
+knowledge; a client must work with every value.
 
 | switch | default | other values |
 | --- | --- | --- |

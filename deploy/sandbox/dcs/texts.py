@@ -1,9 +1,9 @@
-"""How error texts are dressed: what gateways add to them in the field.
+"""The styles of error texts: what gateways add to them in the field.
 
-Services and gateways do not only say what is wrong. They repeat parts of the signed request (seen
-in public reports: `canonicalRequest` in a 401, with every signed header, and a temporary key's
-token is one), and they add what is new in each answer (trace ids, the time of the server). A
-caller that shows such a text shows a secret, or something new each time.
+Services and gateways do not only describe the error. They repeat parts of the signed request (seen
+in public reports: `canonicalRequest` in a 401, with every signed header, including a temporary
+key's token), and they add what differs in each answer (trace ids, the time of the server). A caller
+that shows such a text shows a secret, or something new each time.
 
 | style | added to the text of every error, those of single items of a batch included |
 | --- | --- |
@@ -13,8 +13,8 @@ caller that shows such a text shows a secret, or something new each time.
 | `echo_cut` | the first and the last part of the token and of the signature, with dots between |
 | `changing` | a trace id and the time of the server; `request_id` stands in the body too |
 
-Pure: an answer and an `Occasion` in, an answer out. The secret key never takes part: no gateway
-has it to repeat.
+Pure: an answer and an `Occasion` in, an answer out. The secret key is never involved: no gateway
+has it, so none can repeat it.
 """
 
 import base64
@@ -42,7 +42,7 @@ CUT_PART: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """The request whose answer is dressed."""
+    """The request whose answer is changed."""
 
     request: SignedRequest
     request_id: str
@@ -58,7 +58,7 @@ class Occasion:
 
 
 def dressed(answer: Answer, style: Style, occasion: Occasion) -> Answer:
-    """Return the answer with every error text of it in a style; others stay as they are."""
+    """Return the answer with all its error texts in a style; other texts stay unchanged."""
     suffix = _SUFFIXES.get(style)
     if suffix is None or answer.content_type.partition(";")[0] != "application/json":
         return answer

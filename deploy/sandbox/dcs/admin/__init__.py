@@ -1,9 +1,8 @@
 """The admin API: inspects and changes a running simulator, with JSON and without signatures.
 
 It shows no secret, but every client that reaches it can do everything, so it listens only where it
-is told to.
-Errors are 400, 404 or 405 with `{"error": "..."}`. `?project=ID` chooses a project where there are
-several; without it the first one is meant.
+is configured to. Errors are 400, 404 or 405 with `{"error": "..."}`. `?project=ID` chooses a
+project where there are several; without it the first one is meant.
 
 The cloud around the tasks (`cloud.py`):
 

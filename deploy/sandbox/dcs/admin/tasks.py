@@ -150,7 +150,7 @@ def _terminated_since(moment: dict[str, Any], since_s: float) -> bool:
 
 
 def _shown(migration: Migration) -> dict[str, Any]:
-    """Return what a migration was told to be, and what became of it."""
+    """Return the configuration and the state of a migration."""
     return {
         "spec": plain(migration.spec),
         "task_id": migration.spec.task_id,

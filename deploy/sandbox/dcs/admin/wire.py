@@ -19,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises for a mistake of the caller into an answer."""
+    """Turn the exceptions of handlers for mistakes of the caller into answers."""
     try:
         return await handler(request)
     except KeyError as error:
