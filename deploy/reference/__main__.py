@@ -1,4 +1,4 @@
-"""Writes every generated page, or with `--check` only says which of them are stale."""
+"""Writes every generated page, or with `--check` only lists the stale ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def pages() -> dict[Path, str]:
-    """Return what each generated page should say."""
+    """Return the intended text of each generated page."""
     generated = {module.PATH: module.render() for module in (crds, options, chart)}
     return generated | translations.pages()
 
 
 def stale(wanted: Mapping[Path, str]) -> list[Path]:
-    """Return the pages that are missing or say something else."""
+    """Return the pages that are missing or differ."""
     return [
         path
         for path, text in wanted.items()

@@ -36,14 +36,14 @@ The chart needs Kubernetes ≥ 1.28 and Helm 4. Install it from a checkout:
 helm install dcs-migration-operator deploy/chart --namespace dcs-system --create-namespace
 ```
 
-The output explains how to make the first stop. [docs/security.md](../../docs/security.md) says
-which rights the operator gets and why. Without cluster-wide permissions, install it with
+The output explains how to make the first stop. [docs/security.md](../../docs/security.md) lists
+the rights of the operator, with reasons. Without cluster-wide permissions, install it with
 `--set scope={{team-a,team-b}} --set crds.install=false --set rbac.userRoles=false` after an
 administrator has applied the CRDs.
 
 The CRDs are part of the templates, so that `helm upgrade` upgrades them. `helm uninstall` keeps
 them, and with them every MigrationTask, unless `crds.keep` is false; the Lease stays too, see
-[docs/uninstall.md](../../docs/uninstall.md). If the CRDs were applied by hand before, or were left
+[docs/uninstall.md](../../docs/uninstall.md). If the CRDs were applied by hand earlier, or were left
 by a release with another name or namespace, add `--take-ownership --force-conflicts` to the first
 install.
 

@@ -26,16 +26,17 @@ HERE_AND_NOW: Final = {"--log-format": "text on a terminal, else json"}
 """Defaults that depend on where the parser is made."""
 
 THE_DEFAULT: Final = {"--all-namespaces"}
-"""It says what holds anyway, so that its variable alone changes nothing."""
+"""Options that state the default, so that their variable alone changes nothing."""
 
 HEAD = f"""# Options
 
 <!-- Generated from the operator's command line by `python -m reference`; change it there. -->
 
-`{cli.PROGRAM} run`, as `--help` prints it. An option outweighs its environment
-variable; a variable holds a list with commas between its items, and `true` or `false` for what can
-be switched on and off. Times end in `-s` and are in seconds. In the Helm chart, `--batch-size` is
-`operator.batchSize`, and so on; its other values are in its [README](../deploy/chart/README.md).
+`{cli.PROGRAM} run`, as `--help` prints it. An option takes precedence
+over its environment variable. In a variable, the items of a list are separated by commas, and
+switches are `true` or `false`. Times end in `-s` and are in seconds. In the Helm chart,
+`--batch-size` is `operator.batchSize`, and so on; its other values are in its
+[README](../deploy/chart/README.md).
 
 """
 
@@ -52,7 +53,7 @@ def render() -> str:
 
 
 def actions() -> Iterator[argparse.Action]:
-    """Yield the options of `run`, with their defaults where the environment says nothing."""
+    """Yield the options of `run`, with their defaults if the environment sets nothing."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(cli.PREFIX)}
     with mock.patch.dict(os.environ, kept, clear=True):
         parser = cli._parser()  # noqa: SLF001 - the only place that knows every option

@@ -1,4 +1,4 @@
-"""Keeps the blocks of commands and output in the Chinese pages as they are in the English ones.
+"""Keeps the blocks of commands and output in the Chinese pages equal to those in the English ones.
 
 Owns which page belongs to which, and what is the same in both: the levels of headings, the blocks,
 and the code in the first column of tables. Sentences are written by people.
@@ -35,7 +35,7 @@ class Section:
     Attributes:
         title: The heading; each language has its own.
         level: 1 for the title of the page.
-        blocks: What the fenced blocks are said to hold, with comments above them.
+        blocks: The fenced blocks, with the comments above them.
         rows: The code in the first cell of each row of a table.
     """
 
