@@ -201,11 +201,11 @@ def test_the_summary_has_the_figures_and_the_people() -> None:
     text = " ".join(summary(FLEET, measured()).split())
     for part in (
         "120, of them 120 with stopped: true",
-        "111 of 111 that can be stopped say TERMINATED, and so does DCS of 111",
+        "111 of 111 that can be stopped are TERMINATED, 111 also in DCS;",
         "3 with 2 x 50 + 6 ids, for 106 tasks to be ordered; ceil(106 / 50) = 3",
-        f"1 order, for what DCS had refused: {REFUSED.name} Looks",
+        f"1 order, for what DCS had refused: {REFUSED.name} Polls",
         "2 lists of everything, 1 show of a single task",
-        "9.3 s from kubectl apply until all say TERMINATED",
+        "9.3 s from kubectl apply until all are TERMINATED",
         "kubectl needed 1.2 s, and DCS 5.0 s from the first order on",
         "Needs a person: 3",
         f"{FAILED.name}: phase FAILED, TaskFailed. About {FAILED.name}.",

@@ -54,9 +54,9 @@ def _rows(fleet: Sequence[Member], measured: Measured) -> list[str]:
         "Nothing to stop": _over(fleet, measured),
         "Stop orders": _orders(fleet, orders),
         "  sent again": _again(fleet, orders),
-        "Looks": f"{_counted(kinds[LIST], 'list')} of everything,"
+        "Polls": f"{_counted(kinds[LIST], 'list')} of everything,"
         f" {_counted(kinds[SHOW], 'show')} of a single task",
-        "All calls to DCS": f"{len(measured.calls)}; one call per task, looking as often, would"
+        "All calls to DCS": f"{len(measured.calls)}; one call per task, polling as often, would"
         f" have been {stops + shows}: {stops} stops and {shows} shows",
         "Status writes": _writes(fleet, measured),
         "Time": _time(fleet, measured, orders),
@@ -87,9 +87,8 @@ def _stopped(fleet: Sequence[Member], measured: Measured) -> str:
     in_dcs = sum(words.get(key_of(one.task_id)) == "TERMINATED" for one in can)
     ordered = sum(one.ordered for one in done)
     return (
-        f"{len(done)} of {len(can)} that can be stopped say TERMINATED, and so does DCS of"
-        f" {in_dcs}; {ordered} took an order, {len(done) - ordered} were stopped or being stopped"
-        " already"
+        f"{len(done)} of {len(can)} that can be stopped are TERMINATED, {in_dcs} also in DCS;"
+        f" {ordered} took an order, {len(done) - ordered} were stopped or being stopped already"
     )
 
 
@@ -145,7 +144,7 @@ def _time(fleet: Sequence[Member], measured: Measured, orders: Orders) -> str:
     ends = [at_s for key, at_s in dcs_calls.ends(measured.histories).items() if key in must]
     in_dcs_s = max(ends, default=0.0) - min((call.at_s for call in orders.first), default=0.0)
     return (
-        f"{measured.stopped_s:.1f} s from kubectl apply until all say TERMINATED; of that, kubectl"
+        f"{measured.stopped_s:.1f} s from kubectl apply until all are TERMINATED; of that, kubectl"
         f" needed {measured.apply_s:.1f} s, and DCS {in_dcs_s:.1f} s from the first order on"
     )
 

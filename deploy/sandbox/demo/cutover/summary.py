@@ -49,7 +49,7 @@ def _rows(fleet: Sequence[Member], measured: Measured) -> dict[str, str]:
         "  at once": f"{measured.at_once} would have been lost by stopping all of them right away,"
         " while their sources were written to",
         "Stop orders": _orders(measured),
-        "Looks": f"{kinds[LIST]} lists of everything, {kinds[SHOW]} shows of single tasks,"
+        "Polls": f"{kinds[LIST]} lists of everything, {kinds[SHOW]} shows of single tasks,"
         f" {kinds[STATS]} samples of lags (stats), at most"
         f" {verdict.stats_pace(measured.calls):.1f} a second",
         "Status writes": _writes(measured),
@@ -75,7 +75,7 @@ def _stopped(fleet: Sequence[Member], measured: Measured) -> str:
     done = [one for one in measured.resources.values() if one.phase == "TERMINATED"]
     lags = Counter(one.status.get("stop", {}).get("lagAtOrder") for one in done)
     return (
-        f"{len(done)} of {len(fleet)} say TERMINATED; {lags[0]} were ordered at a lag of 0. The"
+        f"{len(done)} of {len(fleet)} are TERMINATED; {lags[0]} were ordered at a lag of 0. The"
         f" wave counts {measured.wave.get('tasks', {}).get('stopped')} stopped"
     )
 
