@@ -23,12 +23,16 @@ IN_NIGHT = {"cutover": {"waveRef": {"name": "night"}}}
 
 @pytest.fixture
 def meanwhile(api: FakeApi) -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Give a way to do something once the command watches."""
+    """Give a way to do something once the command watches the tasks."""
     threads: list[threading.Thread] = []
+
+    def watched() -> bool:
+        asked = (one for one in api.asked if one.query.get("watch"))
+        return any(one.path.endswith("/migrationtasks") for one in asked)
 
     def later(act: Callable[[], object]) -> None:
         def wait_and_act() -> None:
-            eventually(lambda: any(one.query.get("watch") for one in api.asked), 30)
+            eventually(watched, 30)
             act()
 
         threads.append(threading.Thread(target=wait_and_act))
