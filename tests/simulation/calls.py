@@ -13,9 +13,11 @@ from dcs_migration_operator.core.errors import (
 )
 from dcs_migration_operator.core.model import Outcome, task_key
 from dcs_migration_operator.core.phases import DELETED, PhaseClass, class_of
-from simulation.cloud import ModelDcs
+from simulation.claims import Sample, blame
+from simulation.cloud import ModelDcs, dashed
 from simulation.gateway import Signer
-from simulation.notes import SentOrder
+from simulation.lags import LIES, Replication
+from simulation.notes import Cut, Rule, SentOrder
 from simulation.virtual import now
 
 if TYPE_CHECKING:
@@ -76,6 +78,9 @@ class Calls:
             for order in sent:
                 order.throttled = True
             raise
+        finally:
+            for one in left:
+                self._replica.knows.answered(task_key(one))
         self._doubt([one for one in left if not _is_accepted(answers[task_key(one)])])
         for one in left:
             if _is_accepted(answers[task_key(one)]):
@@ -89,6 +94,7 @@ class Calls:
         self._world.notes.looked_at[self._site, ""] = now()
         for one in page.tasks:
             self._saw(task_key(one.task_id), one.word, asked_at)
+            self._note_method(one)
         return page
 
     async def show(self, task_id: str) -> Observation:
@@ -100,19 +106,38 @@ class Calls:
             self._saw(task_key(task_id), DELETED, asked_at)
             raise
         self._saw(task_key(task_id), seen.word, asked_at)
+        self._note_method(seen)
         return seen
 
     async def stats(self, task_id: str) -> Stats:
         """Return how far one migration is."""
-        return await self._take_time(self._dcs.stats(task_id))
+        at, asked_at, knows = (self._site, task_key(task_id)), now(), self._replica.knows
+        if not knows.knows_cutover(at[1]):
+            self._world.notes.idle_stats.append(f"{task_id} at {asked_at}")
+        try:
+            stats, said = await self._take_time(self._ask(task_id), sample=True)
+        except DcsError:
+            knows.samples[at].append(Sample(asked_at, None))
+            raise
+        knows.samples[at].append(Sample(asked_at, said))
+        return stats
+
+    async def _ask(self, task_id: str) -> tuple[Stats, Stats]:
+        """Return what the operator reads in an answer, and what is in it."""
+        stats = await self._dcs.stats(task_id)
+        lag = self._world.fleets[self._site][dashed(task_id)].lag
+        return stats, lag.said(now()) if isinstance(lag, Replication) else stats
 
     def close(self) -> None:
         """Take note."""
         self._dcs.close()
 
-    async def _take_time(self, call: Awaitable[R]) -> R:
+    async def _take_time(self, call: Awaitable[R], *, sample: bool = False) -> R:
         """Let a call take as long as the weather has it, and the replica hear of its end."""
-        self._dcs.answer_s = self._world.weather.answer_s(self._site)
+        if sample:
+            self._dcs.stats_s = self._world.weather.sample_s(self._site)
+        else:
+            self._dcs.answer_s = self._world.weather.answer_s(self._site)
         try:
             answer = await call
         except (AuthFailed, Throttled):
@@ -130,9 +155,13 @@ class Calls:
         notes.looked_at[task] = now()
         if class_of(word) not in RUNS:
             notes.over_at[task] = max(asked_at, notes.over_at.get(task, -1.0))
-        known = self._replica.seen.get(task)
-        if known is None or known[0] < asked_at:
-            self._replica.seen[task] = (asked_at, word)
+        seen = self._replica.knows.seen
+        if task not in seen or seen[task][0] < asked_at:
+            seen[task] = (asked_at, word)
+
+    def _note_method(self, seen: Observation) -> None:
+        if "full" in seen.method:
+            self._replica.knows.ends_alone.add((self._site, task_key(seen.task_id)))
 
     def _doubt(self, task_ids: Sequence[str]) -> None:
         if task_ids:
@@ -141,27 +170,46 @@ class Calls:
 
     def _note_order(self, task_ids: tuple[str, ...]) -> SentOrder:
         """Take note of an order, and of what its replica knew and was at that moment."""
-        wrong = {one: why for one in task_ids if (why := self._forbids(task_key(one)))}
+        broken = {one: rules for one in task_ids if (rules := self._broken_by(task_key(one)))}
         led = self._world.holds_lease(self._replica.name)
         notes, name = self._world.notes, self._replica.name
-        order = SentOrder(now(), name, self._site, task_ids, led, wrong)
+        order = SentOrder(now(), name, self._site, task_ids, led, broken)
         notes.orders.append(order)
         notes.ordered_at |= {(self._site, task_key(one)): now() for one in task_ids}
+        for one in task_ids:
+            self._note_cut(one)
+            self._replica.knows.leave(self._site, task_key(one))
         return order
 
-    def _forbids(self, key: str) -> str:
+    def _note_cut(self, task_id: str) -> None:
+        """Take note of what an order loses that leaves because a target has caught up."""
+        key = task_key(task_id)
+        claims = [one for one in self._replica.knows.claims(self._site, key) if not one.broken]
+        first_at = max((one.first_at or -1.0 for one in claims), default=-1.0)
+        migration = self._world.fleets[self._site].get(dashed(task_id))
+        lag = migration.lag if migration else None
+        if first_at < 0.0 or any(one.first_at is None for one in claims):
+            return
+        if isinstance(lag, Replication):
+            quiet, honest = lag.quiet_since <= first_at, lag.form not in LIES
+            exact = all(one.exact for one in claims)
+            cut = Cut(now(), (self._site, key), quiet, honest, exact, lag.behind(now()))
+            self._world.notes.cuts.append(cut)
+
+    def _broken_by(self, key: str) -> frozenset[Rule]:
         """Return what forbids an order for a task, if anything does."""
         task = (self._site, key)
-        seen_at, word = self._replica.seen.get(task, (float("-inf"), ""))
-        if not self._replica.knows_wish(self._site, key):
-            return "without a wish"
+        seen_at, word = self._replica.knows.seen.get(task, (float("-inf"), ""))
+        broken = set(blame(self._replica.knows.claims(self._site, key)))
         if seen_at < now() - LOOK_S - 0.01:
-            return "without a look lately"
+            broken.add(Rule.LOOK)
         if seen_at < self._replica.doubts.get(task, -1.0):
-            return "again without a look"
+            broken.add(Rule.DOUBT)
         if class_of(word) is not PhaseClass.ACTIVE:
-            return f"although DCS had said {word}"
-        return "too soon after an acceptance" if self._accepted_lately(task) else ""
+            broken.add(Rule.ENDED)
+        if self._accepted_lately(task):
+            broken.add(Rule.PATIENCE)
+        return frozenset(broken)
 
     def _accepted_lately(self, task: tuple[str, str]) -> bool:
         """Tell whether every watch has heard that a stop was accepted less than a minute ago."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from dcs_migration_operator.core.cloud import BATCH_IDS_MAX, LIST_ROWS_MAX, Page, Stats
@@ -32,7 +32,7 @@ from dcs_migration_operator.core.model import (
     task_key,
 )
 from dcs_migration_operator.core.phases import PhaseClass, class_of
-from simulation.lags import LagModel
+from simulation.lags import LagModel, Replication
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +94,7 @@ class Migration:
         odd: What a stop request says about it cannot be understood: with `effect` or `no effect`.
         until_s: The second at which these three come to their end.
         method: `migration_method`, as list and show say it.
-        lag: How far its target is behind.
+        lag: How far its target is behind; a `Replication` has words of its own while it runs.
         lost: What each accepted stop that took effect has lost.
     """
 
@@ -113,7 +113,7 @@ class Migration:
     said: set[str] = field(default_factory=set)
     stopped_at: float | None = None
     method: str = ""
-    lag: LagModel = field(default_factory=LagModel)
+    lag: LagModel | Replication = field(default_factory=LagModel)
     lost: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -127,6 +127,11 @@ class Migration:
         From now on the list mentions it: what no list mentions is not found to run again.
         """
         self.word, self.stopped_at, self.listed = "MIGRATING", None, True
+
+    def fresh(self) -> Migration:
+        """Return the same migration without a past."""
+        lag = self.lag.fresh() if isinstance(self.lag, Replication) else self.lag
+        return replace(self, orders=[], said=set(), lost=[], lag=lag)
 
     def halt(self) -> None:
         """End at once, as if somebody had asked for that in the console."""
@@ -144,6 +149,8 @@ class Migration:
             self.word = self.ends_as if done else "TERMINATING"
             if done:
                 self.stopped_at = None
+        if isinstance(self.lag, Replication) and class_of(self.word) is PhaseClass.ACTIVE:
+            self.word = self.lag.word(now)
         self.said.add(self.word)
         return self.word
 

@@ -6,29 +6,32 @@ enough for its effects to be told apart; one sort has everything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
+from dcs_migration_operator.core.cutover import Cutover
 from simulation.cloud import HANGS, SHOWS, SPOILS, Migration, task_id
 from simulation.deeds import FORGERIES
-from simulation.faults import API, API_CALLS, CLOUD, ApiFault, CloudFault, Pause, Weather
-from simulation.world import NAMESAKES
+from simulation.faults import API, API_CALLS, CLOUD, ApiFault, CloudFault, Jump, Pause, Weather
+from simulation.wishes import CALM, FEW, RUNNING, Deed, WaveSpec, cutovers, window
+from simulation.wishes import TIMES as CUTOVER_TIMES
+from simulation.world import NAMESAKES, wave_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BUSY_S: Final = 120.0
 """Users and weather are busy for so long."""
 
-SORTS: Final = ("weather", "weather", "weather", "ids", "tenants", "console", "all")
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that users do, or that happens to a replica."""
-
-    at_s: float
-    what: str
-    number: int
+SORTS: Final = (
+    *("weather", "weather", "weather", "ids", "tenants", "console", "all"),
+    *("weather", "ids", "tenants", "console", "all"),
+    *("cutover", "cutover", "cutover", "cutover", "cutover", "cutover"),
+    *("stall", "stall", "busy", "busy", "ends", "rare"),
+)
+"""Three in five are about stops at once in all weathers, a quarter about conditional ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Case:
         refusal_s: How long the gateway takes for a 401.
         poll_settled_s: As in the settings.
         window_s: How long a stop waits for company at most.
+        sort: What it is about.
     """
 
     fleet: dict[str, Migration]
@@ -61,6 +65,12 @@ class Case:
     refusal_s: float = 0.05
     poll_settled_s: float = 600.0
     window_s: float = 2.0
+    sort: str = ""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether tasks are to be stopped on conditions."""
+        return any(deed.what == "cut over" for deed in self.deeds)
 
 
 SIZES = [1, 2, 3, 5, 8, 60]
@@ -111,7 +121,7 @@ CLOUD_FAULTS = st.builds(
     CloudFault,
     begins_s=TIMES,
     lasts_s=st.sampled_from([0.5, 2.0, 10.0, 45.0, 0.5, 2.0, 10.0, 45.0, 300.0]),
-    operation=st.sampled_from(["any", "batch_stop", "list", "show"]),
+    operation=st.sampled_from(["any", "batch_stop", "list", "show", "stats"]),
     kind=st.sampled_from(sorted(CLOUD)),
     moment=st.sampled_from(["before", "after"]),
 )
@@ -147,6 +157,20 @@ REFUSING = st.builds(
     moment=st.just("before"),
 )
 STUBBORN = st.builds(Weather, cloud_faults=st.lists(REFUSING, min_size=1, max_size=2).map(tuple))
+SLOW = st.builds(
+    Weather,
+    answers_s=st.lists(st.sampled_from([0.05, 0.5]), min_size=1, max_size=2).map(tuple),
+    samples_s=st.lists(st.sampled_from([0.05, 0.5, 12.0, 29.0]), min_size=1, max_size=4).map(tuple),
+    connects_s=st.lists(st.sampled_from([0.0, 5.0, 12.0]), min_size=1, max_size=3).map(tuple),
+    cloud_faults=st.lists(CLOUD_FAULTS, max_size=1).map(tuple),
+)
+"""Calls that take so long that what was known before them is old."""
+JUMPS = st.builds(
+    Jump,
+    CUTOVER_TIMES,
+    st.sampled_from([-3600.0, -90.0, -20.0, 20.0, 90.0, 3600.0]),
+    st.integers(0, 1),
+)
 SECRETS = ["right", "missing", "guess 1", "guess 2", "guess 3", "guess 4", "guess 5"]
 PROJECTS = ["right", "wrong", "suspend", "delete"]
 SETTLED_S = st.sampled_from([60.0, 600.0])
@@ -154,6 +178,9 @@ CONSOLE = ["start", "start", "stop", "remove"]
 
 
 WEATHER_OF = {
+    "calm": st.builds(Weather),
+    "mild": MILD,
+    "slow": SLOW,
     "weather": WEATHERS,
     "ids": MILD,
     "tenants": MILD,
@@ -166,6 +193,8 @@ WEATHER_OF = {
 def cases(draw: st.DrawFn) -> Case:
     """Draw one case: mostly a few tasks, sometimes more than one batch."""
     sort = draw(st.sampled_from(SORTS))
+    if sort in SPECIAL:
+        return draw(SPECIAL[sort]())
     count = draw(st.sampled_from(SIZES if sort in {"weather", "console"} else SMALL_SIZES))
     models = [draw(MIGRATIONS) for _ in range(min(count, 8))]
     if sort in {"ids", "all"}:
@@ -205,7 +234,210 @@ def cases(draw: st.DrawFn) -> Case:
         poll_settled_s=draw(st.sampled_from([60.0, 600.0]))
         if sort in {"console", "all"}
         else 600.0,
+        sort=sort,
     )
+
+
+SKIES = ["calm", "calm", "calm", "mild", "slow", "slow", "weather"]
+"""Drawn first: what comes late in a long drawing is drawn less evenly."""
+
+FLEETS = [*([1, 2, 2, 3, 3, 4, 5] * 3), 8, 8, 8, 60]
+"""Tasks with conditional wishes; with many of them a case costs as much as dozens of others."""
+
+
+@st.composite
+def cutover_cases(draw: st.DrawFn) -> Case:
+    """Draw a case of conditional wishes, with waves, in any weather and on any clock."""
+    weather = draw(WEATHER_OF[draw(st.sampled_from(SKIES))])
+    count = draw(st.sampled_from(FLEETS))
+    models = [draw(RUNNING) for _ in range(min(count, FEW))]
+    projects = draw(st.sampled_from([1, 1, 1, 2]))
+    replicas = draw(st.integers(1, 2))
+    deeds = draw(cutovers(count, draw(st.sampled_from([0, 1, 1, 2]))))
+    numbers = st.integers(0, count - 1)
+    twins = numbers.map(lambda number: number + NAMESAKES)
+    also = st.sampled_from(["stop", "observe", "delete"])
+    deeds += draw(st.lists(st.builds(Deed, CUTOVER_TIMES, also, twins), max_size=1))
+    brakes = draw(st.lists(st.tuples(CUTOVER_TIMES, st.integers(0, projects - 1)), max_size=1))
+    for at, project in brakes:
+        deeds.append(Deed(at, "project: suspend", project))
+        deeds.append(Deed(at + draw(st.sampled_from([5.0, 40.0])), "project: right", project))
+    ends = st.builds(
+        Deed, CUTOVER_TIMES, st.sampled_from(["kill", "kill", "end"]), st.integers(0, replicas - 1)
+    )
+    deeds += draw(st.lists(ends, max_size=2))
+    if draw(st.sampled_from([False, False, False, True])):  # nobody leads for a while
+        at = draw(CUTOVER_TIMES)
+        back_at = at + draw(st.sampled_from([10.0, 45.0, 90.0]))
+        for number in range(replicas):
+            deeds += [Deed(at, "down", number), Deed(back_at, "up", number)]
+    return Case(
+        {task_id(n): models[n % len(models)] for n in range(count)},
+        0,
+        tuple(sorted(deeds, key=lambda deed: deed.at_s)),
+        replace(weather, jumps=tuple(draw(st.lists(JUMPS, max_size=1)))),
+        replicas,
+        projects,
+        poll_settled_s=draw(SETTLED_S),
+        sort="cutover",
+    )
+
+
+@st.composite
+def stall_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which what justifies an order goes while its connection is being made."""
+    connect_s = draw(st.sampled_from([3.0, 5.0, 12.0]))
+    count, projects = draw(st.integers(1, 3)), draw(st.sampled_from([1, 1, 2]))
+    deeds: list[Deed] = []
+    fleet = {}
+    for n in range(count):
+        at, conditional = draw(TIMES), draw(st.booleans())
+        after_s = draw(st.sampled_from([0.5, 1.0, 2.0, 3.0, 4.0, 5.0]))
+        if conditional:
+            fleet[task_id(n)] = Migration("INCRMIGEATING", lag=draw(CALM))
+            deeds += draw(let_down(n, at, READY_S + after_s))
+        else:
+            fleet[task_id(n)] = draw(MIGRATIONS)
+            deeds.append(Deed(at, "stop", n))
+            deeds += draw(taken_back(n, n % projects, at + after_s))
+    return Case(
+        fleet,
+        0,
+        tuple(sorted(deeds, key=lambda deed: deed.at_s)),
+        Weather(connects_s=(connect_s,)),
+        projects=projects,
+        sort="stall",
+    )
+
+
+READY_S: Final = 10.0
+"""So long after its opening a target that has caught up is about to be stopped."""
+
+
+@st.composite
+def taken_back(draw: st.DrawFn, number: int, project: int, at: float) -> list[Deed]:
+    """Draw what takes an order back that is about to leave."""
+    match draw(st.sampled_from(["delete", "delete", "suspend", "end"])):
+        case "delete":
+            return [Deed(at, "delete", number)]
+        case "suspend":
+            brake = Deed(at, "project: suspend", project)
+            return [brake, Deed(at + 45.0, "project: right", project)]
+        case _:
+            return [Deed(at, "end", 0)]
+
+
+@st.composite
+def let_down(draw: st.DrawFn, number: int, at: float, after_s: float) -> list[Deed]:
+    """Draw a conditional wish that is ready, and what speaks against its order by then."""
+    waved = draw(st.booleans())
+    wish, go, then = Cutover(), WaveSpec(goes=True), at + after_s
+    if waved:
+        wish = Cutover(wave=wave_ref(number).name)
+        deeds = [Deed(at, "wave: put", number, go), Deed(at, "cut over", number, wish)]
+        what = draw(st.sampled_from(["hold", "hold", "gone", "over"]))
+        bounded = WaveSpec(goes=True, window=window(None, float(int(then))))
+        deeds += {
+            "hold": [Deed(then, "wave: put", number, WaveSpec())],
+            "gone": [Deed(then, "wave: delete", number)],
+            "over": [Deed(at + 1.0, "wave: put", number, bounded)],
+        }[what]
+        return deeds
+    deeds = [Deed(at, "cut over", number, wish)]
+    match draw(st.sampled_from(["over", "suspend", "never", "delete", "writers", "breaks"])):
+        case "over":
+            until = window(None, float(int(then)))
+            return [Deed(at, "cut over", number, Cutover(window=until))]
+        case "suspend":
+            brakes = [Deed(then, "project: suspend", p) for p in (0, 1)]
+            return [*deeds, *brakes, *(Deed(then + 45.0, "project: right", p) for p in (0, 1))]
+        case "never":
+            return [*deeds, Deed(then, "cut over: never", number)]
+        case "delete":
+            return [*deeds, Deed(then, "delete", number)]
+        case "breaks":
+            return [*deeds, Deed(then, "sync: breaks", number)]
+        case _:
+            return [*deeds, Deed(then, "writers: on", number)]
+
+
+@st.composite
+def busy_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which whole requests fail for a while, and much later all is wished anew."""
+    count = draw(st.sampled_from([30, 60]))
+    healthy = Migration(stop_s=1.0, lag_s=draw(st.sampled_from([0.0, 8.0])))
+    fleet = {task_id(n): healthy for n in range(count)}
+    until_s = draw(st.sampled_from([10.0, 20.0, 30.0]))
+    weather = Weather()
+    if draw(st.booleans()):
+        fault = CloudFault(0.0, until_s, "batch_stop", "busy", "before")
+        weather = Weather(cloud_faults=(fault,))
+    else:
+        spoils = draw(st.sampled_from(["refused", "refused", "busy", "500"]))
+        spoiling = replace(healthy, spoils=spoils, until_s=until_s)
+        fleet |= {task_id(n): spoiling for n in range(0, count, draw(st.sampled_from([2, 3])))}
+    at = draw(st.sampled_from([0.0, 1.0]))
+    deeds = [Deed(at, "stop", n) for n in range(count)]
+    again_at = draw(st.sampled_from([200.0, 400.0]))
+    deeds += [Deed(again_at, "console: start", n) for n in range(count)]
+    deeds.sort(key=lambda deed: deed.at_s)
+    return Case(fleet, 0, tuple(deeds), weather, poll_settled_s=60.0, sort="busy")
+
+
+@st.composite
+def ends_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which stops fail until their tasks have ended without them."""
+    count = draw(st.integers(1, 3))
+    kinds = ["forbidden", "forbidden", "throttled", "busy", "not found", "503", "no answer"]
+    begins_s = draw(st.sampled_from([0.0, 20.0]))
+    fault = CloudFault(begins_s, 40.0, "batch_stop", draw(st.sampled_from(kinds)), "before")
+    ends = st.sampled_from([3.0, 8.0, 15.0, 25.0])
+    deeds = []
+    for n in range(count):
+        at = begins_s + draw(st.sampled_from([1.0, 2.0]))
+        deeds += [Deed(at, "stop", n), Deed(at + draw(ends), "console: stop", n)]
+    deeds.sort(key=lambda deed: deed.at_s)
+    fleet = {task_id(n): Migration(listed=draw(st.booleans())) for n in range(count)}
+    return Case(fleet, 0, tuple(deeds), Weather(cloud_faults=(fault,)), sort="ends")
+
+
+@st.composite
+def rare_cases(draw: st.DrawFn) -> Case:
+    """Draw a case that costs much, seldom; else one that costs nothing."""
+    if draw(st.sampled_from([True, False, False])):
+        return draw(crowd_cases())
+    return draw(stall_cases())
+
+
+@st.composite
+def crowd_cases(draw: st.DrawFn) -> Case:
+    """Draw a case of many projects with one key, and a moment in which DCS throttles it."""
+    projects = draw(st.sampled_from([60, 100]))
+    begins_s, lasts_s = draw(st.sampled_from([0.5, 1.0, 2.0])), draw(st.sampled_from([1.0, 2.0]))
+    throttled = CloudFault(begins_s, lasts_s, "any", "throttled", "before")
+    weather = Weather(
+        cloud_faults=(throttled,), answers_s=(draw(st.sampled_from([0.05, 0.5, 1.0])),)
+    )
+    deeds = [Deed(draw(st.sampled_from([0.0, 1.0])), "stop", n) for n in range(projects)]
+    deeds.sort(key=lambda deed: deed.at_s)
+    return Case(
+        {task_id(n): Migration(stop_s=1.0) for n in range(projects)},
+        0,
+        tuple(deeds),
+        weather,
+        projects=projects,
+        sort="crowd",
+    )
+
+
+SPECIAL: Final[dict[str, Callable[[], st.SearchStrategy[Case]]]] = {
+    "cutover": cutover_cases,
+    "stall": stall_cases,
+    "busy": busy_cases,
+    "ends": ends_cases,
+    "rare": rare_cases,
+}
+"""Sorts that are drawn in a way of their own."""
 
 
 @st.composite

@@ -53,6 +53,9 @@ API_TIMEOUT_S: Final = {"lease": 4.0, "patch": 30.0, "secret": 30.0}
 """When the operator gives up a call of the API server that hangs (`kube/api.py`)."""
 
 
+SLOW_SAMPLES_S: Final = 180.0
+
+
 @dataclass(frozen=True, slots=True)
 class CloudFault:
     """DCS calls of one operation (or `any`) fail during a time."""
@@ -96,6 +99,15 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """The wall clock of one replica's node is set by so many seconds, once."""
+
+    at_s: float
+    by_s: float
+    replica: int
+
+
+@dataclass(frozen=True, slots=True)
 class Weather:
     """All that goes wrong in one case.
 
@@ -104,6 +116,9 @@ class Weather:
         answers_s: Taken in turn for the time that a DCS call takes.
         connects_s: Taken in turn for the time that a connection for a stop takes.
         slow: By cloud project, the time that all its calls take instead.
+        samples_s: Taken in turn for the time that stats take during the first minutes, where it is
+            not that of other calls.
+        jumps: Of wall clocks; the monotonic ones go on.
         met: What hit a call, each time that it did.
     """
 
@@ -114,6 +129,8 @@ class Weather:
     answers_s: tuple[float, ...] = (0.05,)
     connects_s: tuple[float, ...] = (0.0,)
     slow: dict[str, float] = field(default_factory=dict)
+    samples_s: tuple[float, ...] = ()
+    jumps: tuple[Jump, ...] = ()
     met: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -121,7 +138,8 @@ class Weather:
         """When the last fault is over."""
         spans: list[CloudFault | ApiFault | Pause] = [*self.cloud_faults, *self.api_faults]
         spans += self.pauses
-        return max((one.begins_s + one.lasts_s for one in spans), default=0.0)
+        ends = [one.begins_s + one.lasts_s for one in spans] + [one.at_s for one in self.jumps]
+        return max(ends, default=0.0)
 
     def cloud(self, operation: str, moment: str) -> None:
         """Raise what hits this call, if anything does."""
@@ -157,6 +175,16 @@ class Weather:
     def answer_s(self, project_id: str) -> float:
         """Return how long the next DCS call takes."""
         return self.slow.get(project_id) or self._turn(self.answers_s)
+
+    def sample_s(self, project_id: str) -> float:
+        """Return how long the next stats take."""
+        slow = self.samples_s and asyncio.get_running_loop().time() < SLOW_SAMPLES_S
+        return self._turn(self.samples_s) if slow else self.answer_s(project_id)
+
+    def set_off_s(self, replica: int) -> float:
+        """Return by how much the wall clock of a replica's node was set so far."""
+        at = asyncio.get_running_loop().time()
+        return sum(one.by_s for one in self.jumps if one.replica == replica and one.at_s <= at)
 
     def connect_s(self) -> float:
         """Return how long the next connection for a stop takes."""

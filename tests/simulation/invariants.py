@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from dcs_migration_operator.core.cloud import BATCH_IDS_MAX
 from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import TroubleKind, task_key
 from dcs_migration_operator.core.phases import PhaseClass, class_of
-from simulation.bounds import calls_max, requests_max
+from simulation.bounds import WINDOWS, calls_max, repeats, requests_max
+from simulation.conditions import CONDITIONAL, check_cutovers, is_at_rest, told
 from simulation.watching import FULFILLED
 from simulation.world import NAMESAKES
 
@@ -33,6 +36,12 @@ WRITES_S: Final = 0.5
 DIVIDING: Final = frozenset({"500", "503", "busy"})
 """Faults of whole calls for which a guilty id is looked for, in several requests."""
 
+AFTER_THROTTLING_S: Final = 60.0
+"""By then all stops of a hundred projects have left that a moment of 429 has held up."""
+
+ENDS: Final = frozenset({"kill", "end", "down"})
+"""What ends a process."""
+
 BURST_S: Final = 1.0
 FEW: Final = 16
 """So many ids may well come one by one."""
@@ -48,15 +57,20 @@ def check(case: Case, world: World) -> None:
     assert not world.notes.stuck, f"no progress and no reason: {world.notes.stuck}"
     check_rest(world, world.notes.rested_at)
     _check_orders(world)
+    check_cutovers(world)
     _check_requests(case, world)
     if not any(one.spoils for one in case.fleet.values()):
         _check_calls(world)
+    if case.sort == "busy":
+        check_busy(case, world)
+    if case.sort == "crowd":
+        check_throttled(case, world)
     _check_words(world)
     assert not world.notes.early, f"claimed without having asked: {world.notes.early}"
     _check_refusals(case, world)
     if _is_calm(case):
         _check_first_words(world)
-    if not case.weather.api_faults and all(d.what not in {"kill", "end"} for d in case.deeds):
+    if not case.weather.api_faults and all(d.what not in ENDS for d in case.deeds):
         _check_writes(world)
     assert world.notes.writes_while_not_leading == 0, "a status was written without the Lease"
 
@@ -78,7 +92,7 @@ def check_rest(world: World, now: float) -> None:
 def _is_exempt(stored: Stored, one: Migration | None, reason: str, now: float) -> bool:
     """Tell whether what a resource says may stand although it is not the whole truth."""
     over = one is None or class_of(one.word) is not PhaseClass.ACTIVE or not one.listed
-    if over and reason in FULFILLED and stored.task.stopped:
+    if over and reason in FULFILLED and stored.task.wishes_stop:
         # What was seen to have ended and is gone since; or a stranger says so, and nothing runs, or
         # no list mentions it.
         return one is None or bool(stored.forged)
@@ -92,7 +106,9 @@ def _check_task_at_rest(uid: str, stored: Stored, one: Migration | None, reason:
     kind = class_of(one.word)
     if kind is PhaseClass.FAILED:
         assert reason == "TaskFailed", f"{uid} says {reason}"
-    elif stored.task.stopped:
+    elif stored.task.wishes_stop and is_at_rest(stored, one):
+        return
+    elif stored.task.wishes_stop:
         assert kind in {PhaseClass.TERMINATED, PhaseClass.ENDED}, f"{uid} still runs"
         assert reason in FULFILLED, f"{uid} says {reason}"
         # What has ended is not asked about again; somebody may have ended it once more.
@@ -107,7 +123,9 @@ def _check_orders(world: World) -> None:
     for order in world.notes.orders:
         assert 1 <= len(order.task_ids) <= 50
         assert len({task_key(one) for one in order.task_ids}) == len(order.task_ids)
-        assert not order.wrong, f"ordered {order.wrong}: {order}"
+        for one, rules in order.broken.items():
+            wrong = rules - CONDITIONAL
+            assert not wrong, f"{one} was ordered {told(wrong)}: {order}"
         assert order.led, f"ordered without the Lease: {order}"
 
 
@@ -140,6 +158,32 @@ def _check_calls(world: World) -> None:
         ids = {one for order in burst for one in order.task_ids}
         if len(ids) > FEW:
             assert len(burst) <= calls_max(len(ids)), f"{len(burst)} requests for {len(ids)} ids"
+
+
+def check_busy(case: Case, world: World) -> None:
+    """Check that what fails for all is asked as often as it is repeated, and later forgotten.
+
+    An instance that is busy says nothing about an id, so that no request is halved for it; and a
+    request that succeeds makes its ids as good as ever, so that they share requests again.
+    """
+    batches, busy_s = ceil(len(case.fleet) / BATCH_IDS_MAX), case.weather.ends_s
+    during = [order for order in world.notes.orders if order.at < busy_s]
+    allowed = batches * (1 + repeats(busy_s))
+    assert len(during) <= allowed, f"{len(during)} requests while all was busy, not {allowed}"
+    again_at = max(deed.at_s for deed in case.deeds)
+    later = [order for order in world.notes.orders if order.at >= again_at]
+    assert len(later) <= batches + WINDOWS, f"{len(later)} requests for what had succeeded"
+
+
+def check_throttled(case: Case, world: World) -> None:
+    """Check that a moment of 429 halves the rate of a key once, whatever number of calls it met."""
+    first: dict[str, float] = {}
+    for order in world.notes.orders:
+        for one in order.task_ids:
+            first.setdefault(one, order.at)
+    late = {one: first.get(one, float("inf")) - case.weather.ends_s for one in case.fleet}
+    worst_s = max(late.values())
+    assert worst_s <= AFTER_THROTTLING_S, f"the last order left {worst_s} s after the last 429"
 
 
 def _check_refusals(case: Case, world: World) -> None:
@@ -204,8 +248,9 @@ def _check_word(world: World, stored: Stored, phase: str) -> None:
 def _is_calm(case: Case) -> bool:
     """Tell whether every process can act, hear and write from the beginning to the end."""
     weather = case.weather
-    disturbed = weather.api_faults or weather.pauses or max(weather.watch_delays_s) > 0.0
-    return not disturbed and all(deed.what not in {"kill", "end"} for deed in case.deeds)
+    late = max(weather.watch_delays_s) > 0.0 or bool(weather.samples_s)
+    disturbed = weather.api_faults or weather.pauses or late
+    return not disturbed and all(deed.what not in ENDS for deed in case.deeds)
 
 
 def _check_first_words(world: World) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,13 +17,30 @@ At = tuple[str, str]
 """A cloud project and the key of a task."""
 
 
+class Rule(Enum):
+    """What may forbid an order; the value says what is wrong with one that leaves all the same."""
+
+    WISH = "without a wish"
+    LOOK = "without a look lately"
+    DOUBT = "again without a look"
+    ENDED = "although DCS had said that it does not run"
+    PATIENCE = "too soon after an acceptance"
+    SUSPENDED = "although its project is suspended"
+    SAMPLES = "without two samples within the limit that span the time"
+    AGE = "on a sample that is too old"
+    PHASE = "although DCS had said another phase than the incremental one"
+    WINDOW = "outside of its window"
+    WAVE = "before its wave was at Go"
+    HOLD = "after its wave was told to hold"
+
+
 @dataclass(slots=True)
 class SentOrder:
     """One stop order as it left a replica.
 
     Attributes:
         led: Whether the replica held the Lease.
-        wrong: Task id → what its replica knew that forbids it.
+        broken: Task id → what its replica knew that forbids it.
         throttled: Whether the gateway turned it away, so that DCS never heard of it.
     """
 
@@ -31,8 +49,27 @@ class SentOrder:
     project_id: str
     task_ids: tuple[str, ...]
     led: bool
-    wrong: dict[str, str]
+    broken: dict[str, frozenset[Rule]]
     throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One order that left because a target had caught up.
+
+    Attributes:
+        quiet: Nobody wrote to its source since before the first of its samples.
+        honest: Its stats never said 0 of what was not.
+        exact: Its wish tolerates no lag.
+        keys: What is missing in the target at that moment.
+    """
+
+    at: float
+    task: At
+    quiet: bool
+    honest: bool
+    exact: bool
+    keys: int
 
 
 @dataclass(slots=True)
@@ -67,6 +104,13 @@ class Notes:
     shown: defaultdict[str, list[tuple[float, Status]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    cuts: list[Cut] = field(default_factory=list)
+    at_once: dict[str, int] = field(default_factory=dict)
+    """By uid, the keys that would be lost if a conditional wish were an order as it is made."""
+    crowded: list[str] = field(default_factory=list)
+    """Admissions that a wave had no room for."""
+    idle_stats: list[str] = field(default_factory=list)
+    """Samples of tasks that nobody wishes to be stopped on a condition."""
     early: list[str] = field(default_factory=list)
     """Claims of a status about a wish that nobody had asked DCS about."""
     stuck: list[str] = field(default_factory=list)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from simulation.cloud import Migration, task_id
 from simulation.deeds import FORGERIES
-from simulation.drawing import CONSOLE, STRANGE, Case, Deed
+from simulation.drawing import CONSOLE, STRANGE, Case
 from simulation.faults import Weather
+from simulation.wishes import Deed
 
 WISHES: Final = st.integers(0, 240).map(lambda quarter: quarter / 4)
 LAST_S: Final = 90.0

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from simulation import virtual
-from simulation.deeds import do, put_right
+from simulation.deeds import bring_home, do, let_go, put_right
 from simulation.invariants import check_rest
 from simulation.replica import Replica
 from simulation.watching import watch
@@ -19,6 +19,9 @@ REST_S: Final = 4200.0
 """Longer than the longest pauses one after the other: a refused key rests 330 s, what has no effect
 or fails for one id 600 s, the rare look comes after 660 s, and a batch that hangs because of one id
 is divided within 1,800 s."""
+
+HOLD_S: Final = 20.0
+"""So long all waves hold before they go for the last time: whatever watch has heard of it."""
 
 LOOK_S: Final = 30.0
 """How often a case is asked whether it is at rest."""
@@ -33,20 +36,28 @@ def play(case: Case, rest_s: float = REST_S) -> World:
 
 async def _play(case: Case, rest_s: float) -> World:
     world = World(case)
-    living: dict[int, Replica] = {}
     put_right(world)
     for number in range(case.replicas):
-        _start(world, number, living)
+        _start(world, number)
     watching = asyncio.create_task(watch(world))
     loop = asyncio.get_running_loop()
     for deed in case.deeds:
         await asyncio.sleep(max(deed.at_s - loop.time(), 0.0))
         if deed.what in {"kill", "end"}:
-            await _end(world, deed.number, living, kill=deed.what == "kill")
+            await _end(world, deed.number, kill=deed.what == "kill")
+            _start(world, deed.number)
+        elif deed.what == "down":
+            await _end(world, deed.number, kill=True)
+        elif deed.what == "up":
+            _start(world, deed.number)
         else:
             do(world, deed)
     await asyncio.sleep(max(_calm_at(case) - loop.time(), 0.0))
     put_right(world)
+    if case.conditional:
+        bring_home(world)
+        await asyncio.sleep(HOLD_S)
+        let_go(world)
     await _rest(world, rest_s)
     watching.cancel()
     for replica in list(world.replicas):
@@ -77,14 +88,14 @@ async def _rest(world: World, rest_s: float) -> None:
     world.notes.rested_at = virtual.now()
 
 
-def _start(world: World, number: int, living: dict[int, Replica]) -> None:
-    living[number] = Replica(world, number)
-    living[number].start()
+def _start(world: World, number: int) -> None:
+    """Start the process of this number, unless it runs."""
+    if all(one.number != number for one in world.replicas):
+        Replica(world, number).start()
 
 
-async def _end(world: World, number: int, living: dict[int, Replica], *, kill: bool) -> None:
-    """End the process of this number, and start it anew."""
+async def _end(world: World, number: int, *, kill: bool) -> None:
+    """End the process of this number."""
     current = [one for one in world.replicas if one.number == number]
     for replica in current:
         await (replica.kill() if kill else replica.end())
-    _start(world, number, living)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from dcs_migration_operator.core.model import Task
+from dcs_migration_operator.core.model import Task, Wave
 from dcs_migration_operator.core.status import to_json
 from dcs_migration_operator.engine.build import Surroundings, build
 from dcs_migration_operator.kube.errors import ApiError
@@ -17,18 +17,21 @@ from dcs_migration_operator.kube.lease import Elector
 from dcs_migration_operator.kube.status import StatusQueue
 from dcs_migration_operator.settings import ChannelSettings, Settings
 from simulation.calls import Calls
+from simulation.claims import Knowledge
 from simulation.probe import NoProbe
-from simulation.virtual import clock, now
+from simulation.virtual import now
 from simulation.world import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dcs_migration_operator.core.model import Account, Credentials, ObjectRef, Project
+    from dcs_migration_operator.core.model import Account, Credentials, Instant, ObjectRef
     from dcs_migration_operator.core.status import Status
     from simulation.notes import At
     from simulation.world import News, World
 
+
+OPENED: Final = "CutoverOpened"
 
 KOPF_S: Final = 0.05
 """How long an event waits in kopf's queues, while later ones are read already."""
@@ -40,11 +43,7 @@ class Replica:
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number, self.name = world, number, f"replica-{number}"
         self.dead = self.ending = False
-        self._wishes: dict[str, Task] = {}
-        self._projects: dict[str, tuple[int, Project]] = {}
-        """The newest version that was heard of each, by uid."""
-        self.seen: dict[At, tuple[float, str]] = {}
-        """What DCS last said of a task, and when it was asked."""
+        self.knows = Knowledge(world.notes, now, lambda: self._clock().wall)
         self.doubts: dict[At, float] = {}
         """When an order for a task came back without a clear answer."""
         self.elector = Elector(
@@ -64,7 +63,7 @@ class Replica:
                 read_secret=self._read_secret,
                 open_dcs=self._open_dcs,
                 probe=NoProbe(),
-                clock=clock,
+                clock=self._clock,
                 settings=Settings(
                     channel=ChannelSettings(
                         poll_settled_s=world.case.poll_settled_s,
@@ -80,8 +79,11 @@ class Replica:
     def warn(self, _ref: ObjectRef, _reason: str, _message: str) -> None:
         """Take no note (`engine.ports.EventRecorder`)."""
 
-    def tell(self, _ref: ObjectRef, _reason: str, _message: str) -> None:
-        """Take no note (`engine.ports.EventRecorder`)."""
+    def tell(self, ref: ObjectRef, reason: str, _message: str) -> None:
+        """Take note of what is admitted (`engine.ports.EventRecorder`)."""
+        wrong = self.knows.opened(ref.uid) if reason == OPENED else ""
+        if wrong:
+            self.world.notes.crowded.append(wrong)
 
     def start(self) -> None:
         """Begin: list, campaign, act once elected."""
@@ -126,25 +128,19 @@ class Replica:
         if self.dead:
             return
         if news is None:
-            self._wishes.pop(uid, None)
-            self._projects.pop(uid, None)
+            self.knows.hear_end(uid)
             self.engine.intake.deleted(uid)
             return
         wish, status, version = news
         if isinstance(wish, Task):
-            if wish.stopped:
-                self._wishes[uid] = wish
+            self.knows.hear_task(wish, status, version)
             self.engine.intake.task_changed(wish, status, version)
+        elif isinstance(wish, Wave):
+            self.knows.hear_wave(wish, version)
+            self.engine.intake.wave_changed(wish, status, version)
         else:
-            if version > self._projects.get(uid, (0, wish))[0]:
-                self._projects[uid] = version, wish
+            self.knows.hear_project(uid, wish, version)
             self.engine.intake.project_changed(wish, status, version)
-
-    def knows_wish(self, project_id: str, key: str) -> bool:
-        """Tell whether a resource that this replica knows wishes this task stopped there."""
-        projects = [project for _, project in self._projects.values()]
-        leading = {p.ref for p in projects if p.project_id == project_id and not p.suspended}
-        return any(one.key == key and one.project in leading for one in self._wishes.values())
 
     async def step(self) -> None:
         """Stand still while paused; a dead process never goes on."""
@@ -170,6 +166,9 @@ class Replica:
                 Replica(self.world, self.number).start()
         finally:
             campaign.cancel()
+
+    def _clock(self) -> Instant:
+        return self.world.clock(self.number)
 
     def _may_act(self) -> bool:
         paused = self.world.weather.pause_left_s(self.number) > 0

@@ -70,6 +70,9 @@ def play_round(number: int, count: Counter[str]) -> None:
         count["cases"] += 1
         count["faults"] += len(case.weather.met)
         count["stop orders"] += len(world.notes.orders)
+        count["of targets that had caught up"] += len(world.notes.cuts)
+        count["keys lost by these"] += sum(cut.keys for cut in world.notes.cuts)
+        count["keys lost by stopping at once"] += sum(world.notes.at_once.values())
         check(case, world)
 
     play_one()

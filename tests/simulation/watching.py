@@ -8,7 +8,8 @@ for, and what it shows is no reason for that:
 - `StopNotEffective` and `StopRejected` are for as long as the longest pause between two requests;
 - a trouble is while a call for its project or key failed within the longest pause;
 - `Suspended`, `ProjectNotReady` and the like are while it is so;
-- an end that DCS does not confirm any more is one until the rare look has come.
+- an end that DCS does not confirm any more is one until the rare look has come;
+- what a conditional wish says before its order is one as long as it is so (`waiting.py`).
 
 A project has one while it shows a trouble that no call had within the longest pause, or shows
 nothing. What lasts for a minute while a process can act is a broken promise.
@@ -26,14 +27,22 @@ from dcs_migration_operator.core.phases import PhaseClass, class_of
 from dcs_migration_operator.engine.key_ledger import AT_RISK_S
 from dcs_migration_operator.engine.room import YOUNG_CALLS_MAX
 from dcs_migration_operator.telemetry.health import STALLED_S_MAX
+from simulation import cloud
 from simulation.faults import HANGS
 from simulation.virtual import now
+from simulation.waiting import REASONS, complaint_of, complaint_of_wave, is_barred
 
 if TYPE_CHECKING:
     from simulation.world import Stored, StoredProject, World
 
 SAMPLE_S: Final = 10.0
 PATIENCE_S: Final = 60.0
+PROJECTS_QUICK_MAX: Final = 30
+"""More of them with one key wait for each other."""
+
+SAMPLES_PARALLEL: Final = 16
+"""Samples of one project under way at once, those that hang included."""
+
 CALM_S: Final = 15.0
 """Where everybody answers for so long and nothing is strange, a stop is requested by then."""
 
@@ -91,10 +100,15 @@ def _slow_s(world: World) -> float:
     """
     case, weather = world.case, world.weather
     pages = ceil(len(case.fleet) / case.page_rows) + 1
+    answer_s = max(*weather.answers_s, 0.0, *weather.slow.values(), *weather.samples_s)
     unlisted = case.unknown + sum(not one.listed for one in case.fleet.values())
-    answer_s = max(*weather.answers_s, 0.0, *weather.slow.values())
     shows_s = ceil(unlisted / YOUNG_CALLS_MAX) * min(answer_s, AT_RISK_S)
-    return max(weather.watch_delays_s) + pages * answer_s + shows_s + max(weather.connects_s)
+    sampled = sum(deed.what == "cut over" for deed in case.deeds)
+    hangs = any(one.shows == cloud.HANGS for one in case.fleet.values())
+    sample_s = max(*weather.samples_s, 0.0, cloud.HANGS_S if hangs else 0.0)
+    turns_s = sampled * sample_s / SAMPLES_PARALLEL
+    connect_s, watch_s = max(weather.connects_s), max(weather.watch_delays_s)
+    return watch_s + pages * answer_s + shows_s + connect_s + turns_s
 
 
 def _somebody_acts(world: World) -> bool:
@@ -112,6 +126,7 @@ def _is_calm(world: World) -> bool:
     """Tell whether nothing goes wrong in a case but what single calls meet for a while."""
     case, weather = world.case, world.weather
     disturbed = weather.api_faults or weather.pauses or weather.slow or case.replicas > 1
+    disturbed = disturbed or case.projects > PROJECTS_QUICK_MAX
     lately = (now() - at < CALM_S for at in world.notes.failed_at.values())
     strange = any(one.is_strange(0.0) for one in case.fleet.values())
     # After a long time of 429 the rate of a key recovers within a minute.
@@ -131,6 +146,11 @@ def _complaints(world: World) -> dict[str, tuple[str, float]]:
         if what:
             used = any(one.task.project == known.project.ref for one in world.objects.values())
             found[known.project.object.uid] = what, PATIENCE_S if used else PAUSE_S_MAX
+    leader = next((one for one in world.replicas if one.elector.leads()), None)
+    for wave in world.waves.values():
+        what = complaint_of_wave(world, leader, wave) if leader else ""
+        if what:
+            found[wave.wave.object.uid] = what, PATIENCE_S
     for one in world.replicas:
         stuck_s = one.engine.stuck_s() if one.elector.leads() else 0.0
         if stuck_s > STALLED_S_MAX:
@@ -140,7 +160,7 @@ def _complaints(world: World) -> dict[str, tuple[str, float]]:
 
 def _of_task(world: World, stored: Stored) -> tuple[str, float] | None:
     task, one = stored.task, world.migration(stored.task)
-    if not task.stopped or one is None or class_of(one.at(now())) is not PhaseClass.ACTIVE:
+    if not task.wishes_stop or one is None or class_of(one.at(now())) is not PhaseClass.ACTIVE:
         return None
     ready = stored.status.condition(READY)
     reason = ready.reason if ready else ""
@@ -157,6 +177,13 @@ def _of_task(world: World, stored: Stored) -> tuple[str, float] | None:
             return None  # nothing but a list would tell
         return "claims an end", world.case.poll_settled_s * 1.1 + PAUSE_S_MAX
     suspended = known.project.suspended
+    leader = next((one for one in world.replicas if one.elector.leads()), None)
+    if task.cutover and not task.stopped and leader:
+        if reason in REASONS:
+            what = "" if suspended else complaint_of(world, leader, stored, one)
+            return (what, PATIENCE_S) if what else None
+        if is_barred(world, leader, stored):
+            return None  # what has left stays, and nothing more is requested
     at = (f"project-{number}", task.key)
     stale = not suspended and (reason == "Suspended" or _is_stale(world, at, number, reason))
     return (f"says {reason}", PATIENCE_S) if stale else None
