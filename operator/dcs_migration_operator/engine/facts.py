@@ -44,6 +44,7 @@ class CloudTask:
         unreadable: Why DCS does not show this one task, if so.
         request: The record of its stop requests.
         requested: Whether a stop request is in progress.
+        sent: Whether that request was sent, so that its effect is only known after the answer.
         paces: How soon each resource that names it needs a poll, by uid.
         lag: The newest sample.
         streaks: The streak for the limit of each resource with a conditional wish, by uid.
@@ -59,6 +60,7 @@ class CloudTask:
     unreadable: Trouble | None = None
     request: StopRequest = field(default_factory=StopRequest)
     requested: bool = False
+    sent: bool = False
     paces: dict[str, Pace] = field(default_factory=dict)
     lag: Lag | None = None
     streaks: dict[str, Streak] | None = None
@@ -194,7 +196,7 @@ class ChannelFacts:
 
     def settle(self, cloud: CloudTask, request: StopRequest) -> None:
         """Store the outcome of a request."""
-        cloud.request, cloud.requested = request, False
+        cloud.request, cloud.requested, cloud.sent = request, False, False
         self._wake(cloud)
         self._drop_unnamed(cloud)
 

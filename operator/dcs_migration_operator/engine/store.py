@@ -122,7 +122,7 @@ class Entry:
         """Close the cutover, so that it has to be opened again; a request that was sent stays."""
         self.opening, self.expired = None, False
         cloud = self.cloud
-        left = cloud and (cloud.requested or cloud.request.outcome is Outcome.ACCEPTED)
+        left = cloud and (cloud.sent or cloud.request.outcome is Outcome.ACCEPTED)
         self.committed = bool(self.committed and left)
 
 
@@ -528,6 +528,9 @@ class Store:
                 lag = entry.cloud.lag if entry.cloud else None
                 entry.committed, entry.lag_at_order = True, lag.stats.offset if lag else None
                 entry.wished = self._clock().wall
+        cloud = facts.task(key)
+        if wishing and cloud:
+            cloud.sent = True
         return bool(wishing)
 
     def _wishing(self, facts: ChannelFacts, key: str) -> list[Entry]:

@@ -371,6 +371,40 @@ class TestWaves:
             assert stop
             assert (stop.accepted_at != "", stop.lag_at_order) == (True, 0)
 
+    @pytest.mark.parametrize("how", ["hold", "change"])
+    async def test_a_repeat_on_its_way_at_hold_needs_a_fresh_round(self, how: str) -> None:
+        """Nothing of it has left while its connection is made, and people write again by then."""
+        async with Rig(fleet(1)) as rig:
+            rig.add_project()
+            rig.add_wave(goes=True, failures_max=0)
+            uid = rig.cut_over(0)
+            one = rig.fleet[task_id(0)]
+            one.refuses = "DCS.4957"
+            rig.engine.activate()
+            await asyncio.sleep(25.0)
+            assert (len(rig.batches), rig.reason(uid)) == (1, "StopRejected")
+            begun = asyncio.Event()
+
+            def slowly() -> float:
+                begun.set()
+                return 12.0
+
+            one.refuses, rig.connect_s = "", slowly
+            await begun.wait()
+            assert isinstance(one.lag, LagModel)
+            one.lag.quiet_at = 100.0
+            if how == "hold":
+                rig.add_wave()
+                await asyncio.sleep(1.0)
+                rig.add_wave(goes=True, failures_max=0)
+            else:
+                rig.change_cutover(uid, Cutover(TermsSaid(stable_for_s=20.0), "wave"))
+            await asyncio.sleep(60.0)
+            assert len(rig.batches) == 1
+            assert rig.reason(uid) == "CatchingUp"
+            await asyncio.sleep(60.0)
+            assert one.lost == [0]
+
     async def test_a_failure_pauses_the_wave(self) -> None:
         """One task times out: nothing more is admitted until Hold and Go."""
         migrations = fleet(4)
