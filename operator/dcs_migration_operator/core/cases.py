@@ -163,7 +163,8 @@ CASES: Final[Mapping[Case, Row]] = MappingProxyType(
         Case.HOLDING: Row("True", "Holding", _DONE, Pace.OBSERVING),
         Case.EARLY: Row("True", "Holding", _DONE, Pace.OBSERVING),
         Case.WAVE_PAUSED: Row("True", "Holding", _DONE, Pace.OBSERVING),
-        Case.QUEUED: Row("False", "Queued", _GOES_ON, Pace.OBSERVING, passing=True),
+        # A full wave and stats that hang are waited for however much DCS answers meanwhile.
+        Case.QUEUED: Row("False", "Queued", _GOES_ON, Pace.OBSERVING, passing=True, patient=False),
         Case.CATCHING_UP: Row("False", "CatchingUp", _GOES_ON, Pace.STOPPING, (_LIST, _STATS)),
         Case.LAG_UNKNOWN: Row("False", "LagUnknown", _GOES_ON, Pace.STOPPING, (_LIST, _STATS)),
         Case.TIMED_OUT: Row("False", "CutoverTimedOut", _PERSON, Pace.OBSERVING),

@@ -364,9 +364,7 @@ def _says_otherwise(situation: Situation, row: Row) -> bool:
 def _quiet_until(situation: Situation, row: Row, now: Instant) -> float:
     """Return until when a state that passes by itself is not written."""
     until = situation.news_at + row.quiet_s
-    wish = situation.wish
-    admitted = wish is None or wish.opening is not None  # else its wave may be full for long
-    if row.patient and admitted and situation.progress_at >= now.mono - QUIET_S:
+    if row.patient and situation.progress_at >= now.mono - QUIET_S:
         until = max(until, min(now.mono + QUIET_S, situation.news_at + BACKLOG_S_MAX))
     return until
 

@@ -161,6 +161,17 @@ class TestOneTask:
                 await asyncio.sleep(10.0)
                 assert rig.reason(uid) == "LagUnknown"
 
+    async def test_a_task_that_waits_for_its_first_sample_says_so_within_seconds(self) -> None:
+        """Its stats may hang until their time limit, while DCS answers about all others."""
+        migrations = fleet(2, left=10**6)
+        migrations[task_id(0)].shows = HANGS
+        async with Rig(migrations) as rig:
+            rig.add_project()
+            uids = [rig.cut_over(n, wait()) for n in range(2)]
+            rig.engine.activate()
+            await asyncio.sleep(5.0)
+            assert [rig.reason(uid) for uid in uids] == ["Queued", "CatchingUp"]
+
     @pytest.mark.parametrize("anyway, reason", [(False, "CutoverTimedOut"), (True, "Terminated")])
     async def test_the_time_is_up_also_where_samples_take_longer_than_they_are_good_for(
         self, *, anyway: bool, reason: str
