@@ -65,7 +65,7 @@ check: lint unit ## What to run while you work: style, types, contracts, unit te
 
 .PHONY: simulation
 simulation: $(STAMP) ## A thousand drawn cases on virtual time, the same each time: faults, crashes, two replicas
-	PYTHONHASHSEED=0 $(PYTEST) tests/simulation
+	PYTHONHASHSEED=0 $(PYTEST) --dist=worksteal tests/simulation
 
 .PHONY: pythons
 pythons: $(STAMP) ## Unit tests and a short simulation on other versions of Python that are at hand

@@ -47,6 +47,7 @@ class Calls:
     def __init__(self, replica: Replica, account: Account) -> None:
         world = self._world = replica.world
         self._replica, self._site = replica, account.project_id
+        self._credentials = account.credentials
         self._access_key = account.credentials.access_key
         self._dcs = ModelDcs(
             world.fleets.get(account.project_id, {}),
@@ -119,7 +120,8 @@ class Calls:
         except DcsError:
             knows.samples[at].append(Sample(asked_at, None))
             raise
-        knows.samples[at].append(Sample(asked_at, said))
+        knows.samples[at].append(Sample(asked_at, said, knows.word(at)))
+        self._replica.expect_told(at)
         return stats
 
     async def _ask(self, task_id: str) -> tuple[Stats, Stats]:
@@ -138,14 +140,19 @@ class Calls:
             self._dcs.stats_s = self._world.weather.sample_s(self._site)
         else:
             self._dcs.answer_s = self._world.weather.answer_s(self._site)
+        trial, worked = self._replica.trials.begin(self._credentials, now()), False
         try:
             answer = await call
+            worked = True
         except (AuthFailed, Throttled):
             self._world.notes.failed_at |= {self._site: now(), self._access_key: now()}
             raise
-        except DcsError:
+        except DcsError as error:
+            worked = error.answered
             self._world.notes.failed_at[self._site] = now()
             raise
+        finally:
+            self._replica.trials.end(trial, worked=worked)
         await self._replica.step()
         return answer
 

@@ -39,14 +39,20 @@ AFTERGLOW_S: Final = 5.0
 
 INCREMENTAL: Final = frozenset({"INCRMIGEATING", "INCRMIGRATING"})
 FULL_PERCENT: Final = 100
+LAG_MAX: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample that was answered or failed; `said` is None if nobody can know from it."""
+    """One sample that was answered or failed; `said` is None if nobody can know from it.
+
+    Attributes:
+        word: What DCS had last said of the phase.
+    """
 
     asked_at: float
     said: Stats | None
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,33 @@ class Knowledge:
             for task in tasks
             if task.wishes_stop and task.project in leading
         ]
+
+    def word(self, at: At) -> str:
+        """Return what DCS last said of the phase of a task."""
+        return self.seen.get(at, (0.0, ""))[1]
+
+    def copied_anew(self, at: At) -> list[Task]:
+        """Return the conditional wishes for a task that DCS begins to copy once more.
+
+        Two samples in a row were of its incremental phase, and the newest is of a full one.
+        """
+        before, newest = self.samples[at][-3:-1], self.samples[at][-1]
+        if len(before) < SAMPLES_MIN or not all(map(is_incremental, before)):
+            return []
+        if newest.said is None or not newest.said.is_migrating or not is_full(newest.said):
+            return []
+        tasks = (self._tasks[uid] for uid in self._keys[at[1]])
+        return [
+            one
+            for one in tasks
+            if one.cutover
+            and not one.stopped
+            and self._may_open_at[one.ref.uid] < before[0].asked_at
+        ]
+
+    def is_unchanged(self, task: Task) -> bool:
+        """Tell whether a resource is as it was."""
+        return self._tasks.get(task.ref.uid) is task
 
     def leave(self, site: str, key: str) -> None:
         """Take in that an order for a task leaves: it is committed for whom it is justified."""
@@ -285,6 +318,16 @@ class Knowledge:
 
     def _reopen(self, uid: str) -> None:
         self._may_open_at[uid] = self._mono()
+
+
+def is_incremental(sample: Sample) -> bool:
+    """Tell whether a sample is of a target that follows its source, however far behind."""
+    return sample.word in INCREMENTAL and is_within(sample.said, LAG_MAX)
+
+
+def is_full(said: Stats) -> bool:
+    """Tell whether an answer is of a full phase."""
+    return said.full_progress is not None and said.full_progress < FULL_PERCENT
 
 
 def is_within(said: Stats | None, max_lag: int) -> bool:

@@ -39,6 +39,7 @@ def check_cutovers(world: World) -> None:
     check_room(world)
     check_nothing_lost(world)
     check_idle_stats(world)
+    check_full_sync_told(world)
 
 
 def check_caught_up(world: World) -> None:
@@ -94,6 +95,11 @@ def check_nothing_lost(world: World) -> None:
 def check_idle_stats(world: World) -> None:
     """Check that a task without a conditional wish costs no stats call."""
     assert not world.notes.idle_stats, f"sampled for nobody: {world.notes.idle_stats}"
+
+
+def check_full_sync_told(world: World) -> None:
+    """Check that people are warned when a target whose lag was known is copied once more."""
+    assert not world.notes.untold, f"copied anew, and nobody was warned: {world.notes.untold}"
 
 
 def told(rules: Iterable[Rule]) -> str:

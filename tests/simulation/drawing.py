@@ -11,27 +11,36 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from dcs_migration_operator.core.cutover import Cutover
+from dcs_migration_operator.core.cutover import Cutover, TermsSaid
 from simulation.cloud import HANGS, SHOWS, SPOILS, Migration, task_id
 from simulation.deeds import FORGERIES
 from simulation.faults import API, API_CALLS, CLOUD, ApiFault, CloudFault, Jump, Pause, Weather
-from simulation.wishes import CALM, FEW, RUNNING, Deed, WaveSpec, cutovers, window
+from simulation.lags import SPOILT, Replication
+from simulation.wishes import CALM, FEW, RUNNING, SPAN_S, Deed, WaveSpec, cutovers, window
 from simulation.wishes import TIMES as CUTOVER_TIMES
 from simulation.world import NAMESAKES, wave_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 BUSY_S: Final = 120.0
 """Users and weather are busy for so long."""
 
-SORTS: Final = (
-    *("weather", "weather", "weather", "ids", "tenants", "console", "all"),
-    *("weather", "ids", "tenants", "console", "all"),
-    *("cutover", "cutover", "cutover", "cutover", "cutover", "cutover"),
-    *("stall", "stall", "busy", "busy", "ends", "rare"),
-)
-"""Three in five are about stops at once in all weathers, a quarter about conditional ones."""
+SHARES: Final[Mapping[str, int]] = {
+    "weather": 180,
+    "tenants": 140,
+    "all": 120,
+    "console": 100,
+    "ids": 100,
+    "cutover": 180,
+    "stall": 60,
+    "streak": 60,
+    "busy": 20,
+    "ends": 30,
+    "crowd": 10,
+}
+"""Of a thousand cases, how many are of each sort: two thirds are about stops at once in all
+weathers, a quarter about conditional ones. Hypothesis would choose sorts far less evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +198,14 @@ WEATHER_OF = {
 }
 
 
+def cases_of(sort: str) -> st.SearchStrategy[Case]:
+    """Draw a case of one sort."""
+    return SPECIAL[sort]() if sort in SPECIAL else mixed_cases(sort)
+
+
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Draw one case: mostly a few tasks, sometimes more than one batch."""
-    sort = draw(st.sampled_from(SORTS))
-    if sort in SPECIAL:
-        return draw(SPECIAL[sort]())
+def mixed_cases(draw: st.DrawFn, sort: str) -> Case:
+    """Draw a case of stops at once: mostly a few tasks, sometimes more than one batch."""
     count = draw(st.sampled_from(SIZES if sort in {"weather", "console"} else SMALL_SIZES))
     models = [draw(MIGRATIONS) for _ in range(min(count, 8))]
     if sort in {"ids", "all"}:
@@ -275,7 +286,11 @@ def cutover_cases(draw: st.DrawFn) -> Case:
         {task_id(n): models[n % len(models)] for n in range(count)},
         0,
         tuple(sorted(deeds, key=lambda deed: deed.at_s)),
-        replace(weather, jumps=tuple(draw(st.lists(JUMPS, max_size=1)))),
+        replace(
+            weather,
+            jumps=tuple(draw(st.lists(JUMPS, max_size=1))),
+            slow_until_s=SPAN_S if weather.is_slow else float("inf"),
+        ),
         replicas,
         projects,
         poll_settled_s=draw(SETTLED_S),
@@ -308,6 +323,36 @@ def stall_cases(draw: st.DrawFn) -> Case:
         projects=projects,
         sort="stall",
     )
+
+
+@st.composite
+def streak_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which one sample speaks against a stop that would be requested otherwise."""
+    count = draw(st.integers(1, 3))
+    deeds: list[Deed] = []
+    faults: list[CloudFault] = []
+    fleet = {}
+    for n in range(count):
+        at = draw(st.integers(0, 80)) / 4
+        stable_s = draw(st.sampled_from([10.0, 10.0, 20.0, 30.0]))
+        deeds.append(Deed(at, "cut over", n, Cutover(TermsSaid(stable_for_s=stable_s))))
+        then = at + draw(st.sampled_from([2.0, 3.0, 4.0, 6.0, 7.0, 8.0, 11.0, 13.0, 17.0]))
+        lag = draw(CALM)
+        match draw(st.sampled_from(["form", "form", "sync", "sync", "writers", "fails"])):
+            case "form":
+                form = draw(st.sampled_from(sorted(SPOILT)))
+                lag = Replication(form=form, hiccups=True, hiccup_at_s=then)
+            case "sync":
+                full_s = draw(st.sampled_from([2.0, 4.0, 6.0, 12.0]))
+                lag = Replication(breaks_at=then, full_s_again=full_s)
+            case "writers":
+                deeds += [Deed(then, "writers: on", n), Deed(then + 3.0, "writers: off", n)]
+            case _:
+                kind = draw(st.sampled_from(["500", "503", "not found", "forbidden"]))
+                faults.append(CloudFault(then, 4.0, "stats", kind, "before"))
+        fleet[task_id(n)] = Migration("INCRMIGEATING", lag=lag)
+    deeds.sort(key=lambda deed: deed.at_s)
+    return Case(fleet, 0, tuple(deeds), Weather(cloud_faults=tuple(faults)), sort="streak")
 
 
 READY_S: Final = 10.0
@@ -402,21 +447,16 @@ def ends_cases(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def rare_cases(draw: st.DrawFn) -> Case:
-    """Draw a case that costs much, seldom; else one that costs nothing."""
-    if draw(st.sampled_from([True, False, False])):
-        return draw(crowd_cases())
-    return draw(stall_cases())
-
-
-@st.composite
 def crowd_cases(draw: st.DrawFn) -> Case:
     """Draw a case of many projects with one key, and a moment in which DCS throttles it."""
     projects = draw(st.sampled_from([60, 100]))
-    begins_s, lasts_s = draw(st.sampled_from([0.5, 1.0, 2.0])), draw(st.sampled_from([1.0, 2.0]))
+    begins_s, lasts_s = (
+        draw(st.sampled_from([1.0, 2.0, 3.0, 5.0])),
+        draw(st.sampled_from([1.0, 2.0])),
+    )
     throttled = CloudFault(begins_s, lasts_s, "any", "throttled", "before")
     weather = Weather(
-        cloud_faults=(throttled,), answers_s=(draw(st.sampled_from([0.05, 0.5, 1.0])),)
+        cloud_faults=(throttled,), answers_s=(draw(st.sampled_from([0.05, 0.5, 1.0, 1.0])),)
     )
     deeds = [Deed(draw(st.sampled_from([0.0, 1.0])), "stop", n) for n in range(projects)]
     deeds.sort(key=lambda deed: deed.at_s)
@@ -433,9 +473,10 @@ def crowd_cases(draw: st.DrawFn) -> Case:
 SPECIAL: Final[dict[str, Callable[[], st.SearchStrategy[Case]]]] = {
     "cutover": cutover_cases,
     "stall": stall_cases,
+    "streak": streak_cases,
     "busy": busy_cases,
     "ends": ends_cases,
-    "rare": rare_cases,
+    "crowd": crowd_cases,
 }
 """Sorts that are drawn in a way of their own."""
 

@@ -53,7 +53,8 @@ API_TIMEOUT_S: Final = {"lease": 4.0, "patch": 30.0, "secret": 30.0}
 """When the operator gives up a call of the API server that hangs (`kube/api.py`)."""
 
 
-SLOW_SAMPLES_S: Final = 180.0
+QUICK_S: Final = 0.05
+"""How long a DCS call takes once it is not slow any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ class Weather:
         answers_s: Taken in turn for the time that a DCS call takes.
         connects_s: Taken in turn for the time that a connection for a stop takes.
         slow: By cloud project, the time that all its calls take instead.
-        samples_s: Taken in turn for the time that stats take during the first minutes, where it is
-            not that of other calls.
+        samples_s: Taken in turn for the time that stats take, where it is not that of other calls.
+        slow_until_s: Until when calls and connections take that long. A cloud in which an answer
+            and a connection always take five seconds each cannot be asked for a stop on a sample
+            that is ten seconds old at most, so that a case of conditional wishes would never end.
         jumps: Of wall clocks; the monotonic ones go on.
         met: What hit a call, each time that it did.
     """
@@ -131,6 +134,7 @@ class Weather:
     slow: dict[str, float] = field(default_factory=dict)
     samples_s: tuple[float, ...] = ()
     jumps: tuple[Jump, ...] = ()
+    slow_until_s: float = float("inf")
     met: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -139,7 +143,14 @@ class Weather:
         spans: list[CloudFault | ApiFault | Pause] = [*self.cloud_faults, *self.api_faults]
         spans += self.pauses
         ends = [one.begins_s + one.lasts_s for one in spans] + [one.at_s for one in self.jumps]
+        if self.slow_until_s < float("inf"):
+            ends.append(self.slow_until_s)
         return max(ends, default=0.0)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether answers or connections ever take longer than usual."""
+        return max(*self.answers_s, *self.connects_s, *self.samples_s, QUICK_S) > QUICK_S
 
     def cloud(self, operation: str, moment: str) -> None:
         """Raise what hits this call, if anything does."""
@@ -174,21 +185,25 @@ class Weather:
 
     def answer_s(self, project_id: str) -> float:
         """Return how long the next DCS call takes."""
-        return self.slow.get(project_id) or self._turn(self.answers_s)
+        return self.slow.get(project_id) or (self._turn(self.answers_s) if self._slow else QUICK_S)
 
     def sample_s(self, project_id: str) -> float:
         """Return how long the next stats take."""
-        slow = self.samples_s and asyncio.get_running_loop().time() < SLOW_SAMPLES_S
-        return self._turn(self.samples_s) if slow else self.answer_s(project_id)
+        own = self.samples_s and self._slow
+        return self._turn(self.samples_s) if own else self.answer_s(project_id)
 
-    def set_off_s(self, replica: int) -> float:
-        """Return by how much the wall clock of a replica's node was set so far."""
-        at = asyncio.get_running_loop().time()
+    def set_off_s(self, replica: int, at: float | None = None) -> float:
+        """Return by how much the wall clock of a replica's node was set until now, or a moment."""
+        at = asyncio.get_running_loop().time() if at is None else at
         return sum(one.by_s for one in self.jumps if one.replica == replica and one.at_s <= at)
 
     def connect_s(self) -> float:
         """Return how long the next connection for a stop takes."""
-        return self._turn(self.connects_s)
+        return self._turn(self.connects_s) if self._slow else 0.0
+
+    @property
+    def _slow(self) -> bool:
+        return asyncio.get_running_loop().time() < self.slow_until_s
 
     def pause_left_s(self, replica: int) -> float:
         """Return how long a replica still stands still."""

@@ -68,6 +68,7 @@ def check(case: Case, world: World) -> None:
     _check_words(world)
     assert not world.notes.early, f"claimed without having asked: {world.notes.early}"
     _check_refusals(case, world)
+    check_trials(world)
     if _is_calm(case):
         _check_first_words(world)
     if not case.weather.api_faults and all(d.what not in ENDS for d in case.deeds):
@@ -205,6 +206,12 @@ def _check_refusals(case: Case, world: World) -> None:
         assert most <= allowed, f"{access_key} was refused {most} times in a row"
 
 
+def check_trials(world: World) -> None:
+    """Check that a key that never worked is tried by one call at a time."""
+    crowded = [text for one in world.notes.trials for text in one.crowded]
+    assert not crowded, f"several calls tried one key: {crowded[:REFUSALS_MAX]}"
+
+
 def lives_of(world: World, key: str) -> int:
     """Return how often the requests for a task may have begun anew."""
     case, number = world.case, int(key[:8], 16)
@@ -259,7 +266,8 @@ def _check_first_words(world: World) -> None:
         if not stored.history or stored.forged:
             continue  # a stranger's word may do until the rare look
         first_s = stored.history[0][0] - stored.born_at
-        usual_s = FIRST_WORD_S if world.migration(stored.task) is None else BACKLOG_S
+        behind = stored.task.stopped and world.migration(stored.task) is not None
+        usual_s = BACKLOG_S if behind else FIRST_WORD_S
         assert first_s <= usual_s + WRITES_S, f"{uid} got its first word after {first_s} s"
 
 

@@ -129,6 +129,8 @@ class Replication:
         form: How stats are answered, one of `FORMS`.
         form_until_s: Until when; then they are honest numbers.
         hiccups: They are answered so for a moment now and then only.
+        hiccup_at_s: When the first of these moments begins, if not at once.
+        full_s_again: How long the full phase takes that begins again, if not as long as the first.
         quiet_since: Since when nobody writes.
     """
 
@@ -141,6 +143,8 @@ class Replication:
     form: str = HONEST[0]
     form_until_s: float = float("inf")
     hiccups: bool = False
+    hiccup_at_s: float = 0.0
+    full_s_again: float = 0.0
     quiet_since: float = field(default=float("inf"), init=False, compare=False)
     _one: Sandboxed = field(init=False, repr=False, compare=False)
     _full_until: float = field(default=0.0, init=False, repr=False, compare=False)
@@ -162,7 +166,7 @@ class Replication:
         self.quiet_since = float("inf") if self.writing else 0.0
         if self.full_s:
             self._one.sync.copied = False
-            self._copy_all(0.0)
+            self._copy_all(0.0, again=False)
 
     def fresh(self) -> Replication:
         """Return the same one at its beginning."""
@@ -220,7 +224,8 @@ class Replication:
         return task_stats(json.dumps(body).encode(), "model-request")
 
     def _form(self, now: float) -> str:
-        hit = not self.hiccups or int(now) % HICCUP_EVERY_S < HICCUP_S
+        after_s = now - self.hiccup_at_s
+        hit = not self.hiccups or (after_s >= 0.0 and int(after_s) % HICCUP_EVERY_S < HICCUP_S)
         return self.form if now < self.form_until_s and hit else HONEST[0]
 
     def _body(self, now: float, form: str) -> dict[str, Any]:
@@ -246,8 +251,8 @@ class Replication:
             self._one.word = INCREMENTAL_WORD
             lag.enter(self._one, self._full_until, None)
 
-    def _copy_all(self, at: float) -> None:
-        full_s = self.full_s or lag.FULL_S
+    def _copy_all(self, at: float, *, again: bool = True) -> None:
+        full_s = (self.full_s_again if again else 0.0) or self.full_s or lag.FULL_S
         self._one.word, self._full_until = FULL_WORD, at + full_s
         lag.enter(self._one, at, full_s)
 

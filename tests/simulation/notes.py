@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dcs_migration_operator.core.status import Status
+    from simulation.trials import Trials
 
 At = tuple[str, str]
 """A cloud project and the key of a task."""
@@ -111,6 +112,10 @@ class Notes:
     """Admissions that a wave had no room for."""
     idle_stats: list[str] = field(default_factory=list)
     """Samples of tasks that nobody wishes to be stopped on a condition."""
+    untold: list[str] = field(default_factory=list)
+    """Full syncs that began again of which nobody was warned."""
+    trials: list[Trials] = field(default_factory=list)
+    """How each process has tried its keys."""
     early: list[str] = field(default_factory=list)
     """Claims of a status about a wish that nobody had asked DCS about."""
     stuck: list[str] = field(default_factory=list)

@@ -19,6 +19,7 @@ from dcs_migration_operator.settings import ChannelSettings, Settings
 from simulation.calls import Calls
 from simulation.claims import Knowledge
 from simulation.probe import NoProbe
+from simulation.trials import Trials
 from simulation.virtual import now
 from simulation.world import NAMESPACE
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 
 OPENED: Final = "CutoverOpened"
+COPIED_ANEW: Final = "FullSyncAgain"
+
+TOLD_S: Final = 10.0
+"""People are told by then: a round of samples is over after 5 s."""
 
 KOPF_S: Final = 0.05
 """How long an event waits in kopf's queues, while later ones are read already."""
@@ -43,7 +48,10 @@ class Replica:
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number, self.name = world, number, f"replica-{number}"
         self.dead = self.ending = False
+        self.acts_since = float("inf")
         self.knows = Knowledge(world.notes, now, lambda: self._clock().wall)
+        self.trials = Trials()
+        self.warned: list[tuple[float, str, str]] = []
         self.doubts: dict[At, float] = {}
         """When an order for a task came back without a clear answer."""
         self.elector = Elector(
@@ -76,8 +84,9 @@ class Replica:
         )
         self._runner: asyncio.Task[None] | None = None
 
-    def warn(self, _ref: ObjectRef, _reason: str, _message: str) -> None:
-        """Take no note (`engine.ports.EventRecorder`)."""
+    def warn(self, ref: ObjectRef, reason: str, _message: str) -> None:
+        """Take note of a Warning (`engine.ports.EventRecorder`)."""
+        self.warned.append((now(), ref.uid, reason))
 
     def tell(self, ref: ObjectRef, reason: str, _message: str) -> None:
         """Take note of what is admitted (`engine.ports.EventRecorder`)."""
@@ -85,10 +94,25 @@ class Replica:
         if wrong:
             self.world.notes.crowded.append(wrong)
 
+    def expect_told(self, at: At) -> None:
+        """Expect a Warning soon, if DCS has begun to copy a task once more."""
+        for task in self.knows.copied_anew(at):
+            asyncio.get_running_loop().call_later(TOLD_S, self._check_told, task)
+
+    def _check_told(self, task: Task) -> None:
+        since = now() - 2.0 * TOLD_S
+        paused = any(one.replica == self.number for one in self.world.weather.pauses)
+        if self.dead or self.ending or paused or not self.knows.is_unchanged(task):
+            return
+        told = {uid for at, uid, reason in self.warned if reason == COPIED_ANEW and at >= since}
+        if task.ref.uid not in told:
+            self.world.notes.untold.append(f"{task.ref.uid} at {now() - TOLD_S}")
+
     def start(self) -> None:
         """Begin: list, campaign, act once elected."""
         self.world.replicas.append(self)
         self.world.notes.starts += 1
+        self.world.notes.trials.append(self.trials)
         self.world.notes.started_at = now()
         self.world.list_to(self)
         self._runner = asyncio.create_task(self._run())
@@ -156,6 +180,7 @@ class Replica:
             await self.elector.elected.wait()
             await asyncio.sleep(2.0 * KOPF_S)  # until the first listing has been heard
             await self.step()
+            self.acts_since = now()
             self.engine.activate()
             await campaign  # ends when leadership is lost; the process leaves and starts anew
             if not self.dead and not self.ending:

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from simulation.drawing import Case, cases
+from simulation.drawing import SHARES, Case, cases_of
 from simulation.invariants import check
 from simulation.playing import play
+from simulation.steady import steady
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROUND_CASES: Final = 250
-"""Cases per seed: about ten seconds, so that it ends soon after the time asked for."""
+ROUND_SHARE: Final = 5
+"""A round is a fifth of a thousand cases, of each sort its share: so it ends soon after the time
+asked for."""
 
 SEED_BITS: Final = 32
 
@@ -54,17 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def play_round(number: int, count: Counter[str]) -> None:
-    """Play the cases of one seed; counts cases, faults met and calls to DCS."""
+    """Play the cases of one seed, some of each sort."""
+    for sort, share in SHARES.items():
+        play_sort(sort, share // ROUND_SHARE, number, count)
+
+
+def play_sort(sort: str, cases: int, number: int, count: Counter[str]) -> None:
+    """Play cases of one sort; counts cases, faults met and calls to DCS."""
 
     @seed(number)
     @settings(
-        max_examples=ROUND_CASES,
+        max_examples=cases,
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(cases())
+    @given(cases_of(sort))
     def play_one(case: Case) -> None:
         world = play(case)
         count["cases"] += 1
@@ -75,7 +83,8 @@ def play_round(number: int, count: Counter[str]) -> None:
         count["keys lost by stopping at once"] += sum(world.notes.at_once.values())
         check(case, world)
 
-    play_one()
+    with steady():
+        play_one()
 
 
 def say(line: str) -> None:

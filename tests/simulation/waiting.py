@@ -11,7 +11,7 @@ from dcs_migration_operator.core.conditions import READY, RECONCILING, STALLED
 from dcs_migration_operator.core.cutover import ALWAYS, terms_of
 from dcs_migration_operator.core.status import parse_time
 from simulation.claims import SAMPLE_AGE_S, is_within
-from simulation.virtual import now
+from simulation.virtual import EPOCH, now
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 UNSAMPLED_S: Final = 75.0
 """A sample that failed is repeated after a minute at the latest."""
+
+RECALLED_S: Final = 30.0
+"""A new process has read every status by then, unless its projects are in trouble."""
 
 REASONS: Final = frozenset(
     {
@@ -134,9 +137,7 @@ def _bar(stored: Stored, wave: StoredWave | None, window: Window, wall: datetime
 
 def _of_open(world: World, leader: Replica, stored: Stored, terms: Terms, reason: str) -> str:
     """Return what is wrong with the reason of a wish that only waits for its target."""
-    opening = stored.status.opening
-    until = parse_time(opening.times_out_at) if opening else None
-    if until and until <= world.wall(leader.number) and reason != "Queued":
+    if now() >= _time_up_at(world, leader, stored) and reason != "Queued":
         return f"says {reason} although its time is up"
     at = (world.home_of(stored.task.key), stored.task.key)
     samples = sorted(leader.knows.samples[at], key=lambda one: one.asked_at)
@@ -154,6 +155,29 @@ def _of_open(world: World, leader: Replica, stored: Stored, terms: Terms, reason
             return "says NotReplicating of what replicates"
         case _:
             return ""
+
+
+def _time_up_at(world: World, leader: Replica, stored: Stored) -> float:
+    """Return the virtual second at which the time of an opened wish is up, as its leader counts.
+
+    Durations go on while clocks are set: only what another process wrote down is read by the wall
+    clock, once, within moments after this one begins to act.
+    """
+    opening = stored.status.opening
+    until = parse_time(opening.times_out_at) if opening else None
+    if opening is None or until is None:
+        return float("inf")
+    told = (
+        at
+        for at, one in stored.history
+        if one.opening and one.opening.opened_at == opening.opened_at
+    )
+    opened_at = next(told, 0.0)
+    moments = [opened_at]
+    if opened_at < leader.acts_since:
+        moments = [leader.acts_since, leader.acts_since + RECALLED_S]
+    set_s = min(world.weather.set_off_s(leader.number, at) for at in moments)
+    return (until - EPOCH).total_seconds() - set_s
 
 
 def _has_caught_up(samples: list[Sample], terms: Terms) -> bool:
