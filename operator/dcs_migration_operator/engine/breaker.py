@@ -48,11 +48,26 @@ UNTRUSTED: Final = Backoff(30.0, 600.0)
 
 @dataclass(slots=True)
 class _Circuit:
-    """The state of one circuit: since when it fails, how often, and until when it is open."""
+    """The state of one circuit.
+
+    Attributes:
+        failures: Number of failures of this kind in a row.
+        kind: The kind of the last failure.
+        trouble: What is told of it; None once the pause is over and nothing waits for its end.
+        until: Monotonic time in seconds until which the circuit is open.
+        pause_s: The last pause.
+    """
 
     failures: int = 0
+    kind: TroubleKind | None = None
     trouble: Trouble | None = None
     until: float = float("-inf")
+    pause_s: float = 0.0
+
+    def continues(self, kind: TroubleKind, now: float) -> bool:
+        """Tell whether a failure now follows the last one: a poll may have come in between."""
+        lately = self.trouble is not None or now < self.until + self.pause_s
+        return self.kind is kind and lately
 
 
 class CircuitBreaker:
@@ -93,23 +108,23 @@ class CircuitBreaker:
         # A stop may hang because of its ids; other calls show whether the channel works.
         hangs = operation is Operation.BATCH_STOP and error.detail.code == TIMEOUT
         circuit = self._calls[operation] if error.answered or hangs else self._channel
-        same = circuit.trouble is not None and circuit.trouble.kind is kind
-        circuit.failures = circuit.failures + 1 if same else 1
+        same = circuit.continues(kind, now)
+        circuit.failures, circuit.kind = circuit.failures + 1 if same else 1, kind
         since = circuit.trouble.since if same and circuit.trouble else now
         circuit.trouble = _trouble(kind, operation, error, since)
         pauses = UNTRUSTED if isinstance(error, Untrusted) else PAUSES[kind]
-        pause_s = pauses.seconds(circuit.failures) * (1.0 + JITTER * self._draw())
-        circuit.until = max(circuit.until, now + pause_s)
+        circuit.pause_s = pauses.seconds(circuit.failures) * (1.0 + JITTER * self._draw())
+        circuit.until = max(circuit.until, now + circuit.pause_s)
         if error.answered:
             self.answered()
 
     def expire(self, waiting: Container[Operation], now: float) -> None:
-        """Forget troubles whose pause is over, unless calls that they delayed still wait."""
+        """End troubles whose pause is over, unless calls that they delayed still wait."""
         for operation, circuit in self._calls.items():
             if now >= circuit.until and operation not in waiting:
-                self._calls[operation] = _Circuit()
+                circuit.trouble = None
         if now >= self._channel.until and not any(one in waiting for one in Operation):
-            self._channel = _Circuit()
+            self._channel.trouble = None
 
     def next_end(self, now: float) -> float | None:
         """Return when the next pause ends, in monotonic seconds; None if there is no pause."""

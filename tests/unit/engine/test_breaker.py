@@ -213,6 +213,26 @@ class TestHealing:
         breaker.expire((), NOW + 30.0)
         assert troubles(breaker) == {}
 
+    def test_what_fails_right_after_a_forgotten_trouble_goes_on_with_longer_pauses(self) -> None:
+        """A look may come before the call is made again, so that nothing waits for its end."""
+        breaker, error, now = CircuitBreaker(lowest), Misconfigured(DETAIL, http_status=404), NOW
+        for pause_s in (30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0):
+            breaker.failed(STOP, error, now)
+            assert breaker.wait_s(STOP, now) == pause_s
+            assert told(breaker, STOP).since == now
+            breaker.expire((), now + pause_s)
+            assert troubles(breaker) == {}
+            now += pause_s + 5.0
+
+    def test_what_fails_long_after_a_forgotten_trouble_begins_anew(self) -> None:
+        """It went well for as long again, or was not tried."""
+        breaker, error = CircuitBreaker(lowest), PermissionDenied(DETAIL, http_status=403)
+        breaker.failed(STOP, error, NOW)
+        breaker.failed(STOP, error, NOW + 30.0)
+        breaker.expire((), NOW + 90.0)
+        breaker.failed(STOP, error, NOW + 150.0)
+        assert breaker.wait_s(STOP, NOW + 150.0) == 30.0
+
     @pytest.mark.parametrize(
         "error, waiting, kept",
         [
