@@ -106,6 +106,11 @@ class Calls:
         except NotFound:
             self._saw(task_key(task_id), DELETED, asked_at)
             raise
+        except DcsError:
+            one = self._world.fleets[self._site].get(dashed(task_id))
+            if one and one.shows and one.is_strange(now()):
+                self._world.notes.failed_shows[self._site, task_key(task_id)].append(asked_at)
+            raise
         self._saw(task_key(task_id), seen.word, asked_at)
         self._note_method(seen)
         return seen

@@ -15,6 +15,7 @@ from dcs_migration_operator.core.cutover import Cutover, TermsSaid
 from simulation.cloud import HANGS, SHOWS, SPOILS, Migration, task_id
 from simulation.deeds import FORGERIES
 from simulation.faults import API, API_CALLS, CLOUD, ApiFault, CloudFault, Jump, Pause, Weather
+from simulation.faults import HANGS as API_HANGS
 from simulation.lags import SPOILT, Replication
 from simulation.wishes import CALM, FEW, RUNNING, SPAN_S, Deed, WaveSpec, cutovers, window
 from simulation.wishes import TIMES as CUTOVER_TIMES
@@ -27,15 +28,20 @@ BUSY_S: Final = 120.0
 """Users and weather are busy for so long."""
 
 SHARES: Final[Mapping[str, int]] = {
-    "weather": 180,
-    "tenants": 140,
-    "all": 120,
+    "weather": 120,
+    "tenants": 110,
+    "keys": 30,
+    "all": 100,
     "console": 100,
     "ids": 100,
     "cutover": 180,
     "stall": 60,
     "streak": 60,
     "busy": 20,
+    "spoilt": 20,
+    "unshown": 20,
+    "again": 20,
+    "moved": 20,
     "ends": 30,
     "crowd": 10,
 }
@@ -430,6 +436,76 @@ def busy_cases(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def spoilt_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which each request fails that names a certain id, for as long as it likes."""
+    count = draw(st.sampled_from([3, 13, 50, 60]))
+    spoils = draw(st.sampled_from(["500", "503", "500", "503", "refused", "busy", HANGS]))
+    healthy = Migration(stop_s=1.0, listed=draw(st.booleans()))
+    fleet = {task_id(n): healthy for n in range(count)}
+    numbers = draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=2))
+    fleet |= {task_id(n): replace(healthy, spoils=spoils) for n in numbers}
+    deeds = tuple(Deed(1.0, "stop", n) for n in range(count))
+    return Case(fleet, 0, deeds, Weather(), sort="spoilt")
+
+
+@st.composite
+def again_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which a stop has no effect, and what it takes to request it again fails."""
+    count = draw(st.integers(1, 2))
+    at = draw(st.sampled_from([0.0, 1.0]))
+    kind = draw(st.sampled_from(["forbidden", "forbidden", "not found", "503"]))
+    operation = draw(st.sampled_from(["batch_stop", "show"]))
+    lasts_s = draw(st.sampled_from([200.0, 700.0, 1000.0]))
+    fault = CloudFault(at + 15.0, lasts_s, operation, kind, "before")
+    one = Migration(ignores=1, listed=draw(st.booleans()))
+    deeds = tuple(Deed(at, "stop", n) for n in range(count))
+    fleet = {task_id(n): one for n in range(count)}
+    return Case(fleet, 0, deeds, Weather(cloud_faults=(fault,)), sort="again")
+
+
+@st.composite
+def moved_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which a wrong project id is corrected, whatever was found and done there.
+
+    In half of them an order is about to leave at that moment, and what leads to the other project
+    is not known at once.
+    """
+    count = draw(st.integers(1, 3))
+    right_at = draw(st.sampled_from([3.0, 4.0, 8.0, 30.0, 90.0, 400.0]))
+    late = draw(st.booleans())
+    wish_at = right_at - draw(st.sampled_from([1.0, 2.0])) if late else 0.0
+    deeds = [Deed(0.0, "project: wrong", 0), *(Deed(wish_at, "stop", n) for n in range(count))]
+    deeds.append(Deed(right_at, "project: right", 0))
+    if draw(st.booleans()):
+        wrong_at = right_at + draw(st.sampled_from([1.0, 3.0, 20.0]))
+        deeds += [Deed(wrong_at, "project: wrong", 0), Deed(wrong_at + 30.0, "project: right", 0)]
+    one = Migration(stop_s=3.0, lag_s=draw(st.sampled_from([0.0, 8.0])))
+    hangs = ApiFault(right_at - 0.25, 20.0, API_HANGS, "before", "secret")
+    return Case(
+        {task_id(n): one for n in range(count)},
+        0,
+        tuple(sorted(deeds, key=lambda deed: deed.at_s)),
+        Weather(api_faults=(hangs,) if late else (), connects_s=(3.0 if late else 0.0,)),
+        decoys=late or draw(st.booleans()),
+        sort="moved",
+    )
+
+
+@st.composite
+def unshown_cases(draw: st.DrawFn) -> Case:
+    """Draw a case in which an id cannot be shown, among others that no list mentions either."""
+    count = draw(st.integers(2, 8))
+    fleet = {task_id(n): Migration(listed=False, stop_s=3.0) for n in range(count)}
+    odd = draw(st.integers(1, 2))
+    for n in range(count, count + odd):
+        fleet[task_id(n)] = Migration(listed=False, shows=draw(SHOWN))
+    deeds = [Deed(0.0, "stop", n) for n in range(count, count + odd)]
+    deeds += [Deed(draw(TIMES), "stop", n) for n in range(count)]
+    deeds.sort(key=lambda deed: deed.at_s)
+    return Case(fleet, 0, tuple(deeds), Weather(), sort="unshown")
+
+
+@st.composite
 def ends_cases(draw: st.DrawFn) -> Case:
     """Draw a case in which stops fail until their tasks have ended without them."""
     count = draw(st.integers(1, 3))
@@ -470,13 +546,49 @@ def crowd_cases(draw: st.DrawFn) -> Case:
     )
 
 
+@st.composite
+def keys_cases(draw: st.DrawFn) -> Case:
+    """Draw a case of one access key that is wrong everywhere, guessed at, or dies."""
+    projects = draw(st.sampled_from([2, 12, 12, 30]))
+    step_s = draw(st.sampled_from([3.0, 12.0, 30.0]))
+    deeds = [Deed(float(n % 3), "stop", n) for n in range(projects)]
+    match draw(st.sampled_from(["wrong", "guessed", "applied again", "dies"])):
+        case "wrong":
+            deeds += [Deed(0.0, "secret: guess", n) for n in range(projects)]
+        case "guessed":
+            deeds += [Deed(k * step_s, f"secret: guess {k}", 0) for k in range(8)]
+        case "applied again":
+            deeds.append(Deed(0.0, "secret: guess", 0))
+            for k in range(1, 6):
+                deeds.append(Deed(k * step_s, "project: delete", 0))
+                deeds.append(Deed(k * step_s + 1.0, "project: right", 0))
+        case _:
+            at = draw(st.sampled_from([1.0, 2.0, 3.0, 4.0, 8.0]))
+            deeds.append(Deed(at, "key: dies", 0))
+    healthy = Migration(stop_s=draw(st.sampled_from([3.0, 30.0])))
+    return Case(
+        {task_id(n): healthy for n in range(projects)},
+        0,
+        tuple(sorted(deeds, key=lambda deed: deed.at_s)),
+        Weather(answers_s=(draw(st.sampled_from([0.05, 0.5, 1.0])),)),
+        projects=projects,
+        refusal_s=draw(st.sampled_from([0.05, 0.3, 3.0])),
+        sort="keys",
+    )
+
+
 SPECIAL: Final[dict[str, Callable[[], st.SearchStrategy[Case]]]] = {
     "cutover": cutover_cases,
     "stall": stall_cases,
     "streak": streak_cases,
     "busy": busy_cases,
+    "spoilt": spoilt_cases,
+    "unshown": unshown_cases,
+    "again": again_cases,
+    "moved": moved_cases,
     "ends": ends_cases,
     "crowd": crowd_cases,
+    "keys": keys_cases,
 }
 """Sorts that are drawn in a way of their own."""
 

@@ -11,6 +11,7 @@ from dcs_migration_operator.core.conditions import READY
 from dcs_migration_operator.core.model import TroubleKind, task_key
 from dcs_migration_operator.core.phases import PhaseClass, class_of
 from simulation.bounds import WINDOWS, calls_max, repeats, requests_max
+from simulation.cloud import HANGS, task_id
 from simulation.conditions import CONDITIONAL, check_cutovers, is_at_rest, told
 from simulation.watching import FULFILLED
 from simulation.world import NAMESAKES
@@ -39,6 +40,19 @@ DIVIDING: Final = frozenset({"500", "503", "busy"})
 AFTER_THROTTLING_S: Final = 60.0
 """By then all stops of a hundred projects have left that a moment of 429 has held up."""
 
+SPOILT_S: Final = 60.0
+HANGING_S: Final = 1800.0
+"""So long an id with which all requests fail, or hang, delays those of its first batch."""
+
+SHOWN_AGAIN_S: Final = 5.0
+"""The first pause after a show that failed."""
+
+MOVED_S: Final = 10.0
+"""A project that was corrected is looked at, and its tasks are ordered, within so long."""
+
+UNSHOWN_S: Final = 5.0
+"""A task that no list mentions is shown and ordered within so long; others that hang cost 1 s."""
+
 ENDS: Final = frozenset({"kill", "end", "down"})
 """What ends a process."""
 
@@ -59,10 +73,17 @@ def check(case: Case, world: World) -> None:
     _check_orders(world)
     check_cutovers(world)
     _check_requests(case, world)
+    check_shows(world)
     if not any(one.spoils for one in case.fleet.values()):
         _check_calls(world)
     if case.sort == "busy":
         check_busy(case, world)
+    if case.sort == "moved" and not case.weather.api_faults:
+        check_moved(case, world)
+    if case.sort == "unshown":
+        check_unshown(case, world)
+    if case.sort == "spoilt":
+        check_spoilt(case, world)
     if case.sort == "crowd":
         check_throttled(case, world)
     _check_words(world)
@@ -145,6 +166,16 @@ def _check_requests(case: Case, world: World) -> None:
         assert len(at) <= allowed, f"{key} in {project_id} was ordered at {at}, not {allowed} times"
 
 
+def check_shows(world: World) -> None:
+    """Check that an id that cannot be shown is asked for with growing pauses."""
+    for (project_id, key), at in world.notes.failed_shows.items():
+        number = int(key[:8], 16)
+        lives = lives_of(world, key)
+        lives += sum(deed.number % NAMESAKES == number for deed in world.case.deeds)
+        allowed = lives * (1 + repeats(at[-1] - at[0], SHOWN_AGAIN_S))
+        assert len(at) <= allowed, f"{key} in {project_id} was shown at {at}, not {allowed} times"
+
+
 def _check_calls(world: World) -> None:
     """Many ids that wait together share few calls, whatever calls have met before."""
     bursts: list[list[SentOrder]] = []
@@ -174,6 +205,50 @@ def check_busy(case: Case, world: World) -> None:
     again_at = max(deed.at_s for deed in case.deeds)
     later = [order for order in world.notes.orders if order.at >= again_at]
     assert len(later) <= batches + WINDOWS, f"{len(later)} requests for what had succeeded"
+
+
+def check_spoilt(case: Case, world: World) -> None:
+    """Check that an id with which every request fails delays the others, once, for a while.
+
+    What is answered is divided when it is repeated; what hangs has to be tried more often first.
+    """
+    accepted = {key: at for (_, key), at in world.notes.accepted_at.items()}
+    wished_at = max(deed.at_s for deed in case.deeds)
+    hangs = any(one.spoils == HANGS for one in case.fleet.values())
+    patience_s = HANGING_S if hangs else SPOILT_S
+    for text, one in case.fleet.items():
+        late_s = accepted.get(task_key(text), float("inf")) - wished_at
+        assert one.spoils or late_s <= patience_s, f"{text} is stopped {late_s} s after its wish"
+
+
+def check_unshown(case: Case, world: World) -> None:
+    """Check that an id that cannot be shown delays no order for others that have to be."""
+    wished: dict[str, float] = {}
+    for deed in case.deeds:
+        wished.setdefault(task_id(deed.number), deed.at_s)
+    for text, at in wished.items():
+        times = [order.at for order in world.notes.orders if text in order.task_ids]
+        late_s = min(times, default=float("inf")) - at
+        odd = case.fleet[text].shows
+        assert odd or late_s <= UNSHOWN_S, f"{text} was ordered {late_s} s after its wish"
+
+
+def check_moved(case: Case, world: World) -> None:
+    """Check that what was found in a wrong cloud project holds up nothing in the right one."""
+    rights = [deed.at_s for deed in case.deeds if deed.what == "project: right"]
+    wrongs = [deed.at_s for deed in case.deeds if deed.what == "project: wrong"]
+    times: dict[str, float] = {}
+    for order in world.notes.orders:
+        for one in order.task_ids:
+            if order.project_id == world.home_of(task_key(one)):
+                times.setdefault(task_key(one), order.at)
+    for begins_s in rights:
+        ends_s = min([at for at in wrongs if at > begins_s], default=float("inf"))
+        if ends_s < begins_s + MOVED_S:
+            continue
+        for text in case.fleet:
+            late_s = times.get(task_key(text), float("inf")) - begins_s
+            assert late_s <= MOVED_S, f"{text} was ordered {late_s} s after its project was right"
 
 
 def check_throttled(case: Case, world: World) -> None:

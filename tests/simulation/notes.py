@@ -97,6 +97,8 @@ class Notes:
     looked_at: dict[At, float] = field(default_factory=dict)
     over_at: dict[At, float] = field(default_factory=dict)
     failed_at: dict[str, float] = field(default_factory=dict)
+    failed_shows: defaultdict[At, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By task, the shows that failed because of it."""
     starts: int = 0
     started_at: float = 0.0
     rested_at: float = 0.0
