@@ -183,7 +183,8 @@ class KeyLedger:
         """Register the secret key of a channel.
 
         A new key may be tried at once, as far as the number of refusals in a row permits. If it was
-        refused before this process started, it has to wait, because the number is not known.
+        refused before this process started, it has to wait, because the number is not known; for
+        other secret keys of the access key, as many refusals are assumed as prove one wrong.
 
         Args:
             credentials: The credentials of the channel.
@@ -196,6 +197,8 @@ class KeyLedger:
             signature.refusals = PROOF_REFUSALS - 1
             signature.closed_until = trusted_at
             signature.trouble = Trouble(TroubleKind.CREDENTIALS, now, _RESTS)
+            if not self._refused_at:  # the gateway goes on counting, whichever secret key is next
+                self._refused_at.extend([now] * PROOF_REFUSALS)
 
     def rate_per_s(self, now: float) -> float:
         """Return the rate, in calls per second, that the key may use at the moment."""

@@ -25,6 +25,7 @@ from dcs_migration_operator.engine.key_ledger import (
     CALLER_AT_RISK_MAX,
     FIRST_PAUSE_S,
     LOCK_S,
+    PROOF_REFUSALS,
     REFUSALS_MAX,
     RETRY_AFTER_S_MAX,
     RETRY_AFTER_S_MIN,
@@ -395,6 +396,16 @@ class TestKnow:
         assert trouble.kind is TroubleKind.CREDENTIALS
         times = [await answered(ledger, error=REFUSED) for _ in range(2)]
         assert times == pytest.approx([LOCK_S, 2.0 * LOCK_S], abs=0.02)
+
+    async def test_what_a_status_calls_refused_counts_against_others_of_the_key(self) -> None:
+        """The gateway counts what an earlier process was refused, whoever calls next."""
+        ledger = fresh()
+        for number in range(2):
+            keys = Credentials("AK", f"refused before {number}")
+            ledger.know(keys, trusted_at=LOCK_S, now=clock())
+        wrong = [Credentials("AK", f"wrong {number}") for number in range(REFUSALS_MAX)]
+        times = [await answered(ledger, keys, REFUSED) for keys in wrong]
+        assert sum(at < LOCK_S for at in times) == REFUSALS_MAX - PROOF_REFUSALS
 
     async def test_a_key_that_is_known_is_not_judged_by_a_status(self) -> None:
         """It works, whatever another project says of it; and a pause goes on all the same."""
