@@ -302,6 +302,7 @@ class KeyLedger:
         """
         if not call.signature.proven:
             self._refused_at.append(now)
+            self._tell()  # the access key may have to rest now
 
     def _refused(self, signature: _Signature, error: AuthFailed, now: float) -> None:
         self._refused_at.append(now)

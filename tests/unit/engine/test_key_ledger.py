@@ -397,6 +397,19 @@ class TestKnow:
         times = [await answered(ledger, error=REFUSED) for _ in range(2)]
         assert times == pytest.approx([LOCK_S, 2.0 * LOCK_S], abs=0.02)
 
+    async def test_others_are_told_when_an_abandoned_call_is_one_too_many(self) -> None:
+        """It counts as refused, so that they have to wait, and have to say why."""
+        ledger = fresh()
+        call = await ledger.enter(KEYS, LIST)
+        for number in range(REFUSALS_MAX - 1):
+            await answered(ledger, Credentials("AK", f"wrong {number}"), REFUSED)
+        told = asyncio.create_task(ledger.news())
+        await asyncio.sleep(0.1)
+        assert ledger.trouble(OTHER, clock()) is None
+        ledger.abandoned(call, clock())
+        await asyncio.wait_for(told, 1.0)
+        assert ledger.trouble(OTHER, clock())
+
     async def test_what_a_status_calls_refused_counts_against_others_of_the_key(self) -> None:
         """The gateway counts what an earlier process was refused, whoever calls next."""
         ledger = fresh()
