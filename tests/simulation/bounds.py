@@ -5,9 +5,10 @@ it, and after 60 s, 120 s … 10 min where it was accepted and shows no effect, 
 Whatever starts this anew adds one life to a task: a process that ended before it had written down
 what it did, other credentials or another project, somebody who starts the task again or claims in
 its status that it had ended, an acceptance without effect. What is in a request that fails as a
-whole is sent in halves each time:
+whole is sent in halves each time; and what certainly had no effect (503) is sent once more as soon
+as its channel permits:
 
-    requests(T) ≤ lives * (1 + halvings) * (1 + repeats(T))
+    requests(T) ≤ lives * (1 + unsent + halvings) * (1 + repeats(T))
 
 T are the seconds from the first of them to the last, so that it bounds any stretch of them. What
 the gateway turns away (429) is not one of them: DCS never hears of it, and the key rests.
@@ -39,15 +40,18 @@ def repeats(seconds: float, first_s: float = REPEAT_S) -> int:
     return count
 
 
-def requests_max(seconds: float, *, lives: int = 1, spoils: bool = False) -> int:
+def requests_max(
+    seconds: float, *, lives: int = 1, spoils: bool = False, unsent: bool = False
+) -> int:
     """Return how many requests at most may name one id.
 
     Args:
         seconds: For which it can be requested at all.
         lives: How often that began anew.
         spoils: Whether requests with this id fail as a whole.
+        unsent: Whether some of them had no effect, as DCS says.
     """
-    each = 1 + (HALVINGS if spoils else 0)
+    each = 1 + int(unsent) + (HALVINGS if spoils else 0)
     return lives * each * (1 + repeats(seconds))
 
 

@@ -17,7 +17,7 @@ from simulation.deeds import FORGERIES
 from simulation.faults import API, API_CALLS, CLOUD, ApiFault, CloudFault, Jump, Pause, Weather
 from simulation.faults import HANGS as API_HANGS
 from simulation.lags import SPOILT, Replication
-from simulation.wishes import CALM, FEW, RUNNING, SPAN_S, Deed, WaveSpec, cutovers, window
+from simulation.wishes import CALM, FEW, RUNNING, Deed, WaveSpec, cutovers, window
 from simulation.wishes import TIMES as CUTOVER_TIMES
 from simulation.world import NAMESAKES, wave_ref
 
@@ -180,6 +180,9 @@ SLOW = st.builds(
     cloud_faults=st.lists(CLOUD_FAULTS, max_size=1).map(tuple),
 )
 """Calls that take so long that what was known before them is old."""
+SLOW_UNTIL_S: Final = 420.0
+"""So long they do: until every time limit that is drawn is up."""
+
 JUMPS = st.builds(
     Jump,
     CUTOVER_TIMES,
@@ -295,7 +298,7 @@ def cutover_cases(draw: st.DrawFn) -> Case:
         replace(
             weather,
             jumps=tuple(draw(st.lists(JUMPS, max_size=1))),
-            slow_until_s=SPAN_S if weather.is_slow else float("inf"),
+            slow_until_s=SLOW_UNTIL_S if weather.is_slow else float("inf"),
         ),
         replicas,
         projects,
