@@ -43,9 +43,10 @@ DIVIDING: Final = frozenset({"500", "503", "busy"})
 AFTER_THROTTLING_S: Final = 60.0
 """By then all stops of a hundred projects have left that a moment of 429 has held up."""
 
-SPOILT_S: Final = 60.0
-HANGING_S: Final = 1800.0
-"""So long an id with which all requests fail, or hang, delays those of its first batch."""
+SPOILT_S: Final = {"refused": 5.0, "500": 60.0, "503": 60.0, "busy": 120.0, HANGS: 1800.0}
+"""So long an id with which all requests fail delays those of its first batch. One that is busy is
+looked for when it is repeated for the second time, after 15 s and 30 s, or the third, after 60 s
+more, if requests of others have succeeded meanwhile; what hangs is divided at each repeat."""
 
 SHOWN_AGAIN_S: Final = 5.0
 """The first pause after a show that failed."""
@@ -221,8 +222,8 @@ def check_spoilt(case: Case, world: World) -> None:
     """
     accepted = {key: at for (_, key), at in world.notes.accepted_at.items()}
     wished_at = max(deed.at_s for deed in case.deeds)
-    hangs = any(one.spoils == HANGS for one in case.fleet.values())
-    patience_s = HANGING_S if hangs else SPOILT_S
+    kinds = {one.spoils for one in case.fleet.values()}
+    patience_s = max(SPOILT_S.get(kind, 0.0) for kind in kinds)
     for text, one in case.fleet.items():
         late_s = accepted.get(task_key(text), float("inf")) - wished_at
         assert one.spoils or late_s <= patience_s, f"{text} is stopped {late_s} s after its wish"
