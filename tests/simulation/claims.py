@@ -299,8 +299,8 @@ class Knowledge:
         """Tell whether the time is up after which the lag does not matter, and was looked up."""
         up_at = self._may_open_at[uid] + terms.timeout_s - CLOCK_S
         until = self._deadlines.get(uid)
-        if until is not None and until <= self._wall():
-            up_at = min(up_at, self._mono())
+        if until is not None and until <= self._wall():  # an earlier process wrote it down
+            up_at = min(up_at, self._mono() - (self._wall() - until).total_seconds())
         asked_at = max((one.asked_at for one in self.samples[at]), default=float("-inf"))
         fresh = asked_at >= min(self._mono() - SAMPLE_AGE_S - CLOCK_S, up_at)
         return terms.stop_anyway and self._mono() >= up_at and fresh
