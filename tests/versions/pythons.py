@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
 CASES: Final = 200
-"""Drawn cases of the simulation: a tenth of what `make simulation` plays, 15 s."""
+"""Drawn cases of the simulation: a fifth of what `make simulation` plays."""
 
 JOBS_MAX: Final = 2
 """Versions that are tested at once: one does not use more than one processor."""
