@@ -11,7 +11,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import blast, compare, growth, idle, latency, page, soak
+from bench import blast, compare, growth, idle, latency, page, soak, wave
 from bench.contestants import PYTHON
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ MEASUREMENTS = {
     "idle": (idle, "fleets that give nothing to do"),
     "growth": (growth, "cost and memory per task as their number grows"),
     "latency": (latency, "from DCS's own TERMINATED to the status"),
+    "wave": (wave, "a wave that holds, then goes"),
     "soak": (soak, "minutes of churn and faults: does anything grow, is anything lost"),
     "page": (page, "write docs/performance.md from what was measured"),
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,7 @@ DOCS: Final = store.ROOT / "docs"
 PAGE: Final = DOCS / "performance.md"
 FOLDER: Final = DOCS / "performance"
 FIGURES: Final = FOLDER / "figures.json"
-NAMES: Final = ("compare", "latency", "idle", "growth", "soak")
+NAMES: Final = ("compare", "latency", "idle", "wave", "growth", "soak")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -107,8 +108,9 @@ def _latency(found: Mapping[str, Any]) -> str:
     return markdown(latency.rows(found["latency"]["stops"])) if "latency" in found else ""
 
 
-def _idle(found: Mapping[str, Any]) -> str:
-    scenes: Mapping[str, Mapping[str, Any]] = found.get("idle", {}).get("scenes", {})
+def _scenes(found: Mapping[str, Any], name: str) -> str:
+    """Return the table of a measurement of scenes: one column for each."""
+    scenes: Mapping[str, Mapping[str, Any]] = found.get(name, {}).get("scenes", {})
     keys = list(dict.fromkeys(key for scene in scenes.values() for key in scene))
     rows = [["", *(name.replace("_", " ") for name in scenes)]]
     for key in keys:
@@ -189,7 +191,8 @@ SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "budget": _budget,
     "compare": _compare,
     "latency": _latency,
-    "idle": _idle,
+    "idle": partial(_scenes, name="idle"),
+    "wave": partial(_scenes, name="wave"),
     "growth": _growth,
     "soak": _soak,
 }
