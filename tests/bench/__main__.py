@@ -12,7 +12,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench import blast, compare, growth, idle, latency, page, soak, wave
-from bench.contestants import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +40,6 @@ def main(argv: Sequence[str]) -> int:
         command.set_defaults(main=module.main)
     named = bool(argv) and (argv[0] in MEASUREMENTS or argv[0] in {"-h", "--help"})
     options = parser.parse_args(argv if named else ["compare", *argv])
-    if not PYTHON.exists():
-        parser.error("what is measured is not installed: make .venv/bench/.installed")
     status: int = options.main(options)
     return status
 

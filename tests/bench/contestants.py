@@ -41,6 +41,17 @@ ENV: Final = "/usr/bin/env"
 PEER: Final = Path(__file__).with_name("peer.py")
 
 
+def python() -> str:
+    """Return the interpreter of what is measured.
+
+    Raises:
+        SystemExit: It is not installed.
+    """
+    if not PYTHON.exists():
+        raise SystemExit("what is measured is not installed: make .venv/bench/.installed")
+    return str(PYTHON)
+
+
 class Contestant(Protocol):
     """One program under measurement."""
 
@@ -79,7 +90,7 @@ class Product:
         """Return the command line with which it is started."""
         return [
             *(ENV, f"PYTHONPATH={PACKAGES}", *self.environment),
-            *(str(PYTHON), "-m", self.module, "run"),
+            *(python(), "-m", self.module, "run"),
             *("--kubeconfig", str(stand.plane.kubeconfig)),
             *("--listen", f"{LOOPBACK}:{self.port}"),
             *("--allow-endpoint", f"http://{LOOPBACK}:*"),
@@ -120,7 +131,7 @@ class Peer:
             f"SK={dcs.SECRET_KEY}",
             f"PROJECT_ID={dcs.PROJECT_ID}",
             f"DCS_ENDPOINT={stand.cloud.endpoint}",
-            *(str(PYTHON), "-m", "kopf", "run", "--standalone", "--all-namespaces", str(PEER)),
+            *(python(), "-m", "kopf", "run", "--standalone", "--all-namespaces", str(PEER)),
         ]
 
     def ready(self, stand: Stand) -> bool:
