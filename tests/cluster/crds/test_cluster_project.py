@@ -28,8 +28,8 @@ COLLECTION = f"/apis/{manifests.GROUP_VERSION}/clusterdcsprojects"
 
 CREDENTIALS_SENTENCE = "set exactly one of credentials.secretRef"
 ALLOWED_SENTENCE = "set exactly one of allowedNamespaces.names and allowedNamespaces.selector"
-VALUES_SENTENCE = "values must be set with the operators In and NotIn"
-NAMES_SENTENCE = "allowedNamespaces.names must hold names of namespaces"
+VALUES_SENTENCE = "values must be set for the operators In and NotIn"
+NAMES_SENTENCE = "allowedNamespaces.names must contain names of namespaces"
 KEY_SENTENCE = "matchExpressions.key must be the key of a label"
 
 
