@@ -35,7 +35,12 @@ CASES: dict[str, tuple[list[News], str, str, str]] = {
         "You may not see migration tasks in namespace shop",
         "您无权查看",
     ),
-    "unauthorized": ([ended(401, "log in")], "", "no longer accepts your login", "不再接受您的登录"),
+    "unauthorized": (
+        [ended(401, "log in")],
+        "",
+        "no longer accepts your login",
+        "不再接受您的登录",
+    ),
     "unknown-kind": ([ended(404, "no kind")], "", "does not know MigrationTask", "不认识"),
     "refused": ([ended(418, "a teapot")], "", "refuses to show", "拒绝显示"),
     "gone": ([EMPTY], "missing", "The namespace shop does not exist", "命名空间 shop 不存在"),
