@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench import budget, figures, growth, idle, latency, soak, store, svg
+from bench import budget, figures, growth, idle, latency, soak, store, svg, wave
 from bench.engine import Life
 from bench.figures import markdown
 from bench.scenes import shown
@@ -108,14 +108,14 @@ def _latency(found: Mapping[str, Any]) -> str:
     return markdown(latency.rows(found["latency"]["stops"])) if "latency" in found else ""
 
 
-def _scenes(found: Mapping[str, Any], name: str) -> str:
+def _scenes(found: Mapping[str, Any], name: str, titles: Mapping[str, str]) -> str:
     """Return the table of a measurement of scenes: one column for each."""
     scenes: Mapping[str, Mapping[str, Any]] = found.get(name, {}).get("scenes", {})
     keys = list(dict.fromkeys(key for scene in scenes.values() for key in scene))
     rows = [["", *(name.replace("_", " ") for name in scenes)]]
     for key in keys:
         cells = (shown(key, one[key]) if key in one else "—" for one in scenes.values())
-        rows.append([idle.TITLES.get(key, key.replace("_", " ")), *cells])
+        rows.append([titles.get(key, key.replace("_", " ")), *cells])
     return markdown(rows)
 
 
@@ -191,8 +191,8 @@ SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "budget": _budget,
     "compare": _compare,
     "latency": _latency,
-    "idle": partial(_scenes, name="idle"),
-    "wave": partial(_scenes, name="wave"),
+    "idle": partial(_scenes, name="idle", titles=idle.TITLES),
+    "wave": partial(_scenes, name="wave", titles=wave.TITLES),
     "growth": _growth,
     "soak": _soak,
 }

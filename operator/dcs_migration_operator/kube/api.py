@@ -52,12 +52,12 @@ EVENTS: Final = "/api/v1/namespaces/{namespace}/events"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 MESSAGE_CHARS_MAX: Final = 256
 """Most of what an error says; the API server names the field first."""
 
 _SUCCESSES: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED})
-
-ONE_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class KubeApi:

@@ -20,8 +20,6 @@ from yarl import URL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
-
 CONTINUES: Final = range(100, 200)
 """Interim answers, which only announce another one."""
 
