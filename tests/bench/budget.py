@@ -31,8 +31,8 @@ RESTART_S_MAX: Final = 3.0
 SEEN_S_MAX: Final = {50: 1.0, 95: 2.5}
 """From DCS's own TERMINATED to the status, for stops of 3 s, by percentile."""
 SEEN_SHARE_MAX: Final = 0.15
-"""Of the length of a longer stop, in the median: intervals that grow by 1.3 leave gaps of up to 23 %
-of the time that has passed, so the rhythm of polling cannot promise it for 95 %."""
+"""Of the length of a longer stop, in the median: intervals that grow by 1.3 leave gaps of up to
+23 % of the time that has passed, so the rhythm of polling cannot promise it for 95 %."""
 PAGES_MAX: Final = 8
 """Pages that are read for 1,000 stops of 3 s."""
 OVERHEAD_S_MAX: Final = 2.0

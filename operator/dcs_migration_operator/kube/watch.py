@@ -15,20 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 
-from dcs_migration_operator.core.kinds import (
-    CLUSTER_PROJECTS,
-    GROUP,
-    PROJECTS,
-    TASKS,
-    VERSION,
-    WAVES,
-)
-from dcs_migration_operator.kube.feed import project_event, task_event, wave_event
+from dcs_migration_operator.core.kinds import CLUSTER_PROJECTS, GROUP, VERSION
+from dcs_migration_operator.kube.feed import EVENTS
 from dcs_migration_operator.kube.responses import response_class
 from dcs_migration_operator.kube.session import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from dcs_migration_operator.engine.intake import Intake
     from dcs_migration_operator.kube.echoes import IsEcho
@@ -105,25 +98,9 @@ async def watch(
         session = open_session(cluster, 0, heard, listing.begun.set, pulse, reads)
         return kopf.AiohttpSession(server=cluster.server, aiohttp_session=session)
 
-    @kopf.on.event(GROUP, VERSION, TASKS, registry=registry)
-    async def _task(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
-        # Run outside of kopf's context, as in `listing.py`.
-        contextvars.Context().run(task_event, intake, TASKS, body, deleted=type == "DELETED")
-
-    @kopf.on.event(GROUP, VERSION, PROJECTS, registry=registry)
-    async def _project(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
-        contextvars.Context().run(project_event, intake, PROJECTS, body, deleted=type == "DELETED")
-
-    @kopf.on.event(GROUP, VERSION, WAVES, registry=registry)
-    async def _wave(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
-        contextvars.Context().run(wave_event, intake, WAVES, body, deleted=type == "DELETED")
-
-    async def _shared(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - the same
-        deleted = type == "DELETED"
-        contextvars.Context().run(project_event, intake, CLUSTER_PROJECTS, body, deleted=deleted)
-
-    if cluster_projects:
-        kopf.on.event(GROUP, VERSION, CLUSTER_PROJECTS, registry=registry)(_shared)
+    for plural in EVENTS:
+        if cluster_projects or plural != CLUSTER_PROJECTS:
+            kopf.on.event(GROUP, VERSION, plural, registry=registry)(_handler(intake, plural))
 
     operator = kopf.operator(
         registry=registry,
@@ -136,6 +113,15 @@ async def watch(
         stop_flag=stop,
     )
     await _until_failed(asyncio.create_task(operator, name="kopf"), ready)
+
+
+def _handler(intake: Intake, plural: str) -> Callable[..., Awaitable[None]]:
+    async def changed(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
+        # Run outside of kopf's context, as in `listing.py`.
+        deleted = type == "DELETED"
+        contextvars.Context().run(EVENTS[plural], intake, plural, body, deleted=deleted)
+
+    return changed
 
 
 def _is_echo(intake: Intake) -> IsEcho:
